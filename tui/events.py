@@ -1,0 +1,333 @@
+"""What crosses a process boundary: events to viewers and readers, commands to the engine.
+
+Every message is a frozen dataclass and travels as one JSON object a line. `encode` and `decode` are the only
+way in and out, so what a viewer gets and what ``--json`` prints are the same objects. Fields that a reader does
+not know are ignored, which lets an older viewer talk to a newer engine of the same protocol.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import math
+import time as clock
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+#: Viewer and engine greet each other with this number; they part when it differs.
+PROTOCOL = 1
+
+#: The states of a job, in the order of a life without accidents.
+STATES = ("starting", "running", "paused", "backoff", "finished", "crashed", "stopped")
+
+#: States in which a worker exists.
+LIVE = frozenset({"starting", "running", "paused"})
+
+#: The states of a job that has ended and stays so until somebody starts it again.
+ENDED = frozenset({"finished", "crashed", "stopped"})
+
+#: Statuses that a reload never leaves, but for `applied`, which a guard may turn into `reverted`.
+FINAL = frozenset({"invalid", "rejected", "applied", "superseded", "failed", "reverted"})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One changed key of a config: `key` as ``opt.betas[1]``; a missing side is None."""
+
+    key: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong and where: line and column count from 1; None where there is no place."""
+
+    message: str
+    line: int | None = None
+    column: int | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """The base of everything that crosses a boundary; `KIND` names it on the wire."""
+
+    KIND: ClassVar[str] = ""
+
+
+@dataclass(frozen=True)
+class Event(Message):
+    """Something that happened to a job, at `time` seconds since the epoch."""
+
+    job: str
+    time: float = field(default_factory=clock.time, kw_only=True)
+
+
+@dataclass(frozen=True)
+class State(Event):
+    """The job came into `state`, one of `STATES`."""
+
+    KIND = "state"
+    state: str
+    pid: int | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Log(Event):
+    """One line of the job's output, with the version that was running when it was received."""
+
+    KIND = "log"
+    line: str
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class Dropped(Event):
+    """A slow reader lost `count` log lines here."""
+
+    KIND = "dropped"
+    count: int
+
+
+@dataclass(frozen=True)
+class Metrics(Event):
+    """The latest metrics of the task, at most 20 a second; `step` counts completed checkpoints."""
+
+    KIND = "metrics"
+    step: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Reload(Event):
+    """A reload, each time that its status changes: one row of the timeline.
+
+    `time` is when the reload began and stays; `changes` is relative to what ran before it; `latency_ms` runs
+    from the engine's first sight of the new content to the task taking it.
+    """
+
+    KIND = "reload"
+    version: int
+    status: str
+    source: str
+    changes: tuple[Change, ...] = ()
+    step: int | None = None
+    latency_ms: float | None = None
+    error: Problem | None = None
+    by: int | None = None
+
+
+@dataclass(frozen=True)
+class Hello(Message):
+    """The first message of either side of a connection; the engine adds its deck's name and path and its pid."""
+
+    KIND = "hello"
+    protocol: int
+    deck: str = ""
+    path: str = ""
+    pid: int = 0
+
+
+@dataclass(frozen=True)
+class Job(Event):
+    """A job of the deck, once for each after the greeting, followed by all that is known of it."""
+
+    KIND = "job"
+    task: str
+    config: str
+    runner: str = "process"
+    on_change: str = "reload"
+
+
+@dataclass(frozen=True)
+class Document(Event):
+    """The text of the config file as it stands on disk; None with an `error` where it can't be read.
+
+    `digest` names the content. A save says which digest it was based on.
+    """
+
+    KIND = "document"
+    text: str | None
+    digest: str | None
+    error: Problem | None = None
+
+
+@dataclass(frozen=True)
+class Running(Event):
+    """Which version runs (None without a worker) since when, and whether the file says something else."""
+
+    KIND = "running"
+    version: int | None
+    since: float | None = None
+    differs: bool = False
+
+
+@dataclass(frozen=True)
+class Lines(Event):
+    """A batch of log lines for a viewer; `first` is the number of the first one since the job was added.
+
+    Each line is ``(text, version, time)``. Numbers that were never sent were dropped: the viewer was slow.
+    """
+
+    KIND = "lines"
+    first: int
+    lines: tuple[tuple[str, int | None, float], ...]
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """A sentence for the user's eyes; `severity` is information, warning or error."""
+
+    KIND = "notice"
+    message: str
+    severity: str = "information"
+
+
+@dataclass(frozen=True)
+class Ready(Message):
+    """Everything that was known at the time of the greeting has been sent; what follows is news."""
+
+    KIND = "ready"
+
+
+@dataclass(frozen=True)
+class Reply(Message):
+    """The engine's answer to the command with the same `id`.
+
+    `code` says in one word what was wrong, such as ``conflict`` or ``irreplaceable``; `data` is what was asked for.
+    """
+
+    KIND = "reply"
+    id: int
+    ok: bool
+    message: str = ""
+    code: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command(Message):
+    """A wish of a viewer; the engine answers with a `Reply` of the same `id`."""
+
+    id: int
+
+
+@dataclass(frozen=True)
+class Save(Command):
+    """Write `text` to the job's config file, if the file still has the digest `base` (None: it is missing).
+
+    `in_place` allows to overwrite a file that can't be replaced by a rename.
+    """
+
+    KIND = "save"
+    job: str
+    text: str
+    base: str | None
+    in_place: bool = False
+
+
+@dataclass(frozen=True)
+class Start(Command):
+    """Start a job that has ended, with the file as it stands; a running one is ended first."""
+
+    KIND = "start"
+    job: str
+
+
+@dataclass(frozen=True)
+class Stop(Command):
+    """End a job's worker in order."""
+
+    KIND = "stop"
+    job: str
+
+
+@dataclass(frozen=True)
+class Detail(Command):
+    """Ask for the whole of one version: the reply has `text`, `base_text`, `base` and `running`."""
+
+    KIND = "detail"
+    job: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Shutdown(Command):
+    """End all jobs in order, then the engine."""
+
+    KIND = "shutdown"
+
+
+_KINDS: dict[str, type[Message]] = {
+    cls.KIND: cls
+    for cls in (
+        *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Running, Lines, Notice, Ready, Reply),
+        *(Save, Start, Stop, Detail, Shutdown),
+    )
+}
+
+
+def jsonable(value: Any) -> Any:
+    """Return `value` as strict JSON can hold it.
+
+    Non-finite numbers become the strings ``NaN``, ``Infinity`` and ``-Infinity``, dates ISO 8601 strings, keys
+    strings, and what JSON has no word for its `str`.
+    """
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [jsonable(item) for item in value]
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value):
+        return {item.name: jsonable(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    return str(value)
+
+
+def public(message: Message) -> dict[str, Any]:
+    """Return the JSON object of a message, `event`, `time` and `job` first."""
+    body: dict[str, Any] = jsonable(message)
+    head = {"event": message.KIND}
+    head.update((key, body.pop(key)) for key in ("time", "job") if key in body)
+    return head | body
+
+
+def encode(message: Message) -> bytes:
+    """Return `message` as one line of JSON, its newline included."""
+    return json.dumps(public(message), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
+
+
+def decode(line: bytes) -> Message | None:
+    """Return the message of one line; None for a kind that this version does not know.
+
+    Raises:
+        ValueError: The line is no JSON object, or lacks a field.
+    """
+    body = json.loads(line)
+    if not isinstance(body, dict):
+        raise ValueError("a message is a JSON object")
+    kind = _KINDS.get(body.get("event", ""))
+    if kind is None:
+        return None
+    known = {item.name: body[item.name] for item in dataclasses.fields(kind) if item.name in body}
+    if isinstance(known.get("error"), dict):
+        known["error"] = Problem(**known["error"])
+    if kind is Reload:
+        known["changes"] = tuple(Change(**change) for change in known.get("changes", ()))
+    if kind is Lines:
+        known["lines"] = tuple((text, version, time) for text, version, time in known["lines"])
+    try:
+        return kind(**known)
+    except TypeError as error:
+        raise ValueError(f"message {body.get('event')!r}: {error}") from error

@@ -1,0 +1,1 @@
+"""Sample tasks, small enough to read and real enough to tune."""

@@ -1,0 +1,1 @@
+"""What runs inside a worker: standard library only, for Python 3.8 and newer."""

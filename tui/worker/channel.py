@@ -1,0 +1,100 @@
+"""The worker's end of its connection to the engine.
+
+The engine sends pickled dicts, each after its length in 4 bytes, big-endian: the config arrives as the very types
+that were parsed. The worker answers with JSON, one object a line, since the engine must not unpickle what a task may
+have made. Every dict has a ``kind``.
+
+========== ========== ==================================================================================
+direction  kind       further keys
+========== ========== ==================================================================================
+to worker  setup      task, version, config, loop
+to worker  reload     version, config
+to worker  stop
+to engine  loaded     the task is imported and about to be called
+to engine  unloadable message: why the task could not be imported
+to engine  applied    version, step, at (seconds of the monotonic clock), superseded (versions)
+to engine  metrics    step, values
+========== ========== ==================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import select
+import socket
+import struct
+import threading
+from typing import Any
+
+_LENGTH = struct.Struct(">I")
+
+
+def pack(message: dict[str, Any]) -> bytes:
+    """Return a message to the worker as it goes over the wire. Protocol 4 is what Python 3.8 writes."""
+    body = pickle.dumps(message, protocol=4)
+    return _LENGTH.pack(len(body)) + body
+
+
+class Channel:
+    """A connected stream socket, read by one thread and written by any."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket: socket.socket | None = connection
+        self._lock = threading.Lock()
+
+    def receive(self) -> dict[str, Any] | None:
+        """Return the next message of the engine, or None when the engine is gone."""
+        head = self._read(_LENGTH.size)
+        if head is None:
+            return None
+        body = self._read(_LENGTH.unpack(head)[0])
+        return None if body is None else pickle.loads(body)
+
+    def wait(self, seconds: float) -> bool:
+        """Return whether there is something to receive within `seconds`."""
+        return self._socket is None or bool(select.select([self._socket], [], [], seconds)[0])
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message that must arrive, such as a receipt."""
+        self._write(json.dumps(message).encode() + b"\n")
+
+    def offer(self, message: dict[str, Any]) -> bool:
+        """Send a message that may be left out: never waits for an engine that does not read.
+
+        A local stream socket counts as writable while it is at most a quarter full, so there is room for a small
+        message.
+        """
+        if self._socket is None or not select.select([], [self._socket], [], 0)[1]:
+            return False
+        self._write(json.dumps(message).encode() + b"\n")
+        return True
+
+    def abandon(self) -> None:
+        """Forget the connection, in a process forked from the worker: it must not hold or use it."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._lock = threading.Lock()
+
+    def _write(self, data: bytes) -> None:
+        with self._lock:
+            if self._socket is not None:
+                try:
+                    self._socket.sendall(data)
+                except (BrokenPipeError, ConnectionResetError):
+                    self._socket = None  # the engine is gone; the shim ends this process
+
+    def _read(self, size: int) -> bytes | None:
+        data = bytearray()
+        while len(data) < size:
+            if self._socket is None:
+                return None
+            try:
+                part = self._socket.recv(min(size - len(data), 1 << 20))
+            except ConnectionResetError:
+                return None
+            if not part:
+                return None
+            data += part
+        return bytes(data)

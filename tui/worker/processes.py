@@ -1,0 +1,90 @@
+"""The tree of processes below one, and signals to all of it; the few kernel calls that Python has no word for."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from typing import Iterator
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_IOLBF = 1  # setvbuf: line buffered, as on a terminal
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose parent dies (Linux; elsewhere nothing happens)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the parent dies (Linux; elsewhere nothing happens)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died before the call
+            os._exit(1)
+
+
+def line_buffer_stdout() -> None:
+    """Make Python's and C's standard output line buffered, so that the order of all writers is kept."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    libc = ctypes.CDLL(None)
+    name = "__stdoutp" if sys.platform == "darwin" else "stdout"
+    libc.setvbuf(ctypes.c_void_p.in_dll(libc, name), None, _IOLBF, 0)
+
+
+def descendants(root: int) -> list[tuple[int, int]]:
+    """Return process id and process group of every living descendant of `root`, parents first."""
+    children: dict[int, list[tuple[int, int]]] = {}
+    for pid, parent, group in _all_processes():
+        children.setdefault(parent, []).append((pid, group))
+    found = list(children.get(root, ()))
+    for pid, _ in found:  # grows while it is walked
+        found.extend(children.get(pid, ()))
+    return found
+
+
+def children(root: int) -> list[int]:
+    """Return the process ids of the living children of `root`."""
+    return [pid for pid, parent, _ in _all_processes() if parent == root]
+
+
+def signal_tree(root: int, number: int) -> None:
+    """Send a signal to every descendant of `root`.
+
+    SIGKILL also goes to their whole process groups, in one call each: a process that forks all the time can't slip
+    through between the look and the kill. The group of `root` itself is spared.
+    """
+    found = descendants(root)
+    if number == signal.SIGKILL:
+        for group in {group for _, group in found} - {os.getpgid(root), os.getpgrp()}:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
+    for pid, _ in found:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _all_processes() -> Iterator[tuple[int, int, int]]:
+    """Yield id, parent and group of every process, but for zombies."""
+    if sys.platform != "linux":
+        listing = subprocess.run(["ps", "-axo", "pid=,ppid=,pgid="], stdout=subprocess.PIPE, check=True)
+        for line in listing.stdout.splitlines():
+            pid, parent, group = line.split()
+            yield int(pid), int(parent), int(group)
+        return
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", "rb") as file:
+                    # The command name, in parentheses, may itself hold blanks and parentheses.
+                    state, parent_id, group_id = file.read().rpartition(b")")[2].split()[:3]
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it ended just now
+            if state != b"Z":
+                yield int(entry), int(parent_id), int(group_id)
