@@ -109,9 +109,7 @@ class Reloads:
         Returns:
             The rows that changed, oldest first.
         """
-        rows = [
-            self._answer(old, "superseded", by=version) for old in sorted(superseded) if old in self._sent
-        ]
+        rows = [self._answer(old, "superseded", by=version) for old in sorted(superseded) if old in self._sent]
         if version not in self._sent:
             return rows
         candidate = self._sent[version][1]

@@ -1,0 +1,107 @@
+"""The viewer's end of the connection to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+from tui import events
+
+#: A config or a batch of lines travels as one line of JSON.
+LIMIT = 64 << 20
+
+#: The screen gets its turn at least this often while a lot arrives.
+SLICE = 0.02
+
+
+class Refused(ConnectionError):
+    """The engine can't be talked to; the message says why and what to do."""
+
+
+class Client:
+    """A connection to an engine: events come in through `receive`, commands go out through `request`."""
+
+    def __init__(self, path: Path, receive: Callable[[events.Message], None]) -> None:
+        self._path = path
+        self._receive = receive
+        self._writer: asyncio.StreamWriter | None = None
+        self._waiting: dict[int, asyncio.Future[events.Reply]] = {}
+        self._last_id = 0
+        self.closed = False
+
+    async def run(self) -> None:
+        """Connect, greet, and pass on what comes until the engine closes the connection.
+
+        Raises:
+            Refused: The engine can't be reached, or speaks another protocol.
+            OSError: The connection broke.
+        """
+        try:
+            reader, self._writer = await asyncio.open_unix_connection(self._path, limit=LIMIT)
+        except OSError as error:
+            self.closed = True
+            raise Refused(f"no engine answers at {self._path}: {error.strerror or error}") from error
+        try:
+            self._writer.write(events.encode(events.Hello(events.PROTOCOL)))
+            await self._greet(reader)
+            await self._read(reader)
+        finally:
+            self._close()
+
+    async def request(self, command: events.Command) -> events.Reply:
+        """Send a command, its id chosen here, and wait for the reply.
+
+        Raises:
+            ConnectionError: The engine is gone.
+        """
+        writer = self._writer
+        if writer is None or self.closed:
+            raise ConnectionError("there is no connection to the engine")
+        self._last_id += 1
+        number = self._last_id
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            writer.write(events.encode(dataclasses.replace(command, id=number)))
+            await writer.drain()
+            return await future
+        finally:
+            del self._waiting[number]
+
+    async def _greet(self, reader: asyncio.StreamReader) -> None:
+        line = await reader.readline()
+        hello = events.decode(line) if line else None
+        if not isinstance(hello, events.Hello):
+            raise Refused("the engine closed the connection without a greeting")
+        if hello.protocol != events.PROTOCOL:
+            raise Refused(
+                f"the engine speaks protocol {hello.protocol}, this viewer {events.PROTOCOL}: "
+                "attach with the tunedeck that started the deck"
+            )
+        self._receive(hello)
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        breath = monotonic()
+        while line := await reader.readline():
+            if not line.endswith(b"\n"):
+                return
+            message = events.decode(line)
+            if isinstance(message, events.Reply):
+                if (future := self._waiting.get(message.id)) is not None and not future.done():
+                    future.set_result(message)
+            elif message is not None:
+                self._receive(message)
+            # Lines that are buffered already come without a pause, and would keep the screen from its turn.
+            if monotonic() - breath > SLICE:
+                await asyncio.sleep(0)
+                breath = monotonic()
+
+    def _close(self) -> None:
+        self.closed = True
+        if self._writer is not None:
+            self._writer.close()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionError("the engine ended before it answered"))

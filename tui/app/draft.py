@@ -1,0 +1,73 @@
+"""The text in the editor against the file on disk: who changed what, decided without a screen."""
+
+from __future__ import annotations
+
+import enum
+
+from tui.app.text import FileText
+from tui.events import Document
+
+
+class Verdict(enum.Enum):
+    """What a new state of the file means for the editor."""
+
+    KEEP = enum.auto()
+    FOLLOW = enum.auto()
+    CONFLICT = enum.auto()
+    GONE = enum.auto()
+
+
+class Draft:
+    """What the editor started from.
+
+    Attributes:
+        base: The file as the editor's text was based on it.
+        digest: The name of that content; None while the file does not exist.
+        theirs: The file on disk where it differs from the base and the editor has unsaved changes.
+        unreadable: The file as the engine described it, if it is there but can't be read.
+        pending: The text of a save that the engine has not answered yet.
+    """
+
+    def __init__(self) -> None:
+        self.base = FileText("")
+        self.digest: str | None = None
+        self.known = False
+        self.theirs: Document | None = None
+        self.unreadable: Document | None = None
+        self.pending: str | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether the file was deleted, or does not exist yet."""
+        return self.known and self.digest is None
+
+    def dirty(self, shown: str) -> bool:
+        """Tell whether the editor's text differs from what it was based on."""
+        return shown != self.base.shown
+
+    def receive(self, document: Document, shown: str) -> Verdict:
+        """Take in the file as it stands on disk now, while the editor holds `shown`."""
+        first, self.known = not self.known, True
+        self.unreadable = document if document.text is None and document.digest is not None else None
+        if document.text is None:
+            if document.digest is None:
+                self.digest, self.theirs = None, None
+            return Verdict.GONE
+        if document.digest == self.digest:
+            self.theirs = None
+            return Verdict.KEEP
+        if not first and document.text in (self.pending, self.base.restore(shown)):
+            self.adopt(document.text, document.digest)
+            return Verdict.KEEP
+        if self.dirty(shown):
+            self.theirs = document
+            return Verdict.CONFLICT
+        self.adopt(document.text, document.digest)
+        return Verdict.FOLLOW
+
+    def adopt(self, text: str, digest: str | None) -> None:
+        """Make `text` what the editor's changes are counted from."""
+        self.base = FileText(text)
+        self.digest = digest
+        self.theirs = None
+        self.unreadable = None

@@ -1,0 +1,155 @@
+"""What a viewer knows of each job: built from events alone, without a screen."""
+
+from __future__ import annotations
+
+import enum
+from bisect import bisect_left, insort
+from collections import deque
+
+from tui import events
+from tui.app.lines import LineBuffer
+
+#: Seconds over which the step rate is averaged.
+RATE_WINDOW = 5.0
+
+
+class Part(enum.Flag):
+    """What an event changed, and so which panes have to be drawn again."""
+
+    NOTHING = 0
+    STATUS = enum.auto()
+    LOG = enum.auto()
+    TIMELINE = enum.auto()
+    DOCUMENT = enum.auto()
+
+
+class Timeline:
+    """The reloads of a job by version, each in its last status."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, events.Reload] = {}
+        self._order: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def put(self, reload: events.Reload) -> None:
+        """Add a reload or bring its row up to date."""
+        if reload.version not in self._rows:
+            insort(self._order, reload.version)
+        self._rows[reload.version] = reload
+
+    def get(self, version: int | None) -> events.Reload | None:
+        """Return the reload with that version, if there is one."""
+        return None if version is None else self._rows.get(version)
+
+    def at(self, index: int) -> events.Reload:
+        """Return a row counted from the newest, which is 0."""
+        return self._rows[self._order[len(self._order) - 1 - index]]
+
+    def index(self, version: int) -> int | None:
+        """Return where the row of `version` stands, counted from the newest."""
+        if version not in self._rows:
+            return None
+        return len(self._order) - 1 - bisect_left(self._order, version)
+
+    @property
+    def newest(self) -> events.Reload | None:
+        """The newest reload."""
+        return self.at(0) if self._order else None
+
+    def waiting(self) -> bool:
+        """Tell whether a reload is on its way to the task."""
+        return any(self._rows[version].status == "sent" for version in self._order[-20:])
+
+
+class JobModel:
+    """One job as the engine has described it so far."""
+
+    def __init__(self, info: events.Job, lines: LineBuffer | None = None) -> None:
+        self.info = info
+        self.name = info.job
+        self.lines = lines or LineBuffer()
+        self.timeline = Timeline()
+        self.state: events.State | None = None
+        self.running: events.Running | None = None
+        self.document: events.Document | None = None
+        self.metrics: events.Metrics | None = None
+        self.started: float | None = None
+        self.live_updates = False
+        self._steps: deque[tuple[float, int]] = deque()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the job has a worker, or will have one again without anybody's doing."""
+        return self.state is not None and self.state.state not in events.ENDED
+
+    @property
+    def problem(self) -> events.Problem | None:
+        """What is wrong with the newest content of the file."""
+        if self.document is not None and self.document.error is not None:
+            return self.document.error
+        newest = self.timeline.newest
+        return newest.error if newest is not None and newest.status in ("invalid", "rejected") else None
+
+    @property
+    def rate(self) -> float | None:
+        """Steps a second, averaged over the last few seconds; None while that can't be told."""
+        if not self.alive or len(self._steps) < 2:
+            return None
+        (first_time, first), (last_time, last) = self._steps[0], self._steps[-1]
+        return (last - first) / (last_time - first_time) if last_time > first_time else None
+
+    def uptime(self, now: float) -> float | None:
+        """Return how long the worker has been up, or was when it ended."""
+        if self.started is None or self.state is None:
+            return None
+        return (now if self.alive else self.state.time) - self.started
+
+    def apply(self, event: events.Event) -> Part:
+        """Take in an event and return what it changed."""
+        match event:
+            case events.Lines():
+                self.lines.extend(event.first, event.lines)
+                return Part.LOG
+            case events.Metrics():
+                return self._measure(event)
+            case events.Reload():
+                return self._reload(event)
+            case events.State():
+                return self._enter(event)
+            case events.Document():
+                self.document = event
+                return Part.DOCUMENT | Part.STATUS
+            case events.Running():
+                self.running = event
+                return Part.STATUS
+            case events.Job():
+                self.info = event
+                return Part.STATUS
+        return Part.NOTHING
+
+    def _measure(self, event: events.Metrics) -> Part:
+        self.metrics = event
+        if self._steps and event.step < self._steps[-1][1]:
+            self._steps.clear()
+        self._steps.append((event.time, event.step))
+        while len(self._steps) > 2 and self._steps[1][0] < event.time - RATE_WINDOW:
+            self._steps.popleft()
+        return Part.STATUS
+
+    def _reload(self, event: events.Reload) -> Part:
+        self.timeline.put(event)
+        if self.live_updates and event.status == "applied" and (event.changes or event.source == "start"):
+            self.lines.mark(event.version)
+            return Part.TIMELINE | Part.DOCUMENT | Part.LOG | Part.STATUS
+        return Part.TIMELINE | Part.DOCUMENT | Part.STATUS
+
+    def _enter(self, event: events.State) -> Part:
+        was_alive = self.alive
+        new_worker = self.state is None or self.state.pid != event.pid
+        self.state = event
+        if self.alive and (not was_alive or (new_worker and event.state in events.LIVE)):
+            self.started = event.time
+            self._steps.clear()
+        return Part.STATUS

@@ -1,0 +1,77 @@
+"""A question with a few answers, each under a key of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from rich.text import Text
+
+
+class Choice(NamedTuple):
+    """An answer: the key that gives it, the value that the dialog returns, its label and a word of explanation."""
+
+    key: str
+    value: str
+    label: str
+    note: str = ""
+
+
+class Dialog(ModalScreen[str]):
+    """Asks a question; the result is the value of the choice, or an empty string for escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Cancel")]
+
+    def __init__(self, title: str, body: str, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self._title = title
+        self._body = body
+        self._choices = [*choices, Choice("escape", "", "cancel")]
+
+    def compose(self) -> ComposeResult:
+        """Yield the question and its answers."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = Text(self._title).markup
+            yield Static(self._body, markup=False)
+            yield OptionList(*(Option(self._prompt(choice), id=choice.key) for choice in self._choices), markup=False)
+
+    def _prompt(self, choice: Choice) -> Text:
+        key = "esc" if choice.key == "escape" else choice.key
+        prompt = Text.assemble((f" {key:<4}", "bold"), choice.label)
+        return prompt.append(f"  {choice.note}", "dim") if choice.note else prompt
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Answer by enter or a click."""
+        self.dismiss(self._choices[event.option_index].value)
+
+    def on_key(self, event: events.Key) -> None:
+        """Answer by the key of a choice."""
+        for choice in self._choices[:-1]:
+            if event.key == choice.key:
+                event.stop()
+                self.dismiss(choice.value)
+
+
+class Stopping(ModalScreen[None]):
+    """Shows that the engine is ending the jobs; it goes away with the engine."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "app.leave", "Quit without waiting", priority=True)]
+
+    def compose(self) -> ComposeResult:
+        """Yield the words."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "stopping the jobs"
+            yield Static("", id="states", markup=False)
+            yield Static("ctrl+q quits without waiting; the engine goes on stopping them.", classes="note")
+
+    def show(self, states: Sequence[str]) -> None:
+        """Say how far each job is."""
+        self.query_one("#states", Static).update(Text("\n".join(states)))

@@ -1,0 +1,47 @@
+"""All keys, read from the bindings themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class HelpScreen(ModalScreen[None]):
+    """Lists the keys of every pane."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f1", "dismiss(None)", "Close")]
+
+    def __init__(self, sections: Iterable[tuple[str, Iterable[Binding]]]) -> None:
+        super().__init__()
+        self._sections = [(title, list(bindings)) for title, bindings in sections]
+
+    def compose(self) -> ComposeResult:
+        """Yield a table of keys."""
+        with Vertical(classes="sheet") as box:
+            box.border_title = "keys"
+            box.border_subtitle = "esc close"
+            with VerticalScroll():
+                yield Static(self._table())
+
+    def _table(self) -> Text:
+        table = Text()
+        for title, bindings in self._sections:
+            table.append(f"{title}\n", "bold underline")
+            actions: dict[str, list[Binding]] = {}
+            for binding in bindings:
+                actions.setdefault(binding.action, []).append(binding)
+            for same in actions.values():
+                keys = ", ".join(dict.fromkeys(self.app.get_key_display(binding) for binding in same))
+                table.append(f"  {keys:<22}", "bold")
+                table.append(f"{same[0].description}", "")
+                table.append(f"  {same[0].tooltip}\n" if same[0].tooltip else "\n", "dim")
+            table.append("\n")
+        table.rstrip()
+        return table

@@ -1,0 +1,143 @@
+"""The editor of a config: TextArea with YAML colours, marks for what is wrong, and changes from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.document._edit import Edit
+from textual.document._document import EditResult, Location, Selection
+from textual.widgets import TextArea
+
+from tui.app.text import changed_span, moved_row, visible
+from tui.app.theme import editor_theme
+from tui.events import Problem
+
+#: Highlighting parses the whole document at each key: 8 to 17 ms at a thousand lines.
+MAX_HIGHLIGHTED = 64 * 1024
+
+
+def yaml_language() -> str | None:
+    """Return the name of the YAML grammar if it is installed."""
+    return "yaml" if find_spec("tree_sitter") and find_spec("tree_sitter_yaml") else None
+
+
+class ConfigEditor(TextArea):
+    """Edits one config as text; it never touches what the user did not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "undo", "Undo", tooltip="Take back the last edit", id="editor.undo"),
+        Binding("ctrl+y", "redo", "Redo", show=False, id="editor.redo"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(
+            id="editor", soft_wrap=False, show_line_numbers=True, tab_behavior="indent", max_checkpoints=500
+        )
+        self.indent_width = 2
+        # A blinking cursor would redraw an idle screen twice a second.
+        self.cursor_blink = False
+        self._problem: Problem | None = None
+        self._problem_text = ""
+
+    def on_mount(self) -> None:
+        """Take the colours of the app's theme, now and when it changes."""
+        self._recolor()
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._recolor())
+
+    def _recolor(self) -> None:
+        self.register_theme(editor_theme(self.app.theme_variables))
+        self.theme = "deck"
+
+    def load(self, text: str, yaml: bool) -> None:
+        """Start with `text`, without anything to undo."""
+        self.language = yaml_language() if yaml and len(text) <= MAX_HIGHLIGHTED else None
+        with self._quietly():
+            self.load_text(text)
+
+    def follow(self, text: str) -> None:
+        """Become `text` by one edit that can be undone; the cursor stays on its line, the view where it is."""
+        old = self.text
+        if old == text:
+            return
+        span = changed_span(old, text)
+        start, end = self._location(span.start), self._location(span.old_end)
+        selection = Selection(*(self._moved(old, text, place) for place in self.selection))
+        top = moved_row(old, text, self.scroll_offset.y)
+        scroll_x = self.scroll_offset.x
+        with self._quietly():
+            self.history.checkpoint()
+            self.edit(Edit(text[span.start : span.new_end], start, end, maintain_selection_offset=True))
+            self.history.checkpoint()
+        self.selection = selection
+        self.scroll_to(x=scroll_x, y=top, animate=False)
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Change the text without the message that a user's edit sends."""
+        with self.prevent(TextArea.Changed):
+            yield
+
+    def _moved(self, old: str, new: str, place: Location) -> Location:
+        row = moved_row(old, new, place[0])
+        return row, min(place[1], len(new.split("\n")[row]))
+
+    def _location(self, offset: int) -> Location:
+        before = self.text[:offset]
+        return before.count("\n"), offset - before.rfind("\n") - 1
+
+    def edit(self, edit: Edit) -> EditResult:
+        """Apply an edit; a control character in a paste becomes its picture."""
+        edit.text = visible(edit.text.replace("\r\n", "\n").replace("\r", "\n"))
+        return super().edit(edit)
+
+    def on_key(self, event: events.Key) -> None:
+        """Start a new line with the indentation of the one before."""
+        if event.key != "enter" or self.read_only:
+            return
+        event.stop()
+        event.prevent_default()
+        start, end = self.selection
+        row, column = min(start, end)
+        line = self.document.get_line(row)
+        indent = line[: len(line) - len(line.lstrip(" "))][:column]
+        self.replace(f"\n{indent}", start, end, maintain_selection_offset=False)
+
+    def mark(self, problem: Problem | None) -> None:
+        """Underline where `problem` is, as long as that line stays what it is."""
+        if problem == self._problem:
+            return
+        self._problem = problem
+        row = self._problem_row()
+        self._problem_text = self.document.get_line(row) if row is not None else ""
+        self.notify_style_update()
+        self.refresh()
+
+    def jump(self, problem: Problem) -> None:
+        """Put the cursor where `problem` is."""
+        if problem.line is None:
+            return
+        row = min(problem.line, self.document.line_count) - 1
+        column = min((problem.column or 1) - 1, len(self.document.get_line(row)))
+        self.move_cursor((row, column), center=True)
+        self.focus()
+
+    def _problem_row(self) -> int | None:
+        if self._problem is None or self._problem.line is None:
+            return None
+        return self._problem.line - 1 if 0 < self._problem.line <= self.document.line_count else None
+
+    def get_line(self, line_index: int) -> Text:
+        """Return a line to draw, underlined from the place of the problem on."""
+        line = super().get_line(line_index)
+        if self._problem is not None and line_index == self._problem_row() and line.plain == self._problem_text:
+            column = min((self._problem.column or 1) - 1, max(len(line) - 1, 0))
+            color = self.app.theme_variables["error"].split()[0]
+            line.stylize(Style(underline=True, bold=True, color=color if color.startswith("#") else "red"), column)
+        return line

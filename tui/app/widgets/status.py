@@ -1,0 +1,124 @@
+"""The line on top: which job, which state, which version runs, how fast, and whether the file agrees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from tui.app import words
+from tui.app.lines import plain
+from tui.app.model import JobModel
+from tui.app.widgets.tones import Toned
+
+GAP = "  "
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of the line; the one with the highest `rank` goes first when there is no room."""
+
+    text: str
+    tone: str = "plain"
+    rank: int = 0
+    right: bool = False
+
+
+def pieces(job: JobModel, now: float) -> list[Piece]:
+    """Return what there is to say of a job, in the order of the screen."""
+    state = job.state.state if job.state else "unknown"
+    sign = words.STATES.get(state, words.UNKNOWN)
+    version = job.running.version if job.running else None
+    found = [
+        Piece(f" {plain(job.name)} ", "badge", 1),
+        Piece(f"{sign.glyph} {state}", sign.tone),
+        Piece(f"v{version}", "strong", 2) if version is not None else Piece(""),
+        Piece(_reason(job), "bad" if state == "crashed" else "wait", 4),
+    ]
+    if job.metrics is not None:
+        found.append(Piece(f"step {job.metrics.step:,}", rank=5))
+        found.append(Piece(words.rate(job.rate), "dim", 7))
+        found += [
+            Piece(metric, "key", 8 + index) for index, metric in enumerate(words.metrics(job.metrics.values))
+        ]
+    uptime = job.uptime(now)
+    if uptime is not None:
+        found.append(Piece(f"up {words.duration(uptime)}" if job.alive else f"ran {words.duration(uptime)}", "dim", 6))
+    return [piece for piece in [*found, _drift(job, version)] if piece.text]
+
+
+def _reason(job: JobModel) -> str:
+    if job.state is None:
+        return ""
+    reason = plain(job.state.reason or "")
+    code = job.state.exit_code
+    return reason or (f"exit code {code}" if code else "")
+
+
+def _drift(job: JobModel, version: int | None) -> Piece:
+    if job.document is not None and job.document.digest is None:
+        return Piece("no file on disk", "bad", 3, right=True)
+    if job.running is None or version is None:
+        return Piece("")
+    if job.running.differs:
+        return Piece("disk differs from what runs", "wait", 3, right=True)
+    return Piece(f"disk = v{version}", "dim", 3, right=True)
+
+
+def fit(found: list[Piece], width: int) -> list[Piece]:
+    """Return the pieces that fit into `width` cells, the least important ones left out.
+
+    The reason of a crash is cut before it is dropped, down to a few words.
+    """
+    kept = list(found)
+
+    def excess() -> int:
+        return sum(Text(piece.text).cell_len + len(GAP) for piece in kept) - width
+
+    while len(kept) > 1 and excess() > 0:
+        worst = max(kept, key=lambda piece: piece.rank)
+        room = len(worst.text) - excess()
+        if worst.rank == 4 and room >= 12:
+            kept[kept.index(worst)] = Piece(f"{worst.text[: room - 1]}…", worst.tone, 0)
+        else:
+            kept.remove(worst)
+    return kept
+
+
+class StatusLine(Toned):
+    """The status of one job on a single line."""
+
+    def __init__(self, now: float) -> None:
+        super().__init__()
+        self._job: JobModel | None = None
+        self._now = now
+        self._lost = ""
+
+    def show(self, job: JobModel, now: float) -> None:
+        """Draw the line again for `job` as it is `now`."""
+        self._job, self._now = job, now
+        self.refresh()
+
+    def lose(self, message: str) -> None:
+        """Say from now on that nothing of this is news any more."""
+        self._lost = message
+        self.refresh()
+
+    def render(self) -> Text:
+        """Return the line, cut to the width of the screen."""
+        width = self.size.width
+        if self._job is None:
+            return Text(self._lost or "connecting …", style=self.tone("bad" if self._lost else "dim"), no_wrap=True)
+        found = pieces(self._job, self._now)
+        if self._lost:
+            found[1:2] = [Piece(f"? {self._lost}", "bad")]
+        kept = fit(found, width)
+        left = self._join([piece for piece in kept if not piece.right])
+        right = self._join([piece for piece in kept if piece.right])
+        left.append(" " * max(width - left.cell_len - right.cell_len - 1, 0))
+        left.append_text(right)
+        left.truncate(width)
+        return left
+
+    def _join(self, found: list[Piece]) -> Text:
+        return Text(GAP, no_wrap=True).join(Text(piece.text, self.tone(piece.tone)) for piece in found)

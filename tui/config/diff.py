@@ -1,0 +1,43 @@
+"""What differs between two configs, key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tui.config.keys import child
+from tui.events import Change
+
+_MISSING = object()
+
+
+def changes(old: Mapping[Any, Any] | None, new: Mapping[Any, Any]) -> tuple[Change, ...]:
+    """Return the changed keys, in the order of `new`, removed ones last; all of them where `old` is None.
+
+    Lists are compared index by index. A part that is there on one side only is one change.
+    """
+    return tuple(_walk("", old or {}, new))
+
+
+def same(a: Any, b: Any) -> bool:
+    """Return whether two configs, or parts of one, mean the same to a task: ``1``, ``1.0`` and ``true`` differ."""
+    return next(_walk("", a, b), None) is None
+
+
+def _walk(path: str, old: Any, new: Any) -> Iterator[Change]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*new, *(key for key in old if key not in new)]:
+            yield from _walk(child(path, key), old.get(key, _MISSING), new.get(key, _MISSING))
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            sides = (side[index] if index < len(side) else _MISSING for side in (old, new))
+            yield from _walk(child(path, index), *sides)
+    elif not _equal(old, new):
+        yield Change(path, *(None if side is _MISSING else side for side in (old, new)))
+
+
+def _equal(old: Any, new: Any) -> bool:
+    if type(old) is not type(new):
+        return False
+    # NaN is the one value that differs from itself; a config that says it twice has not changed.
+    return bool(old == new or (old != old and new != new))

@@ -1,0 +1,267 @@
+"""Reading and writing config files without ever losing one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from tui.config.document import ConfigError
+from tui.events import Problem
+
+#: No config is this large; a larger file was named by mistake.
+LIMIT = 16 * 1024 * 1024
+
+_SOLID = {errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS}
+
+
+class StoreError(ConfigError):
+    """A config file can't be read or written; the message names the file and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Problem(message))
+
+
+class Conflict(StoreError):  # noqa: N818
+    """The file is not what the writer took it for; `current` is what it is, None if it is missing."""
+
+    def __init__(self, message: str, current: Content | None) -> None:
+        super().__init__(message)
+        self.current = current
+
+
+class Irreplaceable(StoreError):  # noqa: N818
+    """The file can't be replaced by a rename, but it may be possible to write it in place."""
+
+
+class Fingerprint(NamedTuple):
+    """What tells one state of a file from another without reading it."""
+
+    device: int
+    inode: int
+    size: int
+    mtime: int
+    ctime: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Fingerprint:
+        """Return the fingerprint of a stat result."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of a config file, and the digest that names them.
+
+    `fingerprint` is that of the file that was read, None if it changed during the reading.
+    """
+
+    raw: bytes
+    digest: str
+    fingerprint: Fingerprint | None = None
+
+
+def digest(raw: bytes) -> str:
+    """Return the name of a content."""
+    return hashlib.blake2b(raw, digest_size=12).hexdigest()
+
+
+def read(path: Path) -> Content:
+    """Return what is in a file, without waiting for anything.
+
+    Raises:
+        StoreError: It is missing, too large, no plain file, or can't be read.
+    """
+    try:
+        _require_file(path, path.stat())
+        # Not blocking, should a pipe have taken the file's place meanwhile.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            before = os.fstat(descriptor)
+            _require_file(path, before)
+            raw = b"".join(_pieces(path, descriptor))
+            after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    steady = Fingerprint.of(before) == Fingerprint.of(after) and len(raw) == after.st_size
+    return Content(raw, digest(raw), Fingerprint.of(after) if steady else None)
+
+
+def write(path: Path, raw: bytes, *, base: str | None, in_place: bool = False) -> Content:
+    """Write a file, if its content is still the one named `base`; None means that it must be missing.
+
+    The new text is complete on disk before it takes the place of the old one, in one step. Only with `in_place`
+    is the old one overwritten, for files that can't be replaced.
+
+    Raises:
+        Conflict: The file is something else than `base`.
+        Irreplaceable: The file can't be replaced; nothing has been changed.
+        StoreError: It can't be written; the message says if anything was changed.
+    """
+    real = Path(os.path.realpath(path))
+    try:
+        current = _expect(real, base)
+        if current is not None:
+            _require_writable(path, real)
+        if in_place and current is not None:
+            _overwrite(path, real, current.raw, raw)
+        else:
+            _replace(path, real, raw, base)
+    except OSError as error:
+        raise _unwritable(path, error, solid=False) from error
+    return Content(raw, digest(raw))
+
+
+def _require_file(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise StoreError(f"{path} is a directory: name a config file in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreError(f"{path} is not a regular file: a config can't be a pipe, a socket or a device")
+    if status.st_size > LIMIT:
+        raise _too_large(path)
+
+
+def _too_large(path: Path) -> StoreError:
+    return StoreError(f"{path} is larger than {LIMIT // 1024 // 1024} MiB: is it really a config?")
+
+
+def _pieces(path: Path, descriptor: int) -> Iterator[bytes]:
+    total = 0
+    while piece := os.read(descriptor, 1 << 20):
+        total += len(piece)
+        if total > LIMIT:
+            raise _too_large(path)
+        yield piece
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    if error.errno == errno.ENOENT:
+        return StoreError(f"{path} is missing: create it, or name another file")
+    if error.errno == errno.EACCES:
+        return StoreError(f"{path} can't be read: give yourself the permission (chmod u+r)")
+    return StoreError(f"{path} can't be read: {error.strerror}")
+
+
+def _expect(real: Path, base: str | None) -> Content | None:
+    current = read(real) if os.path.lexists(real) else None
+    if current is not None and base is None:
+        raise Conflict(f"{real} exists already: nothing was written", current)
+    if current is None and base is not None:
+        raise Conflict(f"{real} has been removed: nothing was written", None)
+    if current is not None and current.digest != base:
+        raise Conflict(f"{real} has been changed by somebody else: nothing was written", current)
+    return current
+
+
+def _require_writable(path: Path, real: Path) -> None:
+    # To root the system allows everything; the owner's wish counts for root too.
+    if not real.stat().st_mode & 0o222 or not os.access(real, os.W_OK):
+        raise StoreError(f"{path} is read-only: nothing was written (chmod u+w makes it writable)")
+
+
+def _replace(path: Path, real: Path, raw: bytes, base: str | None) -> None:
+    temporary = real.with_name(f".tunedeck-{secrets.token_hex(6)}.tmp")
+    try:
+        _prepare(path, real, temporary, raw, new=base is None)
+        try:
+            _expect(real, base)
+            temporary.replace(real)
+        except OSError as error:
+            raise _unwritable(path, error, solid=base is not None) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    try:
+        _sync_folder(real.parent)
+    except OSError as error:
+        message = f"{path} is written, but may be lost in a power failure: {error.strerror}"
+        raise StoreError(message) from error
+
+
+def _prepare(path: Path, real: Path, temporary: Path, raw: bytes, *, new: bool) -> None:
+    """Write the temporary file: complete, on disk, with the mode and the owner of the real one."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        descriptor = os.open(temporary, flags, 0o666 if new else 0o600)
+    except OSError as error:
+        raise _unwritable(path, error, solid=not new) from error
+    try:
+        if not new:
+            _inherit(path, descriptor, real.stat())
+        _write_all(descriptor, raw)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _inherit(path: Path, descriptor: int, status: os.stat_result) -> None:
+    own = os.fstat(descriptor)
+    if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
+        try:
+            os.fchown(descriptor, status.st_uid, status.st_gid)
+        except PermissionError:
+            try:
+                os.fchown(descriptor, -1, status.st_gid)
+            except PermissionError as error:
+                # Another group might read what it must not, or the job no longer what it must.
+                message = f"{path} can't be replaced: its group can't be kept. Nothing was written"
+                raise Irreplaceable(message) from error
+    os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+
+
+def _write_all(descriptor: int, raw: bytes) -> None:
+    view = memoryview(raw)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems have no such call: there is nothing to wait for.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(path: Path, error: OSError, *, solid: bool) -> StoreError:
+    if solid and error.errno in _SOLID:
+        message = f"{path} can't be replaced ({error.strerror}), only overwritten in place: nothing was written"
+        return Irreplaceable(message)
+    if error.errno == errno.ENOENT:
+        return StoreError(f"the folder of {path} is missing: nothing was written")
+    return StoreError(f"{path} can't be written, it stays as it was: {error.strerror}")
+
+
+def _overwrite(path: Path, real: Path, old: bytes, new: bytes) -> None:
+    """Write over the file itself; what went wrong is undone, as far as the disk allows."""
+    descriptor = os.open(real, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        _put(descriptor, new)
+    except OSError:
+        try:
+            _put(descriptor, old)
+        except OSError as error:
+            message = f"{path} is damaged, writing failed halfway ({error.strerror}): save the text elsewhere"
+            raise StoreError(message) from error
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _put(descriptor: int, raw: bytes) -> None:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    _write_all(descriptor, raw)
+    os.ftruncate(descriptor, len(raw))
+    os.fsync(descriptor)

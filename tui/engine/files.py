@@ -1,0 +1,119 @@
+"""A config file as the engine knows it, and the one way that every change of it takes.
+
+::
+
+    save -> store -> document -> (diff, reload, worker: see `tui.engine.job`)
+    disk -> watch ----^
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from tui.config import document, store
+from tui.engine.reload import Candidate
+from tui.events import Problem
+
+#: Above this many characters a text is parsed in a thread, so that the loop goes on meanwhile.
+PARSE_INLINE = 16_384
+
+
+class ConfigFile:
+    """One config file: what it holds as far as the engine knows, and who wants to hear of changes.
+
+    Args:
+        path: The file as given, absolute.
+        own: Called with the digest of what we are about to write, before it is on disk, so that the watch takes
+            it for known.
+
+    Attributes:
+        text: The text on disk, None where it can't be read.
+        digest: The name of that content, None where there is none.
+        problem: Why it can't be read or parsed.
+        listeners: Called with every new content that is to become a version.
+    """
+
+    def __init__(self, path: Path, own: Callable[[Path, str | None], None]) -> None:
+        self.path = path
+        self.text: str | None = None
+        self.digest: str | None = None
+        self.problem: Problem | None = None
+        self.listeners: list[Callable[[Candidate], None]] = []
+        self.on_document: Callable[[], None] = lambda: None
+        self._own = own
+        self._document: document.Document | None = None
+        self._lock = asyncio.Lock()
+
+    def candidate(self, source: str, seen: float) -> Candidate:
+        """Return what the file holds as a candidate for a version."""
+        data = self._document.data if self._document else None
+        return Candidate(self.text or "", data, self.problem, source, seen)
+
+    async def load(self) -> None:
+        """Read the file for the first time; nobody is told."""
+        async with self._lock:
+            try:
+                await self._take(store.read(self.path))
+            except store.StoreError as error:
+                self._miss(error)
+
+    async def changed(self, found: store.Content | store.StoreError, settled: bool, seen: float) -> None:
+        """Take what the watch found on disk.
+
+        Content that had no time to settle and does not parse is let go: the watch brings it again once it has.
+        """
+        async with self._lock:
+            if isinstance(found, store.StoreError):
+                self._miss(found)
+            elif found.digest == self.digest:
+                return
+            else:
+                before = (self.text, self.digest, self.problem, self._document)
+                await self._take(found)
+                if self._document is None and not settled:
+                    self.text, self.digest, self.problem, self._document = before
+                    return
+                self._tell("disk", seen)
+            self.on_document()
+
+    async def save(self, text: str, base: str | None, in_place: bool, seen: float) -> None:
+        """Write `text` to disk, if the file still holds `base`, and take it as a change by the editor.
+
+        Raises:
+            store.StoreError: It could not be written; the file is as it was.
+        """
+        async with self._lock:
+            raw = text.encode("utf-8")
+            self._own(self.path, store.digest(raw))
+            try:
+                content = await asyncio.to_thread(store.write, self.path, raw, base=base, in_place=in_place)
+            except store.StoreError:
+                self._own(self.path, self.digest)
+                raise
+            await self._take(content)
+            self._tell("editor", seen)
+            self.on_document()
+
+    async def _take(self, content: store.Content) -> None:
+        self.digest = content.digest
+        self._document = None
+        self.problem = None
+        try:
+            self.text = document.decode(content.raw)
+            if len(self.text) > PARSE_INLINE:
+                self._document = await asyncio.to_thread(document.parse, self.text)
+            else:
+                self._document = document.parse(self.text)
+        except document.ConfigError as error:
+            self.problem = error.problem
+
+    def _miss(self, error: store.StoreError) -> None:
+        self.text = self.digest = self._document = None
+        self.problem = Problem(str(error))
+
+    def _tell(self, source: str, seen: float) -> None:
+        candidate = self.candidate(source, seen)
+        for listener in self.listeners:
+            listener(candidate)

@@ -1,0 +1,76 @@
+"""Where engines meet: the folder of sockets, and the lock that keeps a config to one engine."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+
+class PlaceError(Exception):
+    """A lock or a socket can't be had; the message says who has it and what to do."""
+
+
+def sockets_folder() -> Path:
+    """Return the folder of all sockets of this user, made if it is missing.
+
+    It is not the login's runtime directory, which goes away at logout while engines stay.
+
+    Raises:
+        PlaceError: Somebody else made it.
+    """
+    folder = Path(f"/tmp/tunedeck-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PlaceError(f"{folder} belongs to somebody else; it must be a folder of yours")
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+    return folder
+
+
+def identity(deck: Path | None, config: Path) -> str:
+    """Return what makes a deck this one: its path, or the config of a job that has no deck file."""
+    return str(deck or config)
+
+
+def socket_of(identity: str, name: str) -> Path:
+    """Return the socket of the deck with this identity, such as its path; `name` is there for people."""
+    short = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:32]
+    return sockets_folder() / f"{short}-{hashlib.blake2b(identity.encode(), digest_size=6).hexdigest()}.sock"
+
+
+def all_sockets() -> Iterator[Path]:
+    """Yield every socket of this user's engines, living or left behind."""
+    yield from sorted(sockets_folder().glob("*.sock"))
+
+
+def lock(folder: Path, config: Path, owner: str) -> IO[str]:
+    """Take the lock of `config`, held until the returned file is closed or this process ends.
+
+    Args:
+        folder: The folder that keeps the history of the config.
+        config: The config file as given.
+        owner: Who takes it, for the message that the next one gets.
+
+    Raises:
+        PlaceError: Another engine has it.
+    """
+    name = hashlib.blake2b(os.fsencode(config), digest_size=6).hexdigest()
+    file = (folder / f"{config.name}-{name}.lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "another engine"
+        file.close()
+        raise PlaceError(f"{config} is in use by {holder}; `tunedeck ls` shows it") from None
+    file.truncate(0)
+    file.write(owner)
+    file.flush()
+    return file

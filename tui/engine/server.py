@@ -1,0 +1,173 @@
+"""The engine's end of its connections to viewers.
+
+A viewer that does not read never holds up anything: news that must arrive waits in its list, of what is only a
+current value (metrics, the running version, the document) just the latest waits, and log lines are not queued at
+all: the viewer has a cursor in each job's scrollback, and what the scrollback has forgotten by then was dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+from tui import events
+from tui.engine.output import Scrollback
+from tui.events import Command, Event, Hello, Message, Reply
+
+#: The longest line of JSON that is accepted: a save of a large config.
+LIMIT = 64 << 20
+
+#: Seconds from a line's arrival to its sending, so that a chatty job costs one message, not a thousand.
+_BATCH_AFTER = 0.05
+_BATCH_LINES = 2_000
+
+#: Events of which only the latest counts.
+_CURRENT = (events.Metrics, events.Running, events.Document)
+
+Obey = Callable[[Command], Awaitable[Reply]]
+
+
+class Viewer:
+    """One connection, and what is still to be sent over it."""
+
+    def __init__(self, writer: asyncio.StreamWriter, scrollbacks: dict[str, Scrollback]) -> None:
+        self._writer = writer
+        self._scrollbacks = scrollbacks
+        self._cursors = dict.fromkeys(scrollbacks, 0)
+        self._news: list[Message] = []
+        self._current: dict[tuple[str, str], Event] = {}
+        self._wake = asyncio.Event()
+
+    def post(self, message: Message) -> None:
+        """Have `message` sent; of some kinds only the latest."""
+        if isinstance(message, events.Lines):
+            pass  # read from the scrollback
+        elif isinstance(message, _CURRENT):
+            self._current[message.KIND, message.job] = message
+        else:
+            self._news.append(message)
+        self._wake.set()
+
+    async def send(self) -> None:
+        """Send what is to be sent, until the connection ends."""
+        loop = asyncio.get_running_loop()
+        lines_due = loop.time()
+        while True:
+            behind = any(self._cursors[name] < lines.end for name, lines in self._scrollbacks.items())
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), max(lines_due - loop.time(), 0) if behind else None)
+            self._wake.clear()
+            messages, self._news = [*self._news, *self._current.values()], []
+            self._current = {}
+            if behind and loop.time() >= lines_due:
+                messages.extend(self._lines())
+                lines_due = loop.time() + _BATCH_AFTER
+            if messages:
+                self._writer.write(b"".join(map(events.encode, messages)))
+                await self._writer.drain()
+
+    def _lines(self) -> Iterable[Message]:
+        for name, lines in self._scrollbacks.items():
+            if self._cursors[name] < lines.end:
+                first, batch = lines.since(self._cursors[name], _BATCH_LINES)
+                self._cursors[name] = first + len(batch)
+                yield events.Lines(name, first, batch)
+
+
+class Server:
+    """Listens on a unix socket and serves every viewer that comes.
+
+    Args:
+        hello: The greeting.
+        snapshot: Returns all that is known, for a new viewer.
+        obey: Carries out a command.
+    """
+
+    def __init__(self, hello: Hello, snapshot: Callable[[], Iterable[Message]], obey: Obey) -> None:
+        self._hello = hello
+        self._scrollbacks: dict[str, Scrollback] = {}
+        self._snapshot = snapshot
+        self._obey = obey
+        self._viewers: set[Viewer] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._path: Path | None = None
+
+    async def open(self, path: Path, scrollbacks: dict[str, Scrollback]) -> None:
+        """Listen at `path` and serve the scrollback of each job.
+
+        The caller holds the locks of the deck's configs, so what lies at `path` is left from a dead engine.
+        """
+        self._scrollbacks = scrollbacks
+        path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, path, limit=LIMIT)
+        self._path = path
+
+    async def close(self) -> None:
+        """Send what is waiting, then end every connection."""
+        if self._server is None or self._path is None:
+            return
+        self._path.unlink(missing_ok=True)
+        self._server.close()
+        await asyncio.sleep(0)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def post(self, message: Message) -> None:
+        """Send `message` to every viewer."""
+        for viewer in self._viewers:
+            viewer.post(message)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._talk(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the viewer or the engine goes away; the other side sees the end of the stream
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeting = _decode(await reader.readline())
+        writer.write(events.encode(self._hello))
+        if not isinstance(greeting, Hello) or greeting.protocol != events.PROTOCOL:
+            return
+        viewer = Viewer(writer, self._scrollbacks)
+        for message in (*self._snapshot(), events.Ready()):
+            viewer.post(message)
+        self._viewers.add(viewer)
+        sender = asyncio.create_task(viewer.send())
+        try:
+            await self._listen(reader, viewer)
+        finally:
+            self._viewers.discard(viewer)
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+
+    async def _listen(self, reader: asyncio.StreamReader, viewer: Viewer) -> None:
+        running: set[asyncio.Task[None]] = set()
+        while line := await reader.readline():
+            command = _decode(line)
+            if isinstance(command, Command):
+                # A command may take as long as a job takes to stop; the next one does not wait for it.
+                task = asyncio.create_task(self._answer(command, viewer))
+                running.add(task)
+                task.add_done_callback(running.discard)
+
+    async def _answer(self, command: Command, viewer: Viewer) -> None:
+        viewer.post(await self._obey(command))
+
+
+def _decode(line: bytes) -> Message | None:
+    try:
+        return events.decode(line)
+    except ValueError:
+        return None  # not our protocol: the greeting fails, or the command is none
