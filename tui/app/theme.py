@@ -50,7 +50,9 @@ def editor_theme(variables: dict[str, str]) -> TextAreaTheme:
         color = variables[name].split()[0]
         return Style(color=color if color.startswith("#") else None, **attributes)
 
-    quiet = Style(color=variables["foreground"].split()[0], dim=True) if "#" in variables["foreground"] else Style(dim=True)
+    quiet = (
+        Style(color=variables["foreground"].split()[0], dim=True) if "#" in variables["foreground"] else Style(dim=True)
+    )
     return TextAreaTheme(
         name="deck",
         syntax_styles={

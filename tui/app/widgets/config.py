@@ -98,7 +98,9 @@ class ConfigPane(Vertical):
         dirty = self.dirty
         state = "  ● unsaved" if dirty else ""
         if self.draft.gone:
-            state += "  ✗ no file on disk" if self.draft.base.text == "" else "  ✗ deleted on disk, ctrl+s writes it anew"
+            state += (
+                "  ✗ no file on disk" if self.draft.base.text == "" else "  ✗ deleted on disk, ctrl+s writes it anew"
+            )
         if self.draft.unreadable is not None:
             state += "  ✗ can't be read"
         title = Text(f"{self._name}{state}")

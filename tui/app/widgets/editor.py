@@ -11,8 +11,8 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.document._edit import Edit
 from textual.document._document import EditResult, Location, Selection
+from textual.document._edit import Edit
 from textual.widgets import TextArea
 
 from tui.app.text import changed_span, moved_row, visible

@@ -41,6 +41,15 @@ class JobView(Container):
         """The timeline pane."""
         return self.query_one(TimelineView)
 
+    @property
+    def ready(self) -> bool:
+        """Whether the panes exist."""
+        return bool(self.query(ConfigPane)) and self.config.is_mounted
+
+    def focus_editor(self) -> None:
+        """Put the focus where a user of a config wants it."""
+        self.config.editor.focus()
+
     def sync(self, parts: Part, now: float) -> None:
         """Draw again what has changed."""
         if Part.LOG in parts:

@@ -50,6 +50,10 @@ class LogView(Toned, ScrollView, can_focus=True):
         self._syncing = False
         self.border_title = "log"
 
+    def on_mount(self) -> None:
+        """Show what is there already."""
+        self.sync()
+
     def sync(self) -> None:
         """Take over what came into the buffer since the last time, in one redraw."""
         buffer = self._shown

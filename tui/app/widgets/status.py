@@ -38,9 +38,7 @@ def pieces(job: JobModel, now: float) -> list[Piece]:
     if job.metrics is not None:
         found.append(Piece(f"step {job.metrics.step:,}", rank=5))
         found.append(Piece(words.rate(job.rate), "dim", 7))
-        found += [
-            Piece(metric, "key", 8 + index) for index, metric in enumerate(words.metrics(job.metrics.values))
-        ]
+        found += [Piece(metric, "key", 8 + index) for index, metric in enumerate(words.metrics(job.metrics.values))]
     uptime = job.uptime(now)
     if uptime is not None:
         found.append(Piece(f"up {words.duration(uptime)}" if job.alive else f"ran {words.duration(uptime)}", "dim", 6))
@@ -88,10 +86,10 @@ def fit(found: list[Piece], width: int) -> list[Piece]:
 class StatusLine(Toned):
     """The status of one job on a single line."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._job: JobModel | None = None
-        self._now = now
+        self._now = 0.0
         self._lost = ""
 
     def show(self, job: JobModel, now: float) -> None:

@@ -67,6 +67,10 @@ class TimelineView(Toned, ScrollView, can_focus=True):
         self.cursor: int | None = None
         self.border_title = "timeline"
 
+    def on_mount(self) -> None:
+        """Show what is there already."""
+        self.sync(self._now)
+
     def sync(self, now: float) -> None:
         """Draw the rows as they are `now`; a reader who has scrolled keeps the same rows in view."""
         self._now = now

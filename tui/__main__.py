@@ -1,0 +1,5 @@
+"""``python -m tui`` is ``tunedeck``."""
+
+from tui.cli import main
+
+main()

@@ -1,0 +1,260 @@
+"""The viewer: shows what the engine says and sends it the user's wishes. It owns no job and no file."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import ClassVar, cast
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from tui import events
+from tui.app import words
+from tui.app.client import Client
+from tui.app.lines import plain
+from tui.app.model import JobModel, Part
+from tui.app.outcome import Outcome
+from tui.app.screens.dialog import Choice, Dialog, Stopping
+from tui.app.screens.main import MainScreen
+from tui.app.theme import DECK
+
+#: News is drawn at most this often; what costs is the frame, not the line.
+FRAME = 0.08
+
+STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
+LEAVE = Choice("l", "leave", "leave them running", "tunedeck attach brings you back")
+QUIT = Choice("q", "quit", "quit without saving")
+
+_SEVERE = ("invalid", "rejected", "failed", "reverted")
+
+
+class DeckApp(App[None]):
+    """A viewer of one deck."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "tunedeck"
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-thin"), (40, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-flat"), (10, "-short"), (20, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", tooltip="Stop the jobs or leave them running", priority=True, id="quit"),
+        Binding("ctrl+p", "command_palette", "Commands", show=False, tooltip="All commands by name", id="palette"),
+    ]
+
+    def __init__(self, path: Path, focus_job: str | None = None, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self.clock = clock
+        self.outcome = Outcome(1, "error")
+        self.jobs: dict[str, JobModel] = {}
+        self.main = MainScreen(self.jobs)
+        self._focus_job = focus_job
+        self._client = Client(path, self.receive)
+        self._ready = False
+        self._lost = False
+        self._stopping: Stopping | None = None
+        self._changed: dict[str, Part] = {}
+        self._last_frame = 0.0
+        self._frame_due = False
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the main screen."""
+        return self.main
+
+    def on_mount(self) -> None:
+        """Put on the deck's colours, listen to signals and connect."""
+        self.register_theme(DECK)
+        self.theme = DECK.name
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            loop.add_signal_handler(number, self._end, "signal", number)
+        self.set_interval(1, self._tick)
+        self._connect()
+
+    def on_unmount(self) -> None:
+        """Leave signals as they were found."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    # What comes from the engine
+
+    @work(exclusive=True, group="connection")
+    async def _connect(self) -> None:
+        try:
+            await self._client.run()
+            reason = ""
+        except (OSError, ValueError) as error:
+            reason = str(error)
+        self._disconnected(reason)
+
+    def receive(self, message: events.Message) -> None:
+        """Take in one message of the engine; what it changed is drawn with the next frame."""
+        if isinstance(message, events.Ready):
+            self._begin()
+        elif isinstance(message, events.Hello):
+            self.title = f"tunedeck {plain(message.deck)}"
+        elif isinstance(message, events.Notice):
+            self._toast(plain(message.message), message.severity, plain(message.job))
+        elif isinstance(message, events.Job) and message.job not in self.jobs:
+            self.jobs[message.job] = JobModel(message)
+        elif isinstance(message, events.Event) and (job := self.jobs.get(message.job)) is not None:
+            before = job.state.state if job.state is not None else None
+            parts = job.apply(message)
+            if self._ready:
+                self._tell(job, message, before)
+                self._changed[job.name] = self._changed.get(job.name, Part.NOTHING) | parts
+                self._plan_frame()
+
+    def _begin(self) -> None:
+        self._ready = True
+        for job in self.jobs.values():
+            job.live_updates = True
+        chosen = self._focus_job if self._focus_job in self.jobs else next(iter(self.jobs), None)
+        if chosen is not None:
+            self.main.show_job(chosen)
+            self.main.sync(dict.fromkeys(self.jobs, Part.STATUS), self.clock())
+
+    def _plan_frame(self) -> None:
+        if not self._frame_due:
+            self._frame_due = True
+            self.set_timer(max(self._last_frame + FRAME - time.monotonic(), 0.001), self._frame)
+
+    def _frame(self) -> None:
+        self._frame_due = False
+        self._last_frame = time.monotonic()
+        changed, self._changed = self._changed, {}
+        self.main.sync(changed, self.clock())
+        if self._stopping is not None and self._stopping.is_mounted:
+            self._stopping.show(self._states())
+
+    def _tick(self) -> None:
+        if self._ready and not self._lost:
+            self.main.tick(self.clock())
+
+    def _tell(self, job: JobModel, message: events.Event, before: str | None) -> None:
+        """Say in a toast what the user should not miss."""
+        name = plain(job.name)
+        if isinstance(message, events.State) and message.state != before:
+            reason = plain(message.reason or "")
+            if message.state == "crashed":
+                said = reason or f"exit code {message.exit_code}"
+                self._toast(f"{said}\nctrl+r starts it again.", "error", f"{name} crashed")
+            elif message.state == "finished":
+                self._toast(reason or "ctrl+r starts it again.", "information", f"{name} finished")
+        elif isinstance(message, events.Reload) and message.status in _SEVERE:
+            what = words.problem(message.error) if message.error is not None else words.outcome(message)
+            severity = "warning" if message.status == "reverted" else "error"
+            self._toast(what, severity, f"{name}: v{message.version} {message.status}")
+
+    def _toast(self, message: str, severity: str, title: str) -> None:
+        known = severity if severity in ("information", "warning", "error") else "information"
+        timeout = 6 if known == "information" else 12
+        self.notify(message, title=title, severity=cast("events.Any", known), timeout=timeout, markup=False)
+
+    def _disconnected(self, reason: str) -> None:
+        self._lost = True
+        if self._stopping is not None:
+            self._end("quit-stop")
+        elif not self._ready:
+            self.outcome = Outcome(1, "engine-gone", message=reason or "the engine closed the connection")
+            self.exit()
+        else:
+            self._frame()
+            ended = all(not job.alive for job in self.jobs.values())
+            what = "The deck was stopped: its engine has ended." if ended else "The engine is gone, unexpectedly."
+            self.main.lose(
+                "deck stopped" if ended else "engine gone",
+                f"{what} {reason and reason + '. '}This is what was last known; unsaved text can still be copied. "
+                "ctrl+q quits, tunedeck run opens the deck again.",
+            )
+
+    # What goes to the engine
+
+    async def request(self, command: events.Command) -> events.Reply:
+        """Send a command and wait for the reply; raises ConnectionError when the engine is gone."""
+        return await self._client.request(command)
+
+    async def order(self, command: events.Command, failure: str) -> events.Reply | None:
+        """Send a command and return the reply if it went well; else say what was wrong."""
+        try:
+            reply = await self.request(command)
+        except ConnectionError as error:
+            self._toast(str(error), "error", failure)
+            return None
+        if not reply.ok:
+            self._toast(plain(reply.message), "error", failure)
+        return reply if reply.ok else None
+
+    async def action_quit(self) -> None:
+        """Leave the deck; with live jobs or unsaved text, ask how."""
+        if not any(isinstance(screen, (Dialog, Stopping)) for screen in self.screen_stack):
+            self._quit()
+
+    @work(exclusive=True, group="quit")
+    async def _quit(self) -> None:
+        alive = [plain(job.name) for job in self.jobs.values() if job.alive] if not self._lost else []
+        unsaved = self.main.unsaved()
+        note = f"Not saved: {', '.join(unsaved)}." if unsaved else ""
+        choice = "stop"
+        if alive:
+            title = f"{', '.join(alive)} {'is' if len(alive) == 1 else 'are'} still running"
+            choice = await self.push_screen_wait(Dialog(title, note, [STOP, LEAVE]))
+        elif unsaved:
+            choice = await self.push_screen_wait(Dialog("Quit without saving?", note, [QUIT]))
+        if choice == "leave":
+            self._end("quit-leave")
+        elif choice:
+            await self._shut_down(wait=bool(alive))
+
+    async def _shut_down(self, wait: bool) -> None:
+        if self._lost or not self._ready:
+            self._end("engine-gone" if self._lost else "quit-leave")
+            return
+        self._stopping = Stopping()
+        if wait:
+            await self.push_screen(self._stopping)
+            self._stopping.show(self._states())
+        reply = await self.order(events.Shutdown(0), "Not stopped")
+        if reply is None and not self._lost:
+            await self._stopping.dismiss()
+            self._stopping = None
+        elif not wait:
+            self._end("quit-stop")
+
+    def action_leave(self) -> None:
+        """Quit without waiting for the jobs to end."""
+        self._end("quit-stop")
+
+    def _states(self) -> list[str]:
+        states = {plain(job.name): job.state.state if job.state else "unknown" for job in self.jobs.values()}
+        return [f"{words.STATES.get(state, words.UNKNOWN).glyph} {name}  {state}" for name, state in states.items()]
+
+    def _end(self, why: str, number: int = 0) -> None:
+        states = {job.name: job.state.state for job in self.jobs.values() if job.state is not None}
+        failed = "crashed" in states.values() or (why == "engine-gone" and any(j.alive for j in self.jobs.values()))
+        self.outcome = Outcome(128 + number if number else int(failed), why, states, signal=number)
+        self.exit(return_code=self.outcome.exit_code)
+
+    # The command palette
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Yield the deck's own commands, then those of Textual."""
+        main = self.main
+        yield SystemCommand("Save the config", "Write it; the job takes it at its next step", main.action_save)
+        yield SystemCommand("Restart the job", "Start it, or end it and start it again", main.action_restart)
+        yield SystemCommand("Stop the job", "End it in order", main.action_stop)
+        view = main.view(main.current)
+        if view is not None:
+            yield SystemCommand("Follow the log", "Show the newest lines as they come", view.log_view.action_follow)
+            yield SystemCommand("Freeze the log", "Hold the view still", view.log_view.action_freeze)
+            yield SystemCommand("Details of a reload", "Of the row under the cursor", view.timeline.action_open)
+        for name in self.jobs:
+            if name != main.current:
+                yield SystemCommand(f"Show {plain(name)}", "Switch to this job", lambda name=name: main.show_job(name))
+        yield SystemCommand("All keys", "What every key does", main.action_help)
+        yield from (command for command in super().get_system_commands(screen) if command.title != "Keys")
