@@ -102,13 +102,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _open(what: dict[str, str | None], arguments: argparse.Namespace) -> int:
     if arguments.headless:
-        from tui.engine import main as engine
+        from tui.engine.main import headless
 
-        try:
-            deck = engine.load(**what)
-        except engine.BadStart as error:
-            raise Usage(str(error)) from error
-        return engine.headless(deck, as_json=arguments.json)
+        return headless(what, as_json=arguments.json)
     if arguments.json:
         raise Usage("--json goes with --headless")
     _require_terminal()
@@ -127,7 +123,7 @@ def _view(what: dict[str, str | None]) -> int:
 
     path = what["deck"] or what["config"]
     assert path is not None
-    socket = place.socket_of(os.path.abspath(path))
+    socket = place.socket_of(str(place.absolute(path)))
     if remote.ask(socket) is not None:
         return _show(socket, socket.with_suffix(".log"))
     log = socket.with_suffix(".log")
@@ -150,13 +146,14 @@ def _show(socket: Path, log: Path) -> int:
     from tui.app.main import run
 
     outcome = run(str(socket))
-    if outcome.why == "engine-gone":
-        said = log.read_text().strip() if log.exists() else ""
-        raise Usage("the engine has ended; its jobs have ended with it" + (f":\n{said}" if said else ""))
-    return outcome.code
+    if outcome.message:
+        print(f"tunedeck: {outcome.message}", file=sys.stderr)
+    if outcome.why == "engine-gone" and log.exists():
+        sys.stderr.write(log.read_text())
+    return outcome.exit_code
 
 
-def _ls(arguments: argparse.Namespace) -> int:
+def _ls(_: argparse.Namespace) -> int:
     from tui import remote
 
     for found in remote.running():
@@ -185,15 +182,16 @@ def _stop(arguments: argparse.Namespace) -> int:
 def _choose(wanted: str | None) -> Running:
     """Return the running deck with this name or path; without one, the one of this folder or the only one."""
     from tui import remote
+    from tui.engine import place
 
     decks = list(remote.running())
     if not decks:
         raise Usage("no deck is running")
     if wanted is not None:
-        path = os.path.abspath(wanted)
+        path = str(place.absolute(wanted))
         found = [deck for deck in decks if wanted == deck.hello.deck or path in (deck.hello.path, *_configs(deck))]
     else:
-        here = os.getcwd() + os.sep
+        here = f"{Path.cwd()}/"
         found = [deck for deck in decks if any(path.startswith(here) for path in (deck.hello.path, *_configs(deck)))]
         if not found:
             found = decks
@@ -209,11 +207,11 @@ def _configs(deck: Running) -> list[str]:
 
 
 def _history(arguments: argparse.Namespace) -> int:
-    from tui.engine import history
+    from tui.engine import history, place
     from tui.engine.headless import reload_words
     from tui.events import encode
 
-    config = Path(os.path.abspath(arguments.config))
+    config = place.absolute(arguments.config)
     folder = history.existing_folder_of(config)
     if folder is None:
         raise Usage(f"{arguments.config} has no history: no job has run with it")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BufferedRWPair
 from pathlib import Path
 from typing import IO
 
@@ -91,7 +92,7 @@ def start(arguments: dict[str, str | None], log: Path) -> tuple[subprocess.Popen
 
 
 @contextlib.contextmanager
-def _connect(path: Path) -> Iterator[IO[bytes]]:
+def _connect(path: Path) -> Iterator[BufferedRWPair]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
         connection.connect(str(path))
@@ -102,7 +103,7 @@ def _connect(path: Path) -> Iterator[IO[bytes]]:
             yield stream
 
 
-def _read(path: Path, stream: IO[bytes]) -> Running | None:
+def _read(path: Path, stream: BufferedRWPair) -> Running | None:
     found = None
     for line in stream:
         message = events.decode(line)

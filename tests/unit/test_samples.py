@@ -106,7 +106,7 @@ def test_digits_keeps_what_it_learned_through_any_change() -> None:
     assert run(task, changed, 50)[-1]["accuracy"] > 0.8
 
 
-@pytest.mark.parametrize("lr", [-1, 1e308, math.inf, math.nan])
+@pytest.mark.parametrize("lr", [100, 1e308, math.inf, math.nan])
 def test_digits_learns_again_after_an_absurd_learning_rate(lr: float) -> None:
     task, config = start_digits()
     run(task, {**config, "lr": lr}, 20)

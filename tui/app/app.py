@@ -7,11 +7,12 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from tui import events
@@ -31,6 +32,7 @@ STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
 LEAVE = Choice("l", "leave", "leave them running", "tunedeck attach brings you back")
 QUIT = Choice("q", "quit", "quit without saving")
 
+_SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 _SEVERE = ("invalid", "rejected", "failed", "reverted")
 
 
@@ -39,8 +41,8 @@ class DeckApp(App[None]):
 
     CSS_PATH = "app.tcss"
     TITLE = "tunedeck"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-thin"), (40, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-flat"), (10, "-short"), (20, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (40, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-short"), (20, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", tooltip="Stop the jobs or leave them running", priority=True, id="quit"),
         Binding("ctrl+p", "command_palette", "Commands", show=False, tooltip="All commands by name", id="palette"),
@@ -54,7 +56,7 @@ class DeckApp(App[None]):
         self.main = MainScreen(self.jobs)
         self._focus_job = focus_job
         self._client = Client(path, self.receive)
-        self._ready = False
+        self._greeted = False
         self._lost = False
         self._stopping: Stopping | None = None
         self._changed: dict[str, Part] = {}
@@ -105,13 +107,13 @@ class DeckApp(App[None]):
         elif isinstance(message, events.Event) and (job := self.jobs.get(message.job)) is not None:
             before = job.state.state if job.state is not None else None
             parts = job.apply(message)
-            if self._ready:
+            if self._greeted:
                 self._tell(job, message, before)
                 self._changed[job.name] = self._changed.get(job.name, Part.NOTHING) | parts
                 self._plan_frame()
 
     def _begin(self) -> None:
-        self._ready = True
+        self._greeted = True
         for job in self.jobs.values():
             job.live_updates = True
         chosen = self._focus_job if self._focus_job in self.jobs else next(iter(self.jobs), None)
@@ -133,7 +135,7 @@ class DeckApp(App[None]):
             self._stopping.show(self._states())
 
     def _tick(self) -> None:
-        if self._ready and not self._lost:
+        if self._greeted and not self._lost:
             self.main.tick(self.clock())
 
     def _tell(self, job: JobModel, message: events.Event, before: str | None) -> None:
@@ -152,15 +154,14 @@ class DeckApp(App[None]):
             self._toast(what, severity, f"{name}: v{message.version} {message.status}")
 
     def _toast(self, message: str, severity: str, title: str) -> None:
-        known = severity if severity in ("information", "warning", "error") else "information"
-        timeout = 6 if known == "information" else 12
-        self.notify(message, title=title, severity=cast("events.Any", known), timeout=timeout, markup=False)
+        known = _SEVERITIES.get(severity, "information")
+        self.notify(message, title=title, severity=known, timeout=6 if known == "information" else 12, markup=False)
 
     def _disconnected(self, reason: str) -> None:
         self._lost = True
         if self._stopping is not None:
             self._end("quit-stop")
-        elif not self._ready:
+        elif not self._greeted:
             self.outcome = Outcome(1, "engine-gone", message=reason or "the engine closed the connection")
             self.exit()
         else:
@@ -212,7 +213,7 @@ class DeckApp(App[None]):
             await self._shut_down(wait=bool(alive))
 
     async def _shut_down(self, wait: bool) -> None:
-        if self._lost or not self._ready:
+        if self._lost or not self._greeted:
             self._end("engine-gone" if self._lost else "quit-leave")
             return
         self._stopping = Stopping()

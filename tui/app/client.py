@@ -17,7 +17,7 @@ LIMIT = 64 << 20
 SLICE = 0.02
 
 
-class Refused(ConnectionError):
+class RefusedError(ConnectionError):
     """The engine can't be talked to; the message says why and what to do."""
 
 
@@ -36,14 +36,14 @@ class Client:
         """Connect, greet, and pass on what comes until the engine closes the connection.
 
         Raises:
-            Refused: The engine can't be reached, or speaks another protocol.
+            RefusedError: The engine can't be reached, or speaks another protocol.
             OSError: The connection broke.
         """
         try:
             reader, self._writer = await asyncio.open_unix_connection(self._path, limit=LIMIT)
         except OSError as error:
             self.closed = True
-            raise Refused(f"no engine answers at {self._path}: {error.strerror or error}") from error
+            raise RefusedError(f"no engine answers at {self._path}: {error.strerror or error}") from error
         try:
             self._writer.write(events.encode(events.Hello(events.PROTOCOL)))
             await self._greet(reader)
@@ -62,7 +62,8 @@ class Client:
             raise ConnectionError("there is no connection to the engine")
         self._last_id += 1
         number = self._last_id
-        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[events.Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
         try:
             writer.write(events.encode(dataclasses.replace(command, id=number)))
             await writer.drain()
@@ -74,9 +75,9 @@ class Client:
         line = await reader.readline()
         hello = events.decode(line) if line else None
         if not isinstance(hello, events.Hello):
-            raise Refused("the engine closed the connection without a greeting")
+            raise RefusedError("the engine closed the connection without a greeting")
         if hello.protocol != events.PROTOCOL:
-            raise Refused(
+            raise RefusedError(
                 f"the engine speaks protocol {hello.protocol}, this viewer {events.PROTOCOL}: "
                 "attach with the tunedeck that started the deck"
             )

@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO, cast
 
 
 class _Screen(io.TextIOWrapper):
@@ -52,11 +51,11 @@ def own_terminal() -> Iterator[None]:
         sys.stderr.flush()
         for number in saved:
             os.dup2(stray.fileno(), number)
-        sys.__stdout__ = sys.__stderr__ = cast(TextIO, screen)  # type: ignore[misc]
+        sys.__stdout__ = sys.__stderr__ = screen
         try:
             yield
         finally:
-            sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+            sys.__stdout__, sys.__stderr__ = streams
             screen.close()
             for number, copy in saved.items():
                 os.dup2(copy, number)

@@ -46,9 +46,9 @@ DECK = Theme(
 def editor_theme(variables: dict[str, str]) -> TextAreaTheme:
     """Return the colours of YAML for a theme with these variables, so that the editor suits all of them."""
 
-    def style(name: str, **attributes: bool) -> Style:
+    def style(name: str, italic: bool = False) -> Style:
         color = variables[name].split()[0]
-        return Style(color=color if color.startswith("#") else None, **attributes)
+        return Style(color=color if color.startswith("#") else None, italic=italic)
 
     quiet = (
         Style(color=variables["foreground"].split()[0], dim=True) if "#" in variables["foreground"] else Style(dim=True)

@@ -55,7 +55,7 @@ _WORDS = (
     (r"more indented follow up line", "the first line of this block is indented less than those after it", False),
     (r"scanning an (?:alias|anchor)", "a value can't begin with a bare * or &: put it in quotes", True),
     (r"undefined alias '(.*)'", "*{0} has no anchor: write &{0} before the value that is meant", False),
-    (r"expected the node content", "a value is missing before this", False),
+    (r"expected the node content", "a value is missing before this, or needs quotes", False),
     (r"another document", "a second document begins here: a config is one document, remove the rest", False),
     (r"undefined tag handle '(.*)'", "the tag handle {0} is not defined: remove the tag", False),
 )

@@ -86,7 +86,8 @@ class Inotify:
                 # For a folder that is watched already this returns the number that it has.
                 watches[folder] = self._call(self._libc.inotify_add_watch, self._descriptor, os.fsencode(folder), _MASK)
             except OSError as error:
-                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP):
+                # Without a watch (ENOSPC: the user has too many) whoever looks now and then still finds changes.
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENOSPC):
                     raise
         for stale in set(self._watches.values()) - set(watches.values()):
             # The kernel has dropped the watch itself if the folder was removed.

@@ -187,8 +187,10 @@ class Watcher:
             self._read(file, verdict)
         if file.timer is not None:
             file.timer.cancel()
+        file.timer = None
         wake = file.settling.wake()
-        file.timer = wake and asyncio.get_running_loop().call_later(max(0.0, wake - now), self._look, file)
+        if wake is not None:
+            file.timer = asyncio.get_running_loop().call_later(max(0.0, wake - now), self._look, file)
 
     def _read(self, file: _File, settled: bool) -> None:
         assert self._source is not None
@@ -205,8 +207,11 @@ class Watcher:
         if whole:
             self._source.poll()
         now = time.monotonic()
-        print_ = found.fingerprint if isinstance(found, Content) else _fingerprint(file.path)
-        if print_ != settling.last or file.spoiled or print_ is None and not settled:
+        if isinstance(found, Content):
+            sure = found.fingerprint is not None and found.fingerprint == settling.last
+        else:
+            sure = settled and _fingerprint(file.path) == settling.last
+        if not sure or file.spoiled:
             settling.doubt(now)
             return
         settling.read(now, settled)

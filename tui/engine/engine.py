@@ -103,7 +103,7 @@ class Engine:
 
     async def _listen(self) -> Path:
         try:
-            socket = place.socket_of(place.identity(self.deck.path, self.deck.jobs[0].config), self.deck.name)
+            socket = place.socket_of(str(self.deck.path or self.deck.jobs[0].config))
             await self._server.open(socket, {name: job.scrollback for name, job in self.jobs.items()})
         except (OSError, place.PlaceError) as error:
             raise BadStart(str(error)) from error

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,7 +96,7 @@ class History:
     def rows(self) -> Iterator[Reload]:
         """Yield all reloads in their last status, oldest first."""
         query = f"SELECT {_COLUMNS} FROM reload WHERE config = ? AND job = ? ORDER BY version"
-        for job, version, time, status, source, changes, step, latency, error, by in self._connection.execute(
+        for job, version, at, status, source, changes, step, latency, error, by in self._connection.execute(
             query, self._where
         ):
             yield Reload(
@@ -108,7 +109,7 @@ class History:
                 latency_ms=latency,
                 error=Problem(**json.loads(error)) if error else None,
                 by=by,
-                time=time,
+                time=at,
             )
 
     def text(self, version: int) -> str | None:
@@ -208,3 +209,8 @@ def in_memory() -> sqlite3.Connection:
     with contextlib.closing(connection.cursor()) as cursor:
         cursor.execute(_TABLE)
     return connection
+
+
+def when(row: Reload) -> str:
+    """Return the clock time of a row, for people."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.time))

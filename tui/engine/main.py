@@ -6,11 +6,13 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tui import events
 from tui.config.document import ConfigError
 from tui.engine import deck as decks
+from tui.engine import place
 from tui.engine.deck import Deck
 from tui.engine.engine import BadStart, Engine, describe
 from tui.engine.headless import Printer, Readable
@@ -22,14 +24,14 @@ def load(deck: str | None, task: str | None, config: str | None, name: str | Non
     Raises:
         BadStart: It is not right, or needs what this version can't do.
     """
-    path = Path(os.path.abspath(deck)) if deck else None
+    path = place.absolute(deck) if deck else None
     try:
         if path is not None:
             loaded = decks.load(path)
         else:
             assert task is not None
             assert config is not None
-            loaded = decks.single(task, Path(os.path.abspath(config)), name)
+            loaded = decks.single(task, place.absolute(config), name)
         problem = decks.unsupported(loaded)
     except ConfigError as error:
         problem = error.problem
@@ -38,17 +40,25 @@ def load(deck: str | None, task: str | None, config: str | None, name: str | Non
     return loaded
 
 
-def headless(deck: Deck, *, as_json: bool) -> int:
-    """Run a deck without a viewer and return the exit code."""
-    width = max(len(spec.name) for spec in deck.jobs)
-    printer = Printer(events.encode if as_json else Readable(width))
+def headless(arguments: dict[str, str | None], *, as_json: bool) -> int:
+    """Run what `load` makes of the arguments without a viewer, and return the exit code."""
     try:
-        return asyncio.run(Engine(deck, headless=True, listener=printer.put).run())
+        deck = load(**arguments)
+    except BadStart as error:
+        print(error, file=sys.stderr)
+        return 2
+    printer = Printer(events.encode if as_json else Readable(max(len(spec.name) for spec in deck.jobs)))
+    try:
+        return asyncio.run(_run(deck, printer))
     except BadStart as error:
         print(error, file=sys.stderr)
         return 2
     finally:
         printer.close()
+
+
+async def _run(deck: Deck, printer: Printer) -> int:
+    return await Engine(deck, headless=True, listener=printer.put).run()
 
 
 def background(ready: int, arguments: dict[str, str | None]) -> int:
@@ -59,11 +69,15 @@ def background(ready: int, arguments: dict[str, str | None]) -> int:
         os.close(ready)
 
     try:
-        engine = Engine(load(**arguments), headless=False)
-        return asyncio.run(engine.run(lambda socket: tell(socket=str(socket))))
+        deck = load(**arguments)
+        return asyncio.run(_serve(deck, lambda socket: tell(socket=str(socket))))
     except BadStart as error:
         tell(error=str(error))
         return 2
+
+
+async def _serve(deck: Deck, ready: Callable[[Path], None]) -> int:
+    return await Engine(deck, headless=False).run(ready)
 
 
 def main() -> None:

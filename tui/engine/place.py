@@ -16,6 +16,11 @@ class PlaceError(Exception):
     """A lock or a socket can't be had; the message says who has it and what to do."""
 
 
+def absolute(path: str) -> Path:
+    """Return an absolute path with its links as given: where a link leads may change while a job runs."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows the links, Path.absolute keeps ``..``
+
+
 def sockets_folder() -> Path:
     """Return the folder of all sockets of this user, made if it is missing.
 
@@ -34,15 +39,10 @@ def sockets_folder() -> Path:
     return folder
 
 
-def identity(deck: Path | None, config: Path) -> str:
-    """Return what makes a deck this one: its path, or the config of a job that has no deck file."""
-    return str(deck or config)
-
-
-def socket_of(identity: str, name: str) -> Path:
-    """Return the socket of the deck with this identity, such as its path; `name` is there for people."""
-    short = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:32]
-    return sockets_folder() / f"{short}-{hashlib.blake2b(identity.encode(), digest_size=6).hexdigest()}.sock"
+def socket_of(path: str) -> Path:
+    """Return the socket of the deck with this absolute path, its config's where it has no deck file."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", Path(path).stem)[:32]
+    return sockets_folder() / f"{name}-{hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()}.sock"
 
 
 def all_sockets() -> Iterator[Path]:
@@ -61,7 +61,8 @@ def lock(folder: Path, config: Path, owner: str) -> IO[str]:
     Raises:
         PlaceError: Another engine has it.
     """
-    name = hashlib.blake2b(os.fsencode(config), digest_size=6).hexdigest()
+    # The same file under another spelling of its folder has the same lock.
+    name = hashlib.blake2b(os.fsencode(config.parent.resolve() / config.name), digest_size=6).hexdigest()
     file = (folder / f"{config.name}-{name}.lock").open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

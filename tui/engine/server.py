@@ -50,6 +50,15 @@ class Viewer:
             self._news.append(message)
         self._wake.set()
 
+    def welcome(self, snapshot: Iterable[Message]) -> None:
+        """Have all that is known sent, the scrollbacks too, and `Ready` after it."""
+        self._news.extend(snapshot)
+        for name, lines in self._scrollbacks.items():
+            while self._cursors[name] < lines.end:
+                self._news.append(self._batch(name, lines))
+        self._news.append(events.Ready())
+        self._wake.set()
+
     async def send(self) -> None:
         """Send what is to be sent, until the connection ends."""
         loop = asyncio.get_running_loop()
@@ -71,9 +80,12 @@ class Viewer:
     def _lines(self) -> Iterable[Message]:
         for name, lines in self._scrollbacks.items():
             if self._cursors[name] < lines.end:
-                first, batch = lines.since(self._cursors[name], _BATCH_LINES)
-                self._cursors[name] = first + len(batch)
-                yield events.Lines(name, first, batch)
+                yield self._batch(name, lines)
+
+    def _batch(self, name: str, lines: Scrollback) -> Message:
+        first, batch = lines.since(self._cursors[name], _BATCH_LINES)
+        self._cursors[name] = first + len(batch)
+        return events.Lines(name, first, batch)
 
 
 class Server:
@@ -141,8 +153,7 @@ class Server:
         if not isinstance(greeting, Hello) or greeting.protocol != events.PROTOCOL:
             return
         viewer = Viewer(writer, self._scrollbacks)
-        for message in (*self._snapshot(), events.Ready()):
-            viewer.post(message)
+        viewer.welcome(self._snapshot())
         self._viewers.add(viewer)
         sender = asyncio.create_task(viewer.send())
         try:

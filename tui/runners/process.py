@@ -54,11 +54,11 @@ class ProcessRunner:
 
     Args:
         owner: Told of everything that happens.
-        python: The interpreter of the worker.
+        python: The interpreter of the worker; ours where none is named.
         cwd: The folder in which the task runs.
     """
 
-    def __init__(self, owner: Owner, python: str = sys.executable, cwd: Path | None = None) -> None:
+    def __init__(self, owner: Owner, python: str | None = None, cwd: Path | None = None) -> None:
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._exited = False
@@ -71,7 +71,7 @@ class ProcessRunner:
         self._control, self._channel, self._output = control, channel, output
         try:
             self._shim = subprocess.Popen(
-                [python, str(_PROGRAM), str(shim_end.fileno()), str(worker_end.fileno())],
+                [python or sys.executable, str(_PROGRAM), str(shim_end.fileno()), str(worker_end.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -57,7 +58,7 @@ def facts(row: Reload) -> Text:
     return Text("\n").join(Text.assemble((f"{name:<11}", "dim"), said) for name, said in found)
 
 
-def detail_screen(row: Reload, data: dict[str, Any]) -> DiffScreen:
+def detail_screen(row: Reload, data: Mapping[str, Any]) -> DiffScreen:
     """Return the screen of one reload, given the engine's answer about it."""
     base, running = data.get("base"), data.get("running")
     old_name = f"v{base}" if base is not None else "nothing"

@@ -93,8 +93,8 @@ class MainScreen(Screen[None]):
             return
         self.current = name
         now = self.deck.clock()
-        for view in self.views():
-            view.display = view.job.name == name
+        for other in self.views():
+            other.display = other.job.name == name
         view = self.view(name)
         if view is None:
             view = JobView(self._jobs[name], self.deck.request, now)
@@ -134,7 +134,7 @@ class MainScreen(Screen[None]):
         """Return the config files with changes that were not saved."""
         return [plain(view.job.info.config) for view in self.views() if view.ready and view.config.dirty]
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer the answers to a conflict only in one, and the change of jobs only where there are two."""
         if action == "settle":
             view = self.view(self.current)

@@ -8,7 +8,6 @@ from rich.ansi import AnsiDecoder
 from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
 from textual.geometry import Size
@@ -116,7 +115,7 @@ class LogView(Toned, ScrollView, can_focus=True):
     def _hold(self) -> None:
         self._job.lines.held = None if self.follow else self._base + self.scroll_offset.y
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """Stay at the end in a new size too."""
         if self.follow:
             self.sync()
@@ -126,7 +125,7 @@ class LogView(Toned, ScrollView, can_focus=True):
         super().notify_style_update()
         self._strips.clear()
 
-    def selection_updated(self, selection: Selection | None) -> None:
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002
         """Draw a selection that changed."""
         self.refresh()
 

@@ -1,0 +1,117 @@
+"""A scripted engine: speaks the protocol on a unix socket and does what a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tui import events
+from tui.events import Change, Document, Job, Lines, Metrics, Problem, Reload, Running, State
+
+NOW = 1_790_000_000.0
+
+TEXT = """\
+# How the digits classifier learns.
+lr: 0.05          # step size
+batch: 64
+momentum: 0.9
+augment:
+  shift: true
+  noise: 0.1
+layers: [64, 32]
+name: "digits"
+"""
+
+
+def backlog(name: str = "digits", lines: int = 60) -> list[events.Event]:
+    """Return what an engine says of a job that has been running for a while."""
+    rows = [
+        Reload(name, 1, "applied", "start", step=0, latency_ms=41.0, time=NOW - 620),
+        Reload(name, 2, "applied", "editor", (Change("lr", 0.1, 0.08),), 1204, 4.2, time=NOW - 500),
+        Reload(name, 3, "superseded", "disk", (Change("batch", 32, 48),), by=4, time=NOW - 410),
+        Reload(name, 4, "applied", "disk", (Change("batch", 32, 64),), 5310, 12.7, time=NOW - 409),
+        Reload(name, 5, "invalid", "editor", error=Problem("expected ':'", 3, 7), time=NOW - 300),
+        Reload(name, 6, "rejected", "set", (Change("lr", 0.08, -1),), error=Problem("lr must be > 0"), time=NOW - 200),
+        Reload(
+            name, 7, "applied", "editor", (Change("lr", 0.08, 0.05), Change("momentum", None, 0.9)), 9120, 3.9,
+            time=NOW - 100,
+        ),
+    ]  # fmt: skip
+    output = [
+        (f"epoch {n // 10 + 1:>3}  batch {n % 10 * 12:>4}  loss {0.9 / (n + 3) ** 0.5:.4f}", 4 if n < 40 else 7, NOW)
+        for n in range(lines)
+    ]
+    return [
+        Job(name, "tui.samples.digits:train", f"/home/ada/deck/{name}.yaml", time=NOW),
+        State(name, "running", pid=4242, time=NOW - 620),
+        Document(name, TEXT, "d7", time=NOW - 100),
+        Running(name, 7, NOW - 100, differs=False, time=NOW - 100),
+        *rows,
+        Lines(name, 0, tuple(output), time=NOW),
+        Metrics(name, 9000, {"loss": 0.1402, "accuracy": 0.958}, time=NOW - 4),
+        Metrics(name, 12250, {"loss": 0.1234, "accuracy": 0.9604}, time=NOW),
+    ]
+
+
+Answer = Callable[[events.Command], events.Reply | None]
+
+
+class FakeEngine:
+    """Greets a viewer with a backlog, records its commands, and answers them as `answers` says."""
+
+    def __init__(self, path: Path, *backlogs: list[events.Event]) -> None:
+        self.path = path
+        self.protocol = events.PROTOCOL
+        self.backlogs = backlogs or (backlog(),)
+        self.commands: list[events.Command] = []
+        self.answers: dict[type[events.Command], Answer] = {}
+        self._server: asyncio.Server | None = None
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> FakeEngine:
+        self._server = await asyncio.start_unix_server(self._serve, self.path, limit=64 << 20)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+        assert self._server is not None
+        self._server.close()
+
+    def close(self) -> None:
+        """End all connections, as an engine does that ends."""
+        for writer in self._writers:
+            writer.close()
+        self._writers.clear()
+
+    def send(self, *messages: events.Message) -> None:
+        """Send news to every viewer."""
+        for writer in self._writers:
+            writer.writelines(events.encode(message) for message in messages)
+
+    def answer(self, kind: type[events.Command], ok: bool = True, message: str = "", code: str = "", **data: Any) -> None:
+        """Answer commands of a kind in this way from now on."""
+        self.answers[kind] = lambda command: events.Reply(command.id, ok, message, code, data)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hello = events.decode(await reader.readline())
+        assert isinstance(hello, events.Hello)
+        assert hello.protocol == events.PROTOCOL
+        writer.write(events.encode(events.Hello(self.protocol, "deck", pid=1)))
+        for messages in self.backlogs:
+            writer.writelines(events.encode(message) for message in messages)
+        writer.write(events.encode(events.Ready()))
+        self._writers.append(writer)
+        while line := await reader.readline():
+            command = events.decode(line)
+            assert isinstance(command, events.Command)
+            self.commands.append(command)
+            answer = self.answers.get(type(command), lambda command: events.Reply(command.id, True))
+            if (reply := answer(command)) is not None and writer in self._writers:
+                writer.write(events.encode(reply))
+
+    def saves(self) -> list[events.Save]:
+        """Return the saves that came, without their ids."""
+        return [dataclasses.replace(c, id=0) for c in self.commands if isinstance(c, events.Save)]
