@@ -96,6 +96,12 @@ class FakeEngine:
         self.answers[kind] = lambda command: events.Reply(command.id, ok, message, code, data)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._talk(reader, writer)
+        except (asyncio.CancelledError, ConnectionError):
+            writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         hello = events.decode(await reader.readline())
         assert isinstance(hello, events.Hello)
         assert hello.protocol == events.PROTOCOL

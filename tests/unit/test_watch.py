@@ -91,7 +91,7 @@ def test_a_file_that_is_never_still_is_read_unsettled_once_a_second() -> None:
         if verdict is not None:
             verdicts.append((now, verdict))
             settling.read(now, verdict)
-    assert verdicts == [(1.0, False), (2.0, False)]
+    assert verdicts == [(1.01, False), (2.01, False)]
     settling.see(2.5, B)
     assert settling.verdict(2.5 + STILL) is True
 
@@ -180,6 +180,12 @@ class Seen:
             self._news.clear()
             await self._news.wait()
 
+    async def count(self, number: int) -> None:
+        """Wait until there are so many reports."""
+        while len(self.reports) < number:
+            self._news.clear()
+            await self._news.wait()
+
     @property
     def settled(self) -> list[bytes | str]:
         return [what for _, what, settled in self.reports if settled]
@@ -221,9 +227,7 @@ async def watching(*paths: Path) -> AsyncIterator[tuple[Seen, Watcher]]:
     seen = Seen()
     watcher = Watcher(paths, seen)
     await watcher.start()
-    for path in paths:
-        if path.exists():
-            await seen.until(path.read_bytes())
+    await seen.count(sum(path.exists() for path in paths))
     seen.reports.clear()
     try:
         yield seen, watcher
@@ -303,21 +307,21 @@ async def test_a_renamed_file_does_not_wait(config: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(watch, "STILL", 3600.0)
     monkeypatch.setattr(watch, "LATEST", 3600.0)
     seen = Seen()
-    watcher = Watcher([config], seen)
+    other = config.with_name("other.yaml")
+    watcher = Watcher([config, other], seen)
     await watcher.start()
     rename(config, text(1))
     await seen.until(text(1))
-    # Its writer is still at work here: it has renamed the file before its end.
+    # The writer of this one is still at work: it has renamed its file too early.
     with config.with_suffix(".new").open("wb", buffering=0) as file:
         file.write(b"number:")
         Path(file.name).replace(config)
-        rename(config.with_name("other"), text(5))
-        for _ in range(5):
-            await asyncio.sleep(0)
+        rename(other, text(5))
+        await seen.until(text(5))
     rename(config, text(2))
     await seen.until(text(2))
     await watcher.close()
-    assert seen.settled == [text(1), text(2)]
+    assert seen.settled == [text(1), text(5), text(2)]
 
 
 @pytest.mark.usefixtures("any_source", "quick_safety_net")

@@ -45,17 +45,17 @@ def own_terminal() -> Iterator[None]:
         return
     screen = _Screen(io.FileIO(os.dup(terminal), "w", closefd=True), encoding="utf-8", errors="replace")
     saved = {number: os.dup(number) for number in (1, 2)}
-    streams = sys.__stdout__, sys.__stderr__
+    streams = {name: vars(sys)[name] for name in ("__stdout__", "__stderr__")}
     with tempfile.TemporaryFile() as stray:
         sys.stdout.flush()
         sys.stderr.flush()
         for number in saved:
             os.dup2(stray.fileno(), number)
-        sys.__stdout__ = sys.__stderr__ = screen
+        vars(sys).update(__stdout__=screen, __stderr__=screen)
         try:
             yield
         finally:
-            sys.__stdout__, sys.__stderr__ = streams
+            vars(sys).update(streams)
             screen.close()
             for number, copy in saved.items():
                 os.dup2(copy, number)

@@ -29,8 +29,8 @@ class Sort(Enum):
 #: A folder, a name in it (None: any of them), and what happened to it.
 Item = tuple[Path, "str | None", Sort]
 
-#: Called with the news since the last call, oldest first.
-News = Callable[[list[Item]], None]
+#: Called with the news since the last call, oldest first; returns whether any of them mattered.
+News = Callable[[list[Item]], bool]
 
 
 class Source(Protocol):
@@ -41,8 +41,8 @@ class Source(Protocol):
     def watch(self, folders: set[Path]) -> None:
         """Watch just these folders; those that are missing are left out, those made anew are found again."""
 
-    def poll(self) -> None:
-        """Deliver at once what is known already."""
+    def poll(self) -> bool:
+        """Deliver at once what is known already; return whether any of it mattered."""
 
     async def close(self) -> None:
         """End watching."""
@@ -59,8 +59,9 @@ _OVERFLOW, _ONLYDIR = 0x4000, 0x01000000
 _MASK = _MODIFY | _ATTRIB | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _ONLYDIR
 _HEAD = struct.Struct("iIII")
 
-# A program that writes a log into the folder must not keep us busy: so many wakeups at once, so many a second.
-_BURST, _RATE = 20, 100
+# A program that writes a log into the folder must not keep us busy: so many wakeups for nothing at once, so many a
+# second.
+_BURST, _RATE = 50, 25
 
 
 class Inotify:
@@ -94,7 +95,7 @@ class Inotify:
             self._libc.inotify_rm_watch(self._descriptor, stale)
         self._watches = watches
 
-    def poll(self) -> None:
+    def poll(self) -> bool:
         """See `Source`."""
         news = [
             (folder, name, sort)
@@ -102,8 +103,7 @@ class Inotify:
             for folder, watch in self._watches.items()
             if number in (watch, -1)
         ]
-        if news:
-            self._news(news)
+        return bool(news) and self._news(news)
 
     async def close(self) -> None:
         """See `Source`."""
@@ -120,13 +120,14 @@ class Inotify:
         return result
 
     def _ready(self) -> None:
+        if self.poll():
+            return
         now = self._loop.time()
         self._credit = min(_BURST, self._credit + (now - self._refilled) * _RATE) - 1
         self._refilled = now
         if self._credit < 0:
             self._loop.remove_reader(self._descriptor)
             self._pause = self._loop.call_later(1 / _RATE, self._resume)
-        self.poll()
 
     def _resume(self) -> None:
         self._pause = None
@@ -177,8 +178,9 @@ class Portable:
         previous = self._task
         self._task = asyncio.create_task(self._run(sorted(there), self._stop, previous)) if there else None
 
-    def poll(self) -> None:
+    def poll(self) -> bool:
         """See `Source`: watchfiles has delivered all that it knows."""
+        return False
 
     async def close(self) -> None:
         """See `Source`."""

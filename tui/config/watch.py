@@ -156,12 +156,14 @@ class Watcher:
         if self._source is not None:
             self._source.watch({folder for file in self._files.values() for folder, _ in file.trail})
 
-    def _news(self, news: list[folders.Item]) -> None:
+    def _news(self, news: list[folders.Item]) -> bool:
+        mattered = False
         for file in self._files.values():
             told = [item for item in news if item[:2] in file.trail]
             vague = any(name is None for _, name, _ in news)
             if not told and not vague:
                 continue
+            mattered = True
             before, file.trail = file.trail, frozenset(trail(file.path))
             if file.trail != before:
                 self._watch()
@@ -173,6 +175,7 @@ class Watcher:
                     file.spoiled |= sort is Sort.CHANGED
             # Not at once: these may be news that came to light while a file was being read.
             asyncio.get_running_loop().call_soon(self._look, file)
+        return mattered
 
     def _look(self, file: _File) -> None:
         if self._source is None:

@@ -75,5 +75,5 @@ class DiffView(Toned, ScrollView, can_focus=True):
         if scroll_y + y >= len(self._lines):
             return Strip.blank(width, style)
         line = self._lines[scroll_y + y]
-        strip = Strip(Text(line.text, self.tone(line.tone), end="").render(self.app.console))
-        return strip.crop_extend(scroll_x, scroll_x + width, style).apply_style(style)
+        strip = self.strip(Text(line.text, self.tone(line.tone)))
+        return strip.crop_extend(scroll_x, scroll_x + width, style)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.ansi import AnsiDecoder
-from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
@@ -62,9 +61,9 @@ class LogView(Toned, ScrollView, can_focus=True):
             self._base = buffer.base
             self.virtual_size = Size(buffer.width, len(buffer))
             if self.follow:
-                self.scroll_to(y=self.max_scroll_y, animate=False)
+                self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
             elif pruned:
-                self.scroll_to(y=max(self.scroll_y - pruned, 0), animate=False)
+                self.scroll_to(y=max(self.scroll_y - pruned, 0), animate=False, force=True)
         finally:
             self._syncing = False
         self._label()
@@ -149,12 +148,12 @@ class LogView(Toned, ScrollView, can_focus=True):
         number = self._base + scroll_y + y
         if number >= self._shown.end or number < self._shown.base:
             if not len(self._shown) and y == 0:
-                return Strip(Text("no output yet", self.tone("dim")).render(self.app.console)).apply_style(style)
+                return self.strip(Text("no output yet", self.tone("dim"))).crop_extend(0, width, style)
             return Strip.blank(width, style)
-        strip = self._strip(number, style).crop_extend(scroll_x, scroll_x + width, style)
+        strip = self._strip(number).crop_extend(scroll_x, scroll_x + width, style)
         return strip.apply_offsets(scroll_x, number)
 
-    def _strip(self, number: int, style: Style) -> Strip:
+    def _strip(self, number: int) -> Strip:
         line = self._shown[number]
         selection = self.text_selection
         if selection is None and line.mark is None and (cached := self._strips.get(number)) is not None:
@@ -163,7 +162,7 @@ class LogView(Toned, ScrollView, can_focus=True):
         if selection is not None and (span := selection.get_span(number)) is not None:
             chosen = self.screen.get_component_rich_style("screen--selection")
             text.stylize(chosen, span[0], len(text) if span[1] == -1 else span[1])
-        strip = Strip(text.render(self.app.console), cell_len(text.plain)).apply_style(style)
+        strip = self.strip(text)
         if selection is None and line.mark is None:
             self._strips[number] = strip
         return strip
@@ -171,12 +170,10 @@ class LogView(Toned, ScrollView, can_focus=True):
     def _text(self, line: Line) -> Text:
         if line.mark is not None:
             said = words.applied(self._job.timeline.get(line.mark), line.mark)
-            return Text(f"──── {said} ".ljust(max(self.size.width, 24), "─"), self.tone("key"), end="")
+            return Text(f"──── {said} ".ljust(max(self.size.width, 24), "─"), self.tone("key"))
         if line.dropped:
-            return Text(f"┄┄┄┄ {line.dropped:,} lines were dropped here", self.tone("wait"), end="")
+            return Text(f"┄┄┄┄ {line.dropped:,} lines were dropped here", self.tone("wait"))
         if "\x1b" in line.text:
             self._decoder.style = Style.null()
-            text = self._decoder.decode_line(line.text)
-            text.end = ""
-            return text
-        return Text(line.text, end="")
+            return self._decoder.decode_line(line.text)
+        return Text(line.text)

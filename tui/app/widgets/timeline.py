@@ -79,7 +79,7 @@ class TimelineView(Toned, ScrollView, can_focus=True):
         if added:
             self.virtual_size = Size(self.size.width, self._count + 1)
             if self.scroll_offset.y > 0 and added > 0:
-                self.scroll_to(y=self.scroll_offset.y + added, animate=False)
+                self.scroll_to(y=self.scroll_offset.y + added, animate=False, force=True)
             self.border_subtitle = f"{self._count:,} reloads" if self._count != 1 else "1 reload"
         self.refresh()
 
@@ -120,9 +120,9 @@ class TimelineView(Toned, ScrollView, can_focus=True):
         self.cursor = self._rows.at(index).version
         top, height = self.scroll_offset.y, self.size.height - 1
         if index < top:
-            self.scroll_to(y=index, animate=False)
+            self.scroll_to(y=index, animate=False, force=True)
         elif index >= top + height:
-            self.scroll_to(y=index - height + 1, animate=False)
+            self.scroll_to(y=index - height + 1, animate=False, force=True)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -139,7 +139,7 @@ class TimelineView(Toned, ScrollView, can_focus=True):
                 text.stylize_before(self.tone("cursor" if self.has_focus else "cursor-blurred"))
         else:
             text = Text("  no change yet" if y == 1 and not self._count else "", self.tone("dim"))
-        return Strip(text.render(self.app.console)).crop_extend(0, width, style).apply_style(style)
+        return self.strip(text).crop_extend(0, width, style)
 
     def _cells(self, row: Reload) -> list[tuple[str, str]]:
         sign = words.STATUSES.get(row.status, words.UNKNOWN)
@@ -157,7 +157,7 @@ class TimelineView(Toned, ScrollView, can_focus=True):
         ]
 
     def _join(self, cells: list[tuple[str, str]], width: int) -> Text:
-        line = Text(no_wrap=True, end="")
+        line = Text(no_wrap=True)
         for column, (content, tone) in zip(COLUMNS, cells, strict=True):
             if width < column.needs:
                 continue

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.style import Style
+from rich.text import Text
+from textual.strip import Strip
 from textual.widget import Widget
+
+_FILLED = ("cursor", "cursor-blurred", "badge")
 
 
 class Toned(Widget):
@@ -39,4 +43,17 @@ class Toned(Widget):
 
     def tone(self, name: str) -> Style:
         """Return the style of one of the tones; `plain` is no style of its own."""
-        return Style.null() if name == "plain" else self.get_component_rich_style(f"tone--{name}", partial=True)
+        if name == "plain":
+            return Style.null()
+        # The whole style, because a colour with transparency is blended in no other.
+        style = self.get_component_rich_style(f"tone--{name}")
+        filled = style.bgcolor if name in _FILLED else None
+        color = None if name.startswith("cursor") else style.color
+        return Style(color=color, bgcolor=filled, bold=style.bold or None)
+
+    def strip(self, text: Text) -> Strip:
+        """Return `text` on the widget's own ground."""
+        text.stylize_before(text.style)
+        text.stylize_before(self.rich_style)
+        text.end = ""
+        return Strip(text.render(self.app.console), text.cell_len)
