@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from tui.app.lines import sanitize
 from tui.app.text import FileText, visible
-from tui.app.widgets.tones import Toned
+from tui.app.widgets.tones import TONES, strip, tone
 
 
 class DiffLine(NamedTuple):
@@ -47,8 +47,10 @@ def _clean(line: str) -> str:
     return sanitize(visible(line))
 
 
-class DiffView(Toned, ScrollView, can_focus=True):
+class DiffView(ScrollView, can_focus=True):
     """The lines of a diff; only what is visible is drawn."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll_up", "Up", show=False),
@@ -75,5 +77,5 @@ class DiffView(Toned, ScrollView, can_focus=True):
         if scroll_y + y >= len(self._lines):
             return Strip.blank(width, style)
         line = self._lines[scroll_y + y]
-        strip = self.strip(Text(line.text, self.tone(line.tone)))
+        strip = strip(self, Text(line.text, tone(self, line.tone)))
         return strip.crop_extend(scroll_x, scroll_x + width, style)

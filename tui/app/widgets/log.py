@@ -18,11 +18,13 @@ from textual.strip import Strip
 from tui.app import words
 from tui.app.lines import Line, LineBuffer
 from tui.app.model import JobModel
-from tui.app.widgets.tones import Toned
+from tui.app.widgets.tones import TONES, strip, tone
 
 
-class LogView(Toned, ScrollView, can_focus=True):
+class LogView(ScrollView, can_focus=True):
     """The output of one job. Lines are addressed by number, so that pruning never moves what is read."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", tooltip="Show the newest lines as they come", id="log.follow"),
@@ -61,9 +63,9 @@ class LogView(Toned, ScrollView, can_focus=True):
             self._base = buffer.base
             self.virtual_size = Size(buffer.width, len(buffer))
             if self.follow:
-                self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
+                self.scroll_to(y=self.max_scroll_y, animate=False)
             elif pruned:
-                self.scroll_to(y=max(self.scroll_y - pruned, 0), animate=False, force=True)
+                self.scroll_to(y=max(self.scroll_y - pruned, 0), animate=False)
         finally:
             self._syncing = False
         self._label()
@@ -104,7 +106,7 @@ class LogView(Toned, ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if self._syncing or old_value == new_value:
             return
-        if new_value < old_value:
+        if new_value < min(old_value, self.max_scroll_y):
             self.follow = False
         elif not self.follow and new_value >= self.max_scroll_y and not self.frozen:
             self.follow = True
@@ -148,7 +150,7 @@ class LogView(Toned, ScrollView, can_focus=True):
         number = self._base + scroll_y + y
         if number >= self._shown.end or number < self._shown.base:
             if not len(self._shown) and y == 0:
-                return self.strip(Text("no output yet", self.tone("dim"))).crop_extend(0, width, style)
+                return strip(self, Text("no output yet", tone(self, "dim"))).crop_extend(0, width, style)
             return Strip.blank(width, style)
         strip = self._strip(number).crop_extend(scroll_x, scroll_x + width, style)
         return strip.apply_offsets(scroll_x, number)
@@ -162,7 +164,7 @@ class LogView(Toned, ScrollView, can_focus=True):
         if selection is not None and (span := selection.get_span(number)) is not None:
             chosen = self.screen.get_component_rich_style("screen--selection")
             text.stylize(chosen, span[0], len(text) if span[1] == -1 else span[1])
-        strip = self.strip(text)
+        strip = strip(self, text)
         if selection is None and line.mark is None:
             self._strips[number] = strip
         return strip
@@ -170,9 +172,9 @@ class LogView(Toned, ScrollView, can_focus=True):
     def _text(self, line: Line) -> Text:
         if line.mark is not None:
             said = words.applied(self._job.timeline.get(line.mark), line.mark)
-            return Text(f"──── {said} ".ljust(max(self.size.width, 24), "─"), self.tone("key"))
+            return Text(f"──── {said} ".ljust(max(self.size.width, 24), "─"), tone(self, "key"))
         if line.dropped:
-            return Text(f"┄┄┄┄ {line.dropped:,} lines were dropped here", self.tone("wait"))
+            return Text(f"┄┄┄┄ {line.dropped:,} lines were dropped here", tone(self, "wait"))
         if "\x1b" in line.text:
             self._decoder.style = Style.null()
             return self._decoder.decode_line(line.text)

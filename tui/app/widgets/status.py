@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.text import Text
+from textual.widget import Widget
 
 from tui.app import words
 from tui.app.lines import plain
 from tui.app.model import JobModel
-from tui.app.widgets.tones import Toned
+from tui.app.widgets.tones import TONES, tone
 
 GAP = "  "
 
@@ -83,8 +85,10 @@ def fit(found: list[Piece], width: int) -> list[Piece]:
     return kept
 
 
-class StatusLine(Toned):
+class StatusLine(Widget):
     """The status of one job on a single line."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +110,7 @@ class StatusLine(Toned):
         """Return the line, cut to the width of the screen."""
         width = self.size.width
         if self._job is None:
-            return Text(self._lost or "connecting …", style=self.tone("bad" if self._lost else "dim"), no_wrap=True)
+            return Text(self._lost or "connecting …", style=tone(self, "bad" if self._lost else "dim"), no_wrap=True)
         found = pieces(self._job, self._now)
         if self._lost:
             found[1:2] = [Piece(f"? {self._lost}", "bad")]
@@ -119,4 +123,4 @@ class StatusLine(Toned):
         return left
 
     def _join(self, found: list[Piece]) -> Text:
-        return Text(GAP, no_wrap=True).join(Text(piece.text, self.tone(piece.tone)) for piece in found)
+        return Text(GAP, no_wrap=True).join(Text(piece.text, tone(self, piece.tone)) for piece in found)

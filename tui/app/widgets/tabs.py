@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events
 from textual.message import Message
+from textual.widget import Widget
 
 from tui.app import words
 from tui.app.lines import plain
 from tui.app.model import JobModel
-from tui.app.widgets.tones import Toned
+from tui.app.widgets.tones import TONES, tone
 
 
-class JobTabs(Toned):
+class JobTabs(Widget):
     """One line with the name and state of every job; a click shows the job."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 
     class Chosen(Message):
         """The user clicked on a job."""
@@ -44,11 +48,11 @@ class JobTabs(Toned):
             sign = words.STATES.get(job.state.state, words.UNKNOWN) if job.state else words.UNKNOWN
             start = line.cell_len
             current = job.name == self._current
-            line.append(f" {number} ", self.tone("dim"))
-            line.append(plain(job.name), self.tone("strong") if current else self.tone("dim"))
-            line.append(f" {sign.glyph} ", self.tone(sign.tone))
+            line.append(f" {number} ", tone(self, "dim"))
+            line.append(plain(job.name), tone(self, "strong") if current else tone(self, "dim"))
+            line.append(f" {sign.glyph} ", tone(self, sign.tone))
             if current:
-                line.stylize(self.tone("cursor"), start, len(line.plain))
+                line.stylize(tone(self, "cursor"), start, len(line.plain))
             self._spans.append((start, line.cell_len, job.name))
             line.append(" ")
         return line

@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from tui.app import words
 from tui.app.model import JobModel
-from tui.app.widgets.tones import Toned
+from tui.app.widgets.tones import TONES, strip, tone
 from tui.events import Reload
 
 
@@ -38,8 +38,10 @@ COLUMNS = (
 )
 
 
-class TimelineView(Toned, ScrollView, can_focus=True):
+class TimelineView(ScrollView, can_focus=True):
     """The reloads of one job. The cursor stays on its row, whatever comes in above it."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Details", tooltip="The whole change and what became of it", id="timeline.open"),
@@ -79,7 +81,7 @@ class TimelineView(Toned, ScrollView, can_focus=True):
         if added:
             self.virtual_size = Size(self.size.width, self._count + 1)
             if self.scroll_offset.y > 0 and added > 0:
-                self.scroll_to(y=self.scroll_offset.y + added, animate=False, force=True)
+                self.scroll_to(y=self.scroll_offset.y + added, animate=False)
             self.border_subtitle = f"{self._count:,} reloads" if self._count != 1 else "1 reload"
         self.refresh()
 
@@ -120,9 +122,9 @@ class TimelineView(Toned, ScrollView, can_focus=True):
         self.cursor = self._rows.at(index).version
         top, height = self.scroll_offset.y, self.size.height - 1
         if index < top:
-            self.scroll_to(y=index, animate=False, force=True)
+            self.scroll_to(y=index, animate=False)
         elif index >= top + height:
-            self.scroll_to(y=index - height + 1, animate=False, force=True)
+            self.scroll_to(y=index - height + 1, animate=False)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -136,10 +138,10 @@ class TimelineView(Toned, ScrollView, can_focus=True):
             text = self._join(self._cells(row), width)
             if row.version == self.cursor or (self.cursor is None and index == 0):
                 text.pad_right(max(width - text.cell_len, 0))
-                text.stylize_before(self.tone("cursor" if self.has_focus else "cursor-blurred"))
+                text.stylize_before(tone(self, "cursor" if self.has_focus else "cursor-blurred"))
         else:
-            text = Text("  no change yet" if y == 1 and not self._count else "", self.tone("dim"))
-        return self.strip(text).crop_extend(0, width, style)
+            text = Text("  no change yet" if y == 1 and not self._count else "", tone(self, "dim"))
+        return strip(self, text).crop_extend(0, width, style)
 
     def _cells(self, row: Reload) -> list[tuple[str, str]]:
         sign = words.STATUSES.get(row.status, words.UNKNOWN)
@@ -162,7 +164,7 @@ class TimelineView(Toned, ScrollView, can_focus=True):
             if width < column.needs:
                 continue
             room = column.width or max(width - line.cell_len - 1, 0)
-            cell = Text(content, self.tone(tone), overflow="ellipsis", no_wrap=True)
+            cell = Text(content, tone(self, tone), overflow="ellipsis", no_wrap=True)
             cell.truncate(room, overflow="ellipsis")
             cell.align("right" if column.right else "left", room)
             line.append_text(cell)
