@@ -1,0 +1,131 @@
+"""The main job end to end, in a real terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.terminal.conftest import ROOT, Terminal, below, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+CTRL_Q, CTRL_R, CTRL_S = "\x11", "\x12", "\x13"
+DOWN, HOME, RIGHT, DELETE = "\x1b[B", "\x1b[H", "\x1b[C", "\x1b[3~"
+LEAVE_ALTERNATE_SCREEN = b"\x1b[?1049l"
+
+Start = Callable[..., Terminal]
+
+
+def tunedeck(folder: Path, *arguments: str) -> str:
+    run = [sys.executable, "-m", "tui", *arguments]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(run, cwd=folder, env=env, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def open_demo(terminal: Start, **size: int) -> Terminal:
+    screen = terminal("demo", **size)
+    screen.wait("running  v1")
+    return screen
+
+
+def test_edit_a_value_see_the_receipt_and_the_effect(terminal: Start, tmp_path: Path) -> None:
+    screen = open_demo(terminal)
+    config = tmp_path / "tunedeck-demo" / "digits.yaml"
+    before = config.read_text()
+    line = next(number for number, text in enumerate(before.splitlines()) if text.startswith("lr: 0.01"))
+    screen.type(DOWN * line + HOME + RIGHT * 4 + DELETE * 4 + "0.02")
+    screen.wait("unsaved")
+    screen.type(CTRL_S)
+    screen.wait(lambda text: re.search(r"v2\s+● applied .* editor .* lr 0\.01 → 0\.02", text))
+    screen.wait(lambda text: re.search(r"epoch .* lr 0\.02", text))
+    screen.wait("disk = v2")
+    assert config.read_text() == before.replace("lr: 0.01 ", "lr: 0.02 ", 1)
+
+    screen.type(CTRL_Q)
+    screen.wait("stop the jobs")
+    screen.type("s")
+    assert screen.ended() == 0
+    assert LEAVE_ALTERNATE_SCREEN in screen.raw
+    wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
+    rows = tunedeck(tmp_path, "history", "tunedeck-demo/digits.yaml").splitlines()
+    assert [row.split()[2:4] for row in rows] == [["v1", "applied"], ["v2", "applied"]]
+
+
+def test_a_change_on_disk_reaches_the_job_and_the_editor(terminal: Start, tmp_path: Path) -> None:
+    screen = open_demo(terminal)
+    config = tmp_path / "tunedeck-demo" / "digits.yaml"
+    temporary = config.with_suffix(".new")
+    temporary.write_text(config.read_text().replace("lr: 0.01 ", "lr: 0.03 ", 1))
+    temporary.replace(config)
+    screen.wait(lambda text: re.search(r"v2\s+● applied .* disk .* lr 0\.01 → 0\.03", text))
+    screen.wait("lr: 0.03")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_the_job_outlives_its_viewer(terminal: Start, tmp_path: Path, number: signal.Signals) -> None:
+    screen = open_demo(terminal)
+    screen.process.kill(number)
+    code = screen.ended()
+    if number == signal.SIGKILL:
+        assert code == -number
+    else:
+        assert code == 128 + number
+        assert LEAVE_ALTERNATE_SCREEN in screen.raw
+    assert "digits  running  v1" in tunedeck(tmp_path, "ls")
+    again = terminal("attach", str(tmp_path / "tunedeck-demo" / "deck.yaml"))
+    again.wait("running  v1")
+    again.type(CTRL_Q)
+    again.wait("stop the jobs")
+    again.type("s")
+    assert again.ended() == 0
+    wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
+
+
+def test_leave_running_then_stop(terminal: Start, tmp_path: Path) -> None:
+    screen = open_demo(terminal)
+    screen.type(CTRL_Q)
+    screen.wait("leave them running")
+    screen.type("l")
+    assert screen.ended() == 0
+    assert "digits  running" in tunedeck(tmp_path, "ls")
+    tunedeck(tmp_path, "stop", str(tmp_path / "tunedeck-demo" / "deck.yaml"))
+    assert not below(tmp_path)
+
+
+def test_a_crash_is_shown_and_the_job_starts_again(terminal: Start, tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text("def run(config):\n    if config['bad']:\n        raise RuntimeError('too bad')\n")
+    (tmp_path / "job.yaml").write_text("bad: true\n")
+    screen = terminal("run", "job.py:run", "-c", "job.yaml")
+    screen.wait("RuntimeError: too bad")
+    screen.wait("✗ crashed")
+    (tmp_path / "job.yaml").write_text("bad: false\n")
+    screen.wait("bad: false")
+    screen.type(CTRL_R)
+    screen.wait("● running  v3")
+
+
+def test_a_bad_config_at_the_start_waits_for_a_good_save(terminal: Start, tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text("def run(config):\n    return {'a': config['a']}\n")
+    (tmp_path / "job.yaml").write_text("a: [1\n")
+    screen = terminal("run", "job.py:run", "-c", "job.yaml")
+    screen.wait("✗ invalid")
+    screen.type(HOME + RIGHT * 3 + DELETE + CTRL_S)
+    screen.wait("● running  v2")
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 60), (20, 5)])
+def test_every_size_can_be_used(terminal: Start, columns: int, rows: int) -> None:
+    screen = terminal("demo", columns=columns, rows=rows)
+    screen.wait("too small" if rows == 5 else "running")
+    screen.type(CTRL_Q)
+    if rows > 5:
+        screen.wait("stop the jobs")
+    screen.type("s")
+    assert screen.ended() == 0
