@@ -91,7 +91,9 @@ class FakeEngine:
         for writer in self._writers:
             writer.writelines(events.encode(message) for message in messages)
 
-    def answer(self, kind: type[events.Command], ok: bool = True, message: str = "", code: str = "", **data: Any) -> None:
+    def answer(
+        self, kind: type[events.Command], ok: bool = True, message: str = "", code: str = "", **data: Any
+    ) -> None:
         """Answer commands of a kind in this way from now on."""
         self.answers[kind] = lambda command: events.Reply(command.id, ok, message, code, data)
 
@@ -121,3 +123,38 @@ class FakeEngine:
     def saves(self) -> list[events.Save]:
         """Return the saves that came, without their ids."""
         return [dataclasses.replace(c, id=0) for c in self.commands if isinstance(c, events.Save)]
+
+
+@dataclasses.dataclass
+class Deck:
+    """A viewer under test with the engine that it talks to."""
+
+    app: DeckApp
+    pilot: Pilot[None]
+    engine: FakeEngine
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until `condition` holds; the test's own time limit ends a wait in vain."""
+        while not condition():
+            await self.pilot.pause(0.005)
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        await self.pilot.press(*keys)
+
+    async def news(self, *messages: events.Message) -> None:
+        """Send news and wait until the viewer has drawn them."""
+        seen = asyncio.Event()
+        receive = self.app._client._receive
+
+        def pass_on(message: events.Message) -> None:
+            receive(message)
+            if isinstance(message, events.Ready):
+                seen.set()
+
+        self.app._client._receive = pass_on
+        self.engine.send(*messages)
+        marker = len(messages)
+        del marker
+        await self.until(seen.is_set)

@@ -30,7 +30,8 @@ class Terminal:
         self.raw = b""
         self._stream = pyte.ByteStream(self.screen)
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        environment.pop("NO_COLOR", None)
+        for name in ("NO_COLOR", "COLUMNS", "LINES"):
+            environment.pop(name, None)
         self.process = pexpect.spawn(
             sys.executable,
             ["-m", "tui", *arguments],

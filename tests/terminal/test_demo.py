@@ -96,7 +96,7 @@ def test_leave_running_then_stop(terminal: Start, tmp_path: Path) -> None:
     assert screen.ended() == 0
     assert "digits  running" in tunedeck(tmp_path, "ls")
     tunedeck(tmp_path, "stop", str(tmp_path / "tunedeck-demo" / "deck.yaml"))
-    assert not below(tmp_path)
+    wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
 
 
 def test_a_crash_is_shown_and_the_job_starts_again(terminal: Start, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_bad_config_at_the_start_waits_for_a_good_save(terminal: Start, tmp_pa
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 60), (20, 5)])
 def test_every_size_can_be_used(terminal: Start, columns: int, rows: int) -> None:
     screen = terminal("demo", columns=columns, rows=rows)
-    screen.wait("too small" if rows == 5 else "running")
+    screen.wait("small for the deck" if rows == 5 else "running")
     screen.type(CTRL_Q)
     if rows > 5:
         screen.wait("stop the jobs")

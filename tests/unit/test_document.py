@@ -124,7 +124,7 @@ def test_any_data_is_what_a_round_trip_load_reads(values: list[str]) -> None:
     text = "".join(f"key{number}: {value}  # comment\n" for number, value in enumerate(values))
     try:
         expected = round_trip(text)
-    except (YAMLError, ValueError):
+    except (YAMLError, ValueError, LookupError, OverflowError):
         with pytest.raises(ConfigError) as caught:
             parse(text)
         assert caught.value.problem.line is not None
@@ -224,6 +224,7 @@ CHAIN = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1,
         ("a: !!python/object/apply:os.system [ls]", 1, 4, "a", "tag !!python/object/apply:os.system"),
         ("b: 1\na: 2001-99-99", 2, 4, "a", "no valid timestamp"),
         ("a: !!int ''", 1, 4, "a", "no valid int"),
+        ("a: -_", 1, 4, "a", "no valid int"),
         ("a: " + "1" * 5000, 1, 4, "a", "no valid int"),
         ("a: \0", 1, 4, None, "U+0000"),
         ("a: 1\nb: x\x07", 2, 5, None, "U+0007"),

@@ -128,6 +128,8 @@ class DeckApp(App[None]):
 
     def _frame(self) -> None:
         self._frame_due = False
+        if not self.main.is_running:
+            return  # the app is ending, and the widgets are gone
         self._last_frame = time.monotonic()
         changed, self._changed = self._changed, {}
         self.main.sync(changed, self.clock())

@@ -91,7 +91,10 @@ class Engine:
             self.jobs[spec.name] = Job(spec, file, history, self._launcher(spec), self._emit)
         if problems:
             raise BadStart("\n".join(dict.fromkeys(problems)))
-        await self._watcher.start()
+        try:
+            await self._watcher.start()
+        except OSError as error:
+            raise BadStart(f"the config files can't be watched: {error.strerror}") from error
 
     async def _open_file(self, spec: JobSpec) -> ConfigFile:
         file = ConfigFile(spec.config, self._watcher.known)
@@ -110,11 +113,13 @@ class Engine:
         return socket
 
     async def _close(self) -> None:
+        self._server.refuse()
         await self._watcher.close()
-        await self._server.close()
         for task in self._tasks:
             task.cancel()
+        # Before the connections end: who waits for that may start the deck again at once.
         self._homes.close()
+        await self._server.close()
 
     def _launcher(self, spec: JobSpec) -> Callable[[Any], ProcessRunner]:
         return lambda owner: ProcessRunner(owner, python=spec.python, cwd=spec.cwd)
@@ -163,8 +168,12 @@ class Engine:
 
     def _tell_document(self, file: ConfigFile) -> None:
         for document in self._documents(file):
+            job = self.jobs[document.job]
             self._emit(document)
-            self.jobs[document.job].show_running()
+            job.show_running()
+            if document.text is None and document.error is not None:
+                goes_on = f"; the job goes on with v{job.running.version}" if job.running.version else ""
+                self._emit(Notice(job.name, document.error.message + goes_on, "warning"))
 
     def _snapshot(self) -> Iterator[Message]:
         for job in self.jobs.values():

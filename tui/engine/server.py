@@ -23,6 +23,9 @@ LIMIT = 64 << 20
 _BATCH_AFTER = 0.05
 _BATCH_LINES = 2_000
 
+#: Seconds that a viewer has at the end of the engine to take what is waiting for it.
+_LAST_WORDS = 1.0
+
 #: Events of which only the latest counts.
 _CURRENT = (events.Metrics, events.Running, events.Document)
 
@@ -39,6 +42,12 @@ class Viewer:
         self._news: list[Message] = []
         self._current: dict[tuple[str, str], Event] = {}
         self._wake = asyncio.Event()
+        self._ending = False
+
+    def end(self) -> None:
+        """Have `send` return once all that is waiting has been sent."""
+        self._ending = True
+        self._wake.set()
 
     def post(self, message: Message) -> None:
         """Have `message` sent; of some kinds only the latest."""
@@ -60,7 +69,7 @@ class Viewer:
         self._wake.set()
 
     async def send(self) -> None:
-        """Send what is to be sent, until the connection ends."""
+        """Send what is to be sent, until the connection ends or `end` was called."""
         loop = asyncio.get_running_loop()
         lines_due = loop.time()
         while True:
@@ -70,12 +79,15 @@ class Viewer:
             self._wake.clear()
             messages, self._news = [*self._news, *self._current.values()], []
             self._current = {}
-            if behind and loop.time() >= lines_due:
+            ending = self._ending
+            if ending or (behind and loop.time() >= lines_due):
                 messages.extend(self._lines())
                 lines_due = loop.time() + _BATCH_AFTER
             if messages:
                 self._writer.write(b"".join(map(events.encode, messages)))
                 await self._writer.drain()
+            if ending:
+                return
 
     def _lines(self) -> Iterable[Message]:
         for name, lines in self._scrollbacks.items():
@@ -104,6 +116,7 @@ class Server:
         self._obey = obey
         self._viewers: set[Viewer] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._senders: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
 
@@ -117,13 +130,19 @@ class Server:
         self._server = await asyncio.start_unix_server(self._serve, path, limit=LIMIT)
         self._path = path
 
+    def refuse(self) -> None:
+        """Let no more viewers in."""
+        if self._server is not None and self._path is not None:
+            self._server.close()
+            self._path.unlink(missing_ok=True)
+
     async def close(self) -> None:
-        """Send what is waiting, then end every connection."""
-        if self._server is None or self._path is None:
-            return
-        self._path.unlink(missing_ok=True)
-        self._server.close()
-        await asyncio.sleep(0)
+        """Send what is waiting, then end every connection. A viewer that hangs is not waited for."""
+        self.refuse()
+        for viewer in self._viewers:
+            viewer.end()
+        if self._senders:
+            await asyncio.wait(self._senders, timeout=_LAST_WORDS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -156,10 +175,12 @@ class Server:
         viewer.welcome(self._snapshot())
         self._viewers.add(viewer)
         sender = asyncio.create_task(viewer.send())
+        self._senders.add(sender)
         try:
             await self._listen(reader, viewer)
         finally:
             self._viewers.discard(viewer)
+            self._senders.discard(sender)
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
 

@@ -39,7 +39,8 @@ class Dialog(ModalScreen[str]):
         """Yield the question and its answers."""
         with Vertical(classes="dialog") as box:
             box.border_title = Text(self._title).markup
-            yield Static(self._body, markup=False)
+            if self._body:
+                yield Static(self._body, markup=False)
             yield OptionList(*(Option(self._prompt(choice), id=choice.key) for choice in self._choices), markup=False)
 
     def _prompt(self, choice: Choice) -> Text:

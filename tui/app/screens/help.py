@@ -34,11 +34,12 @@ class HelpScreen(ModalScreen[None]):
         table = Text()
         for title, bindings in self._sections:
             table.append(f"{title}\n", "bold underline")
-            actions: dict[str, list[Binding]] = {}
+            meanings: dict[str, list[Binding]] = {}
             for binding in bindings:
-                actions.setdefault(binding.action, []).append(binding)
-            for same in actions.values():
-                keys = ", ".join(dict.fromkeys(self.app.get_key_display(binding) for binding in same))
+                meanings.setdefault(binding.description, []).append(binding)
+            for same in meanings.values():
+                names = [self.app.get_key_display(binding) for binding in same]
+                keys = ", ".join(names) if len(names) < 4 else f"{names[0]} … {names[-1]}"
                 table.append(f"  {keys:<22}", "bold")
                 table.append(f"{same[0].description}", "")
                 table.append(f"  {same[0].tooltip}\n" if same[0].tooltip else "\n", "dim")

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.reactive import var
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, Static, TextArea
 
 from tui import events
 from tui.app.lines import plain
@@ -39,9 +39,11 @@ class MainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "Save", tooltip="Write the config; the job takes it at its next step", id="save"),
-        Binding("f7", "settle('mine')", "Keep mine", priority=True, id="conflict.mine"),
-        Binding("f8", "settle('theirs')", "Take theirs", priority=True, id="conflict.theirs"),
-        Binding("f9", "settle('difference')", "Difference", priority=True, id="conflict.difference"),
+        Binding("f7", "settle('mine')", "Keep mine", show=False, priority=True, id="conflict.mine"),
+        Binding("f8", "settle('theirs')", "Take theirs", show=False, priority=True, id="conflict.theirs"),
+        Binding(
+            "f9", "settle('difference')", "Show the difference", show=False, priority=True, id="conflict.difference"
+        ),
         Binding("ctrl+o", "next_pane", "Next pane", tooltip="Config, log, timeline in turn", id="pane.next"),
         Binding("f6", "next_pane", "Next pane", show=False, priority=True, id="pane.next.f6"),
         Binding(
@@ -49,8 +51,8 @@ class MainScreen(Screen[None]):
         ),
         Binding("ctrl+t", "stop", "Stop", tooltip="End the job in order", id="job.stop"),
         Binding("f3", "cycle(-1)", "Previous job", show=False, id="job.previous"),
-        Binding("f4", "cycle(1)", "Next job", tooltip="Also alt+1 to alt+9, or a click on the name", id="job.next"),
-        *(Binding(f"alt+{n}", f"pick({n})", f"Job {n}", show=False, id=f"job.{n}") for n in range(1, 10)),
+        Binding("f4", "cycle(1)", "Next job", tooltip="A click on its name does it too", id="job.next"),
+        *(Binding(f"alt+{n}", f"pick({n})", "Job by its place", show=False, id=f"job.{n}") for n in range(1, 10)),
         Binding("f1", "help", "Help", tooltip="All keys", id="help"),
     ]
 
@@ -218,10 +220,11 @@ class MainScreen(Screen[None]):
             ("Log", _bindings(LogView)),
             ("Timeline", _bindings(TimelineView)),
             ("Difference", _bindings(DiffView)),
+            ("Editing text", _bindings(TextArea)),
         ]
         self.app.push_screen(HelpScreen(sections))
 
 
 def _bindings(kind: type) -> list[Binding]:
     """Return the keys that a class itself defines."""
-    return [binding for binding in vars(kind).get("BINDINGS", ()) if isinstance(binding, Binding)]
+    return list(Binding.make_bindings(vars(kind).get("BINDINGS", ())))

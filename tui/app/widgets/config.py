@@ -48,7 +48,7 @@ class ConfigPane(Vertical):
         yield Static(
             "[b]▲ changed on disk[/b]  [@click=screen.settle('mine')]f7 keep mine[/]  "
             "[@click=screen.settle('theirs')]f8 take theirs[/]  "
-            "[@click=screen.settle('difference')]f9 difference[/]",
+            "[@click=screen.settle('difference')]f9 show difference[/]",
             id="conflict",
         )
         yield ConfigEditor()

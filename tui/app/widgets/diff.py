@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from tui.app.lines import sanitize
 from tui.app.text import FileText, visible
-from tui.app.widgets.tones import TONES, strip, tone
+from tui.app.widgets.tones import TONES, drawn, tone
 
 
 class DiffLine(NamedTuple):
@@ -77,5 +77,5 @@ class DiffView(ScrollView, can_focus=True):
         if scroll_y + y >= len(self._lines):
             return Strip.blank(width, style)
         line = self._lines[scroll_y + y]
-        strip = strip(self, Text(line.text, tone(self, line.tone)))
+        strip = drawn(self, Text(line.text, tone(self, line.tone)))
         return strip.crop_extend(scroll_x, scroll_x + width, style)

@@ -32,7 +32,7 @@ class ConfigEditor(TextArea):
     """Edits one config as text; it never touches what the user did not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+z", "undo", "Undo", tooltip="Take back the last edit", id="editor.undo"),
+        Binding("ctrl+z", "undo", "Undo", show=False, id="editor.undo"),
         Binding("ctrl+y", "redo", "Redo", show=False, id="editor.redo"),
     ]
 
@@ -97,12 +97,22 @@ class ConfigEditor(TextArea):
         edit.text = visible(edit.text.replace("\r\n", "\n").replace("\r", "\n"))
         return super().edit(edit)
 
-    def on_key(self, event: events.Key) -> None:
-        """Start a new line with the indentation of the one before."""
-        if event.key != "enter" or self.read_only:
-            return
-        event.stop()
-        event.prevent_default()
+    async def on_key(self, event: events.Key) -> None:
+        """Carry out the editor's own keys at once; `enter` keeps the indentation of the line before.
+
+        By itself Textual passes a key up to the app before it looks for its binding, while letters are inserted at
+        once: in a burst, letters would overtake the movement before them.
+        """
+        if event.key == "enter" and not self.read_only:
+            event.stop()
+            event.prevent_default()
+            self._break_line()
+        elif bindings := self._bindings.key_to_bindings.get(event.key):
+            event.stop()
+            event.prevent_default()
+            await self.run_action(bindings[0].action)
+
+    def _break_line(self) -> None:
         start, end = self.selection
         row, column = min(start, end)
         line = self.document.get_line(row)
@@ -138,6 +148,6 @@ class ConfigEditor(TextArea):
         line = super().get_line(line_index)
         if self._problem is not None and line_index == self._problem_row() and line.plain == self._problem_text:
             column = min((self._problem.column or 1) - 1, max(len(line) - 1, 0))
-            color = self.app.theme_variables["error"].split()[0]
-            line.stylize(Style(underline=True, bold=True, color=color if color.startswith("#") else "red"), column)
+            color = self.app.theme_variables["error-muted"].split()[0]
+            line.stylize(Style(underline=True, bgcolor=color if color.startswith("#") else "red"), column)
         return line

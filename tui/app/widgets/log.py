@@ -18,7 +18,7 @@ from textual.strip import Strip
 from tui.app import words
 from tui.app.lines import Line, LineBuffer
 from tui.app.model import JobModel
-from tui.app.widgets.tones import TONES, strip, tone
+from tui.app.widgets.tones import TONES, drawn, tone
 
 
 class LogView(ScrollView, can_focus=True):
@@ -150,7 +150,7 @@ class LogView(ScrollView, can_focus=True):
         number = self._base + scroll_y + y
         if number >= self._shown.end or number < self._shown.base:
             if not len(self._shown) and y == 0:
-                return strip(self, Text("no output yet", tone(self, "dim"))).crop_extend(0, width, style)
+                return drawn(self, Text("no output yet", tone(self, "dim"))).crop_extend(0, width, style)
             return Strip.blank(width, style)
         strip = self._strip(number).crop_extend(scroll_x, scroll_x + width, style)
         return strip.apply_offsets(scroll_x, number)
@@ -164,7 +164,7 @@ class LogView(ScrollView, can_focus=True):
         if selection is not None and (span := selection.get_span(number)) is not None:
             chosen = self.screen.get_component_rich_style("screen--selection")
             text.stylize(chosen, span[0], len(text) if span[1] == -1 else span[1])
-        strip = strip(self, text)
+        strip = drawn(self, text)
         if selection is None and line.mark is None:
             self._strips[number] = strip
         return strip

@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from tui.app import words
 from tui.app.model import JobModel
-from tui.app.widgets.tones import TONES, strip, tone
+from tui.app.widgets.tones import TONES, drawn, tone
 from tui.events import Reload
 
 
@@ -141,7 +141,7 @@ class TimelineView(ScrollView, can_focus=True):
                 text.stylize_before(tone(self, "cursor" if self.has_focus else "cursor-blurred"))
         else:
             text = Text("  no change yet" if y == 1 and not self._count else "", tone(self, "dim"))
-        return strip(self, text).crop_extend(0, width, style)
+        return drawn(self, text).crop_extend(0, width, style)
 
     def _cells(self, row: Reload) -> list[tuple[str, str]]:
         sign = words.STATUSES.get(row.status, words.UNKNOWN)
@@ -160,11 +160,11 @@ class TimelineView(ScrollView, can_focus=True):
 
     def _join(self, cells: list[tuple[str, str]], width: int) -> Text:
         line = Text(no_wrap=True)
-        for column, (content, tone) in zip(COLUMNS, cells, strict=True):
+        for column, (content, name) in zip(COLUMNS, cells, strict=True):
             if width < column.needs:
                 continue
             room = column.width or max(width - line.cell_len - 1, 0)
-            cell = Text(content, tone(self, tone), overflow="ellipsis", no_wrap=True)
+            cell = Text(content, tone(self, name), overflow="ellipsis", no_wrap=True)
             cell.truncate(room, overflow="ellipsis")
             cell.align("right" if column.right else "left", room)
             line.append_text(cell)

@@ -26,7 +26,7 @@ def tone(widget: Widget, name: str) -> Style:
     )
 
 
-def strip(widget: Widget, text: Text) -> Strip:
+def drawn(widget: Widget, text: Text) -> Strip:
     """Return `text` on the widget's own ground."""
     text.stylize_before(text.style)
     text.stylize_before(widget.rich_style)

@@ -1,0 +1,74 @@
+"""What the tests of the viewer share: a deck on a fake engine, waiting for conditions, text snapshots."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.app import App
+
+from tests.app.fake import NOW, Deck, FakeEngine
+from tui import events
+from tui.app.app import DeckApp
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+OpenDeck = Callable[..., AbstractAsyncContextManager[Deck]]
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Clock times on the screen do not depend on where the tests run."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def open_deck() -> OpenDeck:
+    """Open a deck on a fake engine; it is ready when the editor has the focus."""
+
+    @asynccontextmanager
+    async def opened(
+        *backlogs: list[events.Event], size: tuple[int, int] = (120, 40), focus_job: str | None = None
+    ) -> AsyncIterator[Deck]:
+        # A short path: the name of a unix socket holds about a hundred characters.
+        with tempfile.TemporaryDirectory(prefix="deck") as folder:
+            async with FakeEngine(Path(folder, "s"), *backlogs) as engine:
+                app = DeckApp(engine.path, focus_job, clock=lambda: NOW)
+                async with app.run_test(size=size, notifications=True) as pilot:
+                    deck = Deck(app, pilot, engine)
+                    await deck.until(lambda: app.focused is not None or app.main.current == "")
+                    yield deck
+
+    return opened
+
+
+def text_of(app: App[Any]) -> str:
+    """Return what is on the screen, as text."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
+
+
+@pytest.fixture
+def snapshot(request: pytest.FixtureRequest) -> Callable[[App[Any]], None]:
+    """Compare the screen with the stored text of this test; UPDATE_SNAPSHOTS=1 stores it."""
+
+    def compare(app: App[Any]) -> None:
+        name = request.node.name.replace("[", "-").replace("]", "")
+        stored = SNAPSHOTS / f"{name}.txt"
+        found = text_of(app)
+        if os.environ.get("UPDATE_SNAPSHOTS"):
+            SNAPSHOTS.mkdir(exist_ok=True)
+            stored.write_text(found, encoding="utf-8")
+        assert found == stored.read_text(encoding="utf-8")
+
+    return compare

@@ -1,0 +1,128 @@
+"""An engine that runs a deck for a benchmark, the connection to it, and the table of what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import select
+import socket
+import statistics
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from tui import events, remote
+from tui.events import Message
+
+TASKS = Path(__file__).with_name("tasks.py")
+
+M = TypeVar("M", bound=Message)
+
+
+class Client:
+    """A viewer without a screen."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._rest = b""
+        self._inbox: deque[Message] = deque()
+        self.send(events.Hello(events.PROTOCOL))
+        self.engine = self.until(events.Hello).pid
+
+    def send(self, message: Message) -> None:
+        """Send a message to the engine."""
+        self._socket.sendall(events.encode(message))
+
+    def read(self, seconds: float = 0) -> list[Message]:
+        """Return what has come, waiting at most `seconds` for the first message."""
+        if not self._inbox and select.select([self._socket], [], [], seconds)[0]:
+            self._receive()
+        messages = list(self._inbox)
+        self._inbox.clear()
+        return messages
+
+    def until(self, kind: type[M], wanted: Callable[[M], bool] = lambda _: True, seconds: float = 30) -> M:
+        """Return the next message of this kind that is wanted; all before it are dropped."""
+        deadline = time.monotonic() + seconds
+        while True:
+            while self._inbox:
+                message = self._inbox.popleft()
+                if isinstance(message, kind) and wanted(message):
+                    return message
+            left = deadline - time.monotonic()
+            if left < 0 or not select.select([self._socket], [], [], left)[0]:
+                raise TimeoutError(f"no {kind.__name__} came within {seconds} s")
+            self._receive()
+
+    def close(self) -> None:
+        """Leave the engine."""
+        self._socket.close()
+
+    def _receive(self) -> None:
+        data = self._socket.recv(1 << 20)
+        if not data:
+            raise ConnectionError("the engine ended")
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._inbox.extend(message for line in lines if (message := events.decode(line)) is not None)
+
+
+def write_deck(folder: Path, jobs: Mapping[str, tuple[str, Path]]) -> Path:
+    """Write a deck of jobs, each a function of `tasks.py` and a config, and return its path."""
+    deck = folder / "deck.yaml"
+    data = {name: {"task": f"{TASKS}:{function}", "config": str(config)} for name, (function, config) in jobs.items()}
+    deck.write_text(json.dumps({"jobs": data}))
+    return deck
+
+
+@contextlib.contextmanager
+def engine(deck: Path) -> Iterator[Client]:
+    """Run `deck` in the background, as `tunedeck run` does, until the end of the block."""
+    log = deck.with_suffix(".log")
+    process, answer = remote.start({"deck": str(deck), "task": None, "config": None, "name": None}, log)
+    try:
+        with answer:
+            said = json.loads(answer.readline() or "{}")
+        if "socket" not in said:
+            raise SystemExit(said.get("error") or log.read_text())
+        client = Client(Path(said["socket"]))
+        yield client
+        client.close()
+    finally:
+        process.terminate()
+        process.wait()
+        sys.stderr.write(log.read_text())
+
+
+def cpu(pid: int) -> float:
+    """Return the seconds of processor time that a process has taken so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def share(pids: list[int], seconds: float, wait: Callable[[float], object] = time.sleep) -> str:
+    """Return how much of a core processes take together over some seconds, in percent."""
+    before, began = sum(map(cpu, pids)), time.monotonic()
+    wait(seconds)
+    return f"{100 * (sum(map(cpu, pids)) - before) / (time.monotonic() - began):.2f} %"
+
+
+def spread(milliseconds: list[float]) -> str:
+    """Return the median and the 95th percentile."""
+    ordered = sorted(milliseconds)
+    p95 = ordered[math.ceil(len(ordered) * 0.95) - 1]
+    return f"median {statistics.median(ordered):.1f} ms, p95 {p95:.1f} ms, of {len(ordered)}"
+
+
+def table(title: str, rows: list[tuple[str, str, str]]) -> None:
+    """Print what was measured, what came out and what was aimed at."""
+    rows = [("measured", "result", "target"), *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    print(f"\n{title}")
+    for row in rows:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)

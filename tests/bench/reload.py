@@ -1,0 +1,105 @@
+"""How long a new config takes to the task's checkpoint, from ``ctrl+s`` and from a rename on disk.
+
+Run as ``python tests/bench/reload.py``. The engine runs in the background as for a viewer; this process is the viewer
+and the program that renames. The task notes the time of its first step with a new config.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from board import Board
+from live import Client, engine, share, spread, table, write_deck
+
+from tui.config import store
+from tui.events import Reload, Save, State
+
+RELOADS = 300
+
+
+def text(board: Path, number: int) -> str:
+    """Return a config of ten keys."""
+    body = "".join(f"key{index}: {index / 7:.4f}  # what it is for\n" for index in range(7))
+    return f"board: {board}\nnumber: {number}\npause: 0.001\n{body}"
+
+
+class Bench:
+    """One job that is reloaded again and again."""
+
+    def __init__(self, client: Client, config: Path) -> None:
+        self._client = client
+        self._config = config
+        self._path = config.with_suffix(".board")
+        self._board = Board(self._path)
+        self._number = 0
+        client.until(State, lambda state: state.state == "running")
+        client.until(Reload, lambda row: row.status == "applied")
+
+    def run(self) -> None:
+        """Reload in both ways and print what came out."""
+        saved = [self._save() for _ in range(RELOADS)]
+        renamed = [self._rename() for _ in range(RELOADS)]
+        goal = "median 5 ms, p95 10 ms" if self._config.stem == "paced" else "15 ms"
+        rows = [
+            ("ctrl+s: command's arrival to checkpoint", spread([receipt for receipt, _ in saved]), goal),
+            ("ctrl+s: sent by the viewer to the task's next step", spread([seen for _, seen in saved]), "-"),
+            ("rename: first sight to checkpoint", spread([receipt for receipt, _ in renamed]), "-"),
+            ("rename: before the call to the task's next step", spread([seen for _, seen in renamed]), "median 20 ms"),
+        ]
+        table({"paced": "a loop of 1 ms", "tight": "a tight loop"}[self._config.stem], rows)
+
+    def _save(self) -> tuple[float, float]:
+        base = store.read(self._config).digest
+        began = self._begin()
+        self._client.send(Save(self._number, self._config.stem, text(self._path, self._number), base))
+        return self._arrived(began, "editor")
+
+    def _rename(self) -> tuple[float, float]:
+        new = self._config.with_suffix(".new")
+        new.write_text(text(self._path, self._number + 1))
+        began = self._begin()
+        new.replace(self._config)
+        return self._arrived(began, "disk")
+
+    def _begin(self) -> float:
+        time.sleep(random.uniform(0.02, 0.04))
+        self._client.read()
+        self._number += 1
+        return time.monotonic()
+
+    def _arrived(self, began: float, source: str) -> tuple[float, float]:
+        """Return the milliseconds of the receipt, and those that the task has seen."""
+        row = self._client.until(Reload, lambda row: row.status == "applied" and row.source == source)
+        assert row.latency_ms is not None
+        while self._board.number != self._number:
+            time.sleep(0.0005)
+        return row.latency_ms, 1000 * (self._board.at - began)
+
+
+def idle(client: Client) -> tuple[str, str, str]:
+    """Return what watching alone takes: the job sleeps."""
+    client.until(State, lambda state: state.state == "running")
+    time.sleep(1)
+    return "CPU of an idle watching engine, 10 s", share([client.engine], 10), "1 %"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        config = Path(name) / "quiet.yaml"
+        config.write_text(text(config, 0))
+        with engine(write_deck(Path(name), {"quiet": ("quiet", config)})) as client:
+            table("nothing happens", [idle(client)])
+    for task in ("paced", "tight"):
+        with tempfile.TemporaryDirectory() as name:
+            config = Path(name) / f"{task}.yaml"
+            Board.new(config.with_suffix(".board"))
+            config.write_text(text(config.with_suffix(".board"), 0))
+            with engine(write_deck(Path(name), {task: (task, config)})) as client:
+                Bench(client, config).run()
+
+
+if __name__ == "__main__":
+    main()
