@@ -8,7 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from textual.pilot import Pilot
+
 from tui import events
+from tui.app.app import DeckApp
+from tui.app.widgets.job import JobView
 from tui.events import Change, Document, Job, Lines, Metrics, Problem, Reload, Running, State
 
 NOW = 1_790_000_000.0
@@ -132,6 +136,7 @@ class Deck:
     app: DeckApp
     pilot: Pilot[None]
     engine: FakeEngine
+    step: int = 100_000
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until `condition` holds; the test's own time limit ends a wait in vain."""
@@ -144,17 +149,29 @@ class Deck:
         await self.pilot.press(*keys)
 
     async def news(self, *messages: events.Message) -> None:
-        """Send news and wait until the viewer has drawn them."""
-        seen = asyncio.Event()
-        receive = self.app._client._receive
+        """Send news and wait until the viewer has drawn them; a metric behind them says when."""
+        name = next(iter(self.app.jobs))
+        self.step += 1
+        self.engine.send(*messages, Metrics(name, self.step, {}, time=NOW))
 
-        def pass_on(message: events.Message) -> None:
-            receive(message)
-            if isinstance(message, events.Ready):
-                seen.set()
+        def drawn() -> bool:
+            metrics = self.app.jobs[name].metrics
+            return metrics is not None and metrics.step == self.step and not self.app._frame_due
 
-        self.app._client._receive = pass_on
-        self.engine.send(*messages)
-        marker = len(messages)
-        del marker
-        await self.until(seen.is_set)
+        await self.until(drawn)
+
+    @property
+    def view(self) -> JobView:
+        """The panes on the screen."""
+        view = self.app.main.view(self.app.main.current)
+        assert view is not None
+        return view
+
+    @property
+    def toasts(self) -> list[str]:
+        """What was said in toasts."""
+        return [f"{toast.title}: {toast.message}" for toast in self.app._notifications]
+
+    def type_of_screen(self) -> str:
+        """The name of the screen on top."""
+        return type(self.app.screen).__name__

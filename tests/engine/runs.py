@@ -125,7 +125,7 @@ class Run:
 
     def worker(self) -> int:
         """Return the process id of the worker that runs."""
-        pid = self.wait_for(state("running"))["pid"]
+        pid = self.wait_for(lambda event: state("running")(event) and event["pid"] is not None)["pid"]
         assert isinstance(pid, int)
         return pid
 

@@ -48,6 +48,7 @@ class Engine:
         self._homes = Homes(f"the deck {deck.path or deck.name} (process {os.getpid()})")
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
+        self._started = False
         self._signal: int | None = None
         self._watcher = watch.Watcher([spec.config for spec in deck.jobs], self._on_disk)
         hello = events.Hello(events.PROTOCOL, deck.name, str(deck.path or ""), os.getpid())
@@ -70,7 +71,9 @@ class Engine:
             await self._open()
             ready(await self._listen())
             self._catch_signals()
+            self._tell_problems()
             await asyncio.gather(*(job.start() for job in self.jobs.values()))
+            self._started = True
             self._end_if_idle()
             await self._over.wait()
             await asyncio.gather(*(job.stop() for job in self.jobs.values()))
@@ -149,7 +152,11 @@ class Engine:
 
     def _end_if_idle(self) -> None:
         """Headless, the end of the last job is the end of the engine."""
-        if self.headless and all(job.state.state in ENDED and not job.expected for job in self.jobs.values()):
+        if (
+            self.headless
+            and self._started
+            and all(job.state.state in ENDED and not job.expected for job in self.jobs.values())
+        ):
             self._over.set()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -186,8 +193,16 @@ class Engine:
             if job.metrics is not None:
                 yield job.metrics
             if spec.config in self._homes.problems:
-                reason = self._homes.problems[spec.config]
-                yield Notice(job.name, f"the history of {spec.config.name} is not kept: {reason}", "warning")
+                yield self._problem(job)
+
+    def _tell_problems(self) -> None:
+        for job in self.jobs.values():
+            if job.spec.config in self._homes.problems:
+                self._emit(self._problem(job))
+
+    def _problem(self, job: Job) -> Notice:
+        reason = self._homes.problems[job.spec.config]
+        return Notice(job.name, f"the history of {job.spec.config.name} is not kept: {reason}", "warning")
 
     async def _obey(self, command: events.Command) -> Reply:
         if isinstance(command, events.Shutdown):

@@ -13,6 +13,7 @@ A job without a valid config is `stopped` and waits: the first good save starts 
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sqlite3
 import time
@@ -92,6 +93,7 @@ class Job:
         self._emit = emit
         self._worker: Worker | None = None
         self._splitter = LineSplitter()
+        self._lifecycle = asyncio.Lock()  # two viewers may press keys at once
         self._wanted = False
         self._stopping = False
         self._cause: str | None = None
@@ -134,23 +136,25 @@ class Job:
 
     async def start(self) -> None:
         """Start the job with the file as it stands; a live one is stopped first."""
-        if self._worker is not None:
-            await self.stop()
-        self._wanted = True
-        self.offer(self.file.candidate("start", time.monotonic()))
-        if not self.live and self.file.problem is not None:
-            self._move("stopped", reason=f"waiting for a valid config: {self.file.problem.message}")
+        async with self._lifecycle:
+            await self._end_worker()
+            self._wanted = True
+            self.offer(self.file.candidate("start", time.monotonic()))
+            if self._wanted and self.file.problem is not None:
+                self._move("stopped", reason=f"waiting for a valid config: {self.file.problem.message}")
 
     async def stop(self) -> None:
         """End the worker in order, and wait until nothing of it is left."""
+        async with self._lifecycle:
+            await self._end_worker()
+
+    async def _end_worker(self) -> None:
         self._wanted = False
         worker = self._worker
-        if worker is None:
-            return
-        if self.live:
+        if worker is not None and self.live:
             self._stopping = True
             await worker.stop(signal.Signals[self.spec.stop_signal], self.spec.grace)
-        else:
+        elif worker is not None:
             await worker.wait_gone()
 
     def show_running(self) -> None:
@@ -167,7 +171,8 @@ class Job:
 
     def worker_started(self, pid: int) -> None:
         """The worker process exists."""
-        self._emit_state(State(self.name, "starting", pid=pid))
+        # It may have loaded its task already: this comes over another connection.
+        self._emit_state(State(self.name, self.state.state, pid=pid))
 
     def worker_said(self, message: Mapping[str, Any]) -> None:
         """Take a message of the worker."""
@@ -260,5 +265,6 @@ def _describe(code: int | None) -> str:
     if code is None:
         return "the worker was killed together with its shim"
     if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
+        names = {item.value: item.name for item in signal.Signals}  # real-time signals have none
+        return f"killed by {names.get(-code, f'signal {-code}')}"
     return f"ended with exit code {code}"

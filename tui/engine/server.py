@@ -83,9 +83,11 @@ class Viewer:
             if ending or (behind and loop.time() >= lines_due):
                 messages.extend(self._lines())
                 lines_due = loop.time() + _BATCH_AFTER
-            if messages:
-                self._writer.write(b"".join(map(events.encode, messages)))
+            for message in messages:
+                self._writer.write(events.encode(message))
                 await self._writer.drain()
+                if isinstance(message, events.Lines):
+                    await asyncio.sleep(0)  # a whole scrollback takes a while to encode
             if ending:
                 return
 

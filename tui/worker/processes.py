@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 from typing import Iterator
 
@@ -73,6 +72,8 @@ def signal_tree(root: int, number: int) -> None:
 def _all_processes() -> Iterator[tuple[int, int, int]]:
     """Yield id, parent and group of every process, but for zombies."""
     if sys.platform != "linux":
+        import subprocess
+
         listing = subprocess.run(["ps", "-axo", "pid=,ppid=,pgid="], stdout=subprocess.PIPE, check=True)
         for line in listing.stdout.splitlines():
             pid, parent, group = line.split()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from types import ModuleType
@@ -34,6 +35,8 @@ def load(target: str) -> Callable[[Any], Any]:
         raise TaskError(f"{where} has no function {name!r}" + (f"; it has {', '.join(near)}" if near else ""))
     if not callable(function):
         raise TaskError(f"{target} is a {type(function).__name__}, not a function")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TaskError(f"{target} is async; a task is a plain function or a generator")
     return function  # type: ignore[no-any-return]
 
 

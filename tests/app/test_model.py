@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.app.fake import NOW, backlog
+from tui.app import words
+from tui.app.draft import Draft, Verdict
+from tui.app.model import JobModel, Part, Timeline
+from tui.app.widgets.status import fit, pieces
+from tui.events import Change, Document, Job, Metrics, Problem, Reload, State
+
+
+@pytest.fixture
+def job() -> JobModel:
+    model = JobModel(Job("digits", "t", "digits.yaml"))
+    for event in backlog():
+        model.apply(event)
+    return model
+
+
+def test_row_is_updated_in_place() -> None:
+    timeline = Timeline()
+    timeline.put(Reload("a", 2, "sent", "disk"))
+    timeline.put(Reload("a", 1, "applied", "start"))
+    assert timeline.waiting()
+    timeline.put(Reload("a", 2, "applied", "disk"))
+    assert [timeline.at(i).version for i in range(len(timeline))] == [2, 1]
+    assert timeline.index(1) == 1
+    assert timeline.index(9) is None
+    assert not timeline.waiting()
+
+
+def test_rate_is_averaged_and_starts_anew_with_a_worker(job: JobModel) -> None:
+    assert job.rate == pytest.approx(812.5)
+    job.apply(Metrics("digits", 3, {}, time=NOW + 1))
+    assert job.rate is None
+
+
+def test_uptime_counts_from_the_worker_and_stops_with_it(job: JobModel) -> None:
+    assert job.uptime(NOW) == 620
+    job.apply(State("digits", "crashed", pid=4242, exit_code=1, time=NOW - 20))
+    assert job.uptime(NOW) == 600
+    assert job.rate is None
+    job.apply(State("digits", "starting", pid=5, time=NOW))
+    assert job.uptime(NOW + 1) == 1
+
+
+def test_problem_is_that_of_the_newest_content(job: JobModel) -> None:
+    assert job.problem is None
+    wrong = Problem("no", 1, 2)
+    job.apply(Reload("digits", 8, "invalid", "disk", error=wrong))
+    assert job.problem == wrong
+    job.apply(Reload("digits", 9, "applied", "disk"))
+    assert job.problem is None
+    job.apply(Document("digits", None, None, Problem("deleted")))
+    assert job.problem == Problem("deleted")
+
+
+def test_new_version_is_ruled_off_once_the_backlog_is_through(job: JobModel) -> None:
+    end = job.lines.end
+    job.apply(Reload("digits", 8, "applied", "disk", (Change("lr", 1, 2),)))
+    assert job.lines.end == end
+    job.live_updates = True
+    assert Part.LOG in job.apply(Reload("digits", 9, "applied", "disk", (Change("lr", 2, 3),)))
+    assert job.lines[end].mark == 9
+
+
+@pytest.mark.parametrize("width", range(10, 140))
+def test_status_fits_and_keeps_what_matters(job: JobModel, width: int) -> None:
+    found = [piece.text for piece in fit(pieces(job, NOW), width)]
+    assert sum(len(text) + 2 for text in found) <= width or found == ["● running"]
+    assert "● running" in found
+    if width >= 60:
+        assert {" digits ", "v7", "disk = v7"} <= set(found)
+
+
+def test_reason_of_a_crash_is_cut_before_it_is_dropped(job: JobModel) -> None:
+    job.apply(State("digits", "crashed", pid=4242, exit_code=1, reason="ValueError: " + "x" * 200, time=NOW))
+    found = [piece.text for piece in fit(pieces(job, NOW), 80)]
+    assert any(text.startswith("ValueError: xx") and text.endswith("…") for text in found)
+
+
+class TestDraft:
+    def draft(self, text: str = "a: 1\n") -> Draft:
+        draft = Draft()
+        assert draft.receive(Document("j", text, "d1"), "") is Verdict.FOLLOW
+        return draft
+
+    def test_clean_editor_follows(self) -> None:
+        draft = self.draft()
+        assert draft.receive(Document("j", "a: 2\n", "d2"), "a: 1\n") is Verdict.FOLLOW
+        assert draft.digest == "d2"
+
+    def test_dirty_editor_is_in_conflict_until_they_take_it_back(self) -> None:
+        draft = self.draft()
+        assert draft.receive(Document("j", "a: 2\n", "d2"), "a: 3\n") is Verdict.CONFLICT
+        assert draft.theirs is not None
+        assert draft.digest == "d1"
+        assert draft.receive(Document("j", "a: 1\n", "d1"), "a: 3\n") is Verdict.KEEP
+        assert draft.theirs is None
+
+    def test_echo_of_a_save_is_no_conflict_though_the_user_types_on(self) -> None:
+        draft = self.draft()
+        draft.pending = "a: 2\n"
+        assert draft.receive(Document("j", "a: 2\n", "d2"), "a: 22\n") is Verdict.KEEP
+        assert (draft.digest, draft.dirty("a: 22\n")) == ("d2", True)
+
+    def test_same_edit_on_both_sides_is_no_conflict(self) -> None:
+        draft = self.draft()
+        assert draft.receive(Document("j", "a: 2\n", "d2"), "a: 2\n") is Verdict.KEEP
+        assert not draft.dirty("a: 2\n")
+
+    def test_deleted_file_leaves_the_text(self) -> None:
+        draft = self.draft()
+        assert draft.receive(Document("j", None, None, Problem("gone")), "a: 1\n") is Verdict.GONE
+        assert (draft.gone, draft.digest) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (words.duration(3.21), "3.2 s"),
+        (words.duration(9.97), "10 s"),
+        (words.duration(59.7), "1m 00s"),
+        (words.duration(7380), "2h 03m"),
+        (words.duration(90_000), "1d 1h"),
+        (words.duration(-5), "0.0 s"),
+        (words.latency(None), ""),
+        (words.latency(4.21), "4.2 ms"),
+        (words.latency(999.7), "1.0 s"),
+        (words.rate(812.4), "812/s"),
+        (words.rate(0.2), "12.0/min"),
+        (words.number(0.12345678), "0.1235"),
+        (words.number(True), "True"),
+        (words.number("NaN"), "NaN"),
+        (words.change(Change("lr", 0.1, 0.05)), "lr 0.1 → 0.05"),
+        (words.change(Change("a", None, [1, "x"])), '+ a [1, "x"]'),
+        (words.change(Change("a", 1, None)), "− a"),
+        (words.value("evil \x1b[2J text"), "evil  text"),
+        (words.value(""), '""'),
+        (words.problem(Problem("no\nway", 3, 7)), "line 3:7 no way"),
+        (words.outcome(Reload("a", 1, "applied", "disk")), "no value changed"),
+    ],
+)
+def test_words(said: str, expected: str) -> None:
+    assert said == expected
