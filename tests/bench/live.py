@@ -73,9 +73,9 @@ class Client:
 
 
 def write_deck(folder: Path, jobs: Mapping[str, tuple[str, Path]]) -> Path:
-    """Write a deck of jobs, each a function of `tasks.py` and a config, and return its path."""
+    """Write a deck of jobs, each with a task and a config, and return its path."""
     deck = folder / "deck.yaml"
-    data = {name: {"task": f"{TASKS}:{function}", "config": str(config)} for name, (function, config) in jobs.items()}
+    data = {name: {"task": task, "config": str(config)} for name, (task, config) in jobs.items()}
     deck.write_text(json.dumps({"jobs": data}))
     return deck
 

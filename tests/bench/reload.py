@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from board import Board
-from live import Client, engine, share, spread, table, write_deck
+from live import TASKS, Client, engine, share, spread, table, write_deck
 
 from tui.config import store
 from tui.events import Reload, Save, State
@@ -92,14 +92,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         config = Path(name) / "quiet.yaml"
         config.write_text(text(config, 0))
-        with engine(write_deck(Path(name), {"quiet": ("quiet", config)})) as client:
+        with engine(write_deck(Path(name), {"quiet": (f"{TASKS}:quiet", config)})) as client:
             table("nothing happens", [idle(client)])
     for task in ("paced", "tight"):
         with tempfile.TemporaryDirectory() as name:
             config = Path(name) / f"{task}.yaml"
             Board.new(config.with_suffix(".board"))
             config.write_text(text(config.with_suffix(".board"), 0))
-            with engine(write_deck(Path(name), {task: (task, config)})) as client:
+            with engine(write_deck(Path(name), {task: (f"{TASKS}:{task}", config)})) as client:
                 Bench(client, config).run()
 
 

@@ -17,11 +17,20 @@ from pathlib import Path
 
 import saves
 from board import Board
-from live import Client, engine, table, write_deck
+from live import TASKS, Client, engine, table, write_deck
 
 from tui import events
 
 BATCH = 100
+
+TASK = """
+import sys
+sys.path.append({here!r})
+from tasks import careful
+
+def follow(config):
+    return careful(config, {board!r})
+"""
 
 WAYS: dict[str, Callable[[Path, bytes], None]] = {
     "in place": saves.in_place,
@@ -90,10 +99,12 @@ def prepare(root: Path, one_file: bool) -> tuple[dict[str, Path], dict[Path, Boa
     boards = {}
     jobs = {}
     for path in sorted({*paths.values()}):
-        # The task finds its board by the name that it is started with: the text of the config is the saver's.
+        # The text of the config is the saver's, so the board is named in a task file of the job's own.
         board = root / f"{path.parent.name}.board"
         boards[path] = Board.new(board)
-        jobs[path.parent.name] = ("careful", path)
+        task = root / f"{path.parent.name.replace('-', '_')}.py"
+        task.write_text(TASK.format(here=str(TASKS.parent), board=str(board)))
+        jobs[path.parent.name] = (f"{task}:follow", path)
     return paths, boards, write_deck(root, jobs)
 
 
@@ -106,9 +117,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         paths, boards, deck = prepare(Path(name), options.one_file)
         with engine(deck) as client:
-            for job in {path.parent.name for path in boards}:
-                client.send(events.Hello(events.PROTOCOL))
-                del job
+            waiting = {path.parent.name for path in boards}
+            while waiting:
+                waiting.discard(client.until(events.State, lambda state: state.state == "running").job)
+            time.sleep(0.5)  # the watch's first look at the files comes shortly after the start
             bench = Bench(client, paths, boards, options.spacing)
             began = time.monotonic()
             bench.run(options.saves)

@@ -46,9 +46,9 @@ def tight(config: dict[str, Any]) -> Task:
         config = yield
 
 
-def careful(config: dict[str, Any]) -> Task:
+def careful(config: dict[str, Any], path: str) -> Task:
     """Do as `paced` with the configs of `saves.py`, and count those that are not whole."""
-    board = Board(config["board"])
+    board = Board(path)
     seen = None
     while True:
         if config is not seen:

@@ -30,7 +30,7 @@ _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _COLOR = re.compile("\x1b\\[[0-9;:]*m")
 _ESCAPE = re.compile(
     "(?P<color>\x1b\\[[0-9;:]*m)"
-    "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # any other control sequence
+    "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"  # any other control sequence
     "|(?:\x1b[\\]P_^X]|[\x9d\x90\x9e\x9f\x98])[^\x07\x1b\x9c]*(?:\x07|\x9c|\x1b\\\\)?"  # a string up to its end
     "|\x1b[ -/]*[0-~]"
     "|[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\x1b]"

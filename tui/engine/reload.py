@@ -114,7 +114,7 @@ class Reloads:
             return rows
         candidate = self._sent[version][1]
         assert candidate.data is not None
-        now = changes(self._data, candidate.data) if self.running is not None and self._data is not None else ()
+        now = changes(self._data, candidate.data) if self._data is not None else ()
         latency = round((at - candidate.seen) * 1000, 3)
         rows.append(self._answer(version, "applied", step=step, latency_ms=latency, changes=now))
         self._run(version, candidate)

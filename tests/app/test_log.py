@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from textual.geometry import Offset
+from textual.selection import Selection
+
+from tests.app.conftest import OpenDeck, text_of
+from tests.app.fake import NOW, Deck
+from tui.app.lines import SLAB, LineBuffer
+from tui.app.widgets.log import LogView
+from tui.events import Lines
+
+
+def output(first: int, count: int) -> Lines:
+    return Lines("digits", first, tuple((f"row {n}", 7, NOW) for n in range(first, first + count)))
+
+
+def first_visible(log: LogView) -> str:
+    return "".join(segment.text for segment in log.render_line(0)).rstrip()
+
+
+async def focused(deck: Deck) -> LogView:
+    log = deck.view.log_view
+    log.focus()
+    await deck.until(lambda: log.has_focus)
+    return log
+
+
+async def test_log_follows_its_end(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.news(output(60, 500))
+        assert "row 559" in text_of(deck.app)
+
+
+async def test_reader_is_not_moved_by_what_comes(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        log = await focused(deck)
+        await deck.news(output(60, 100))
+        await deck.press("pageup", "up")
+        before = first_visible(log)
+        assert before.startswith("row ")
+        await deck.news(output(160, 500))
+        assert first_visible(log) == before
+        assert not log.follow
+        assert "below" in str(log.border_subtitle)
+        await deck.press("f")
+        await deck.until(lambda: "row 659" in text_of(deck.app))
+
+
+async def test_reader_is_not_moved_by_pruning(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        log = await focused(deck)
+        buffer = deck.app.jobs["digits"].lines
+        buffer._max_lines = 1500
+        await deck.news(output(60, 1400))
+        await deck.press("pageup", "pageup")
+        before = first_visible(log)
+        await deck.news(output(1460, SLAB))
+        assert buffer.base > 0
+        assert first_visible(log) == before
+
+
+async def test_following_starts_again_at_the_end(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        log = await focused(deck)
+        await deck.press("up", "up")
+        assert not log.follow
+        await deck.press("down", "down")
+        assert log.follow
+
+
+async def test_frozen_view_stands_still_and_loses_nothing(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        log = await focused(deck)
+        await deck.press("space")
+        before = text_of(deck.app).splitlines()[2:20]
+        await deck.news(output(60, 7))
+        assert text_of(deck.app).splitlines()[2:20] == before
+        assert "frozen, 7 more" in text_of(deck.app)
+        await deck.press("space")
+        await deck.until(lambda: "row 66" in text_of(deck.app))
+
+
+async def test_dropped_lines_are_counted(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.news(output(1060, 1))
+        assert "1,000 lines were dropped here" in text_of(deck.app)
+
+
+async def test_selection_is_copied_by_line_number(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        log = await focused(deck)
+        await deck.news(Lines("digits", 60, (("one \x1b[31mred\x1b[0m line", 7, NOW), ("日本 two", 7, NOW))))
+        end = deck.app.jobs["digits"].lines.end
+        chosen = Selection(Offset(4, end - 2), Offset(2, end - 1))
+        assert log.get_selection(chosen) == ("red line\n日本", "\n")
+        assert log.get_selection(Selection(Offset(0, -5), Offset(3, 10_000))) is not None
+
+
+async def test_selection_by_mouse(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        log = await focused(deck)
+        await deck.pilot.mouse_down(log, offset=(2, 5))
+        await deck.pilot.hover(log, offset=(12, 5))
+        await deck.pilot.mouse_up(log, offset=(12, 5))
+        assert (deck.app.screen.get_selected_text() or "").startswith("epoch")
+
+
+async def test_empty_log_says_so(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.view.log_view._shown = LineBuffer()
+        deck.view.log_view.sync()
+        await deck.until(lambda: "no output yet" in text_of(deck.app))

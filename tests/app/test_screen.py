@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.app import App
+
+from tests.app.conftest import OpenDeck, text_of
+from tests.app.fake import NOW, TEXT, backlog
+from tui import events
+from tui.events import Change, Document, Lines, Metrics, Notice, Problem, Reload, Running, State
+
+
+@pytest.mark.parametrize("size", ["80x24", "120x40", "200x60"])
+async def test_main_screen(open_deck: OpenDeck, snapshot: Callable[[App[Any]], None], size: str) -> None:
+    width, height = map(int, size.split("x"))
+    async with open_deck(backlog(), backlog("anneal", 5), size=(width, height)) as deck:
+        await deck.until(lambda: "following" in text_of(deck.app))
+        snapshot(deck.app)
+
+
+async def test_tiny_terminal_says_that_it_is_too_small(open_deck: OpenDeck) -> None:
+    async with open_deck(size=(20, 5)) as deck:
+        assert "too small" in text_of(deck.app).replace("\n", " ")
+        await deck.pilot.resize_terminal(120, 40)
+        await deck.until(lambda: "lr: 0.05" in text_of(deck.app))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (39, 9), (40, 10), (70, 12), (99, 19), (300, 8)])
+async def test_no_size_is_a_problem(open_deck: OpenDeck, size: tuple[int, int]) -> None:
+    async with open_deck(size=size) as deck:
+        await deck.news(State("digits", "crashed", exit_code=1, reason="x" * 300))
+        assert all(len(line) <= size[0] for line in text_of(deck.app).splitlines())
+
+
+async def test_status_follows_the_job(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.news(
+            Running("digits", 8, NOW, differs=True),
+            Metrics("digits", 12_300, {"loss": 0.11}, time=NOW + 1),
+        )
+        top = text_of(deck.app).splitlines()[0]
+        assert "v8" in top
+        assert "disk differs from what runs" in top
+        await deck.news(State("digits", "crashed", exit_code=1, reason="ZeroDivisionError: division by zero"))
+        top = text_of(deck.app).splitlines()[0]
+        assert "✗ crashed  ZeroDivisionError: division by zero" in top
+
+
+async def test_timeline_row_moves_through_its_statuses_in_place(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        row = Reload("digits", 8, "sent", "disk", (Change("batch", 64, 128),), time=NOW - 3.2)
+        await deck.news(row)
+        assert "v8  ◌ sent 3.2 s" in text_of(deck.app)
+        await deck.news(Reload("digits", 8, "applied", "disk", row.changes, 12_400, 5.13, time=row.time))
+        shown = text_of(deck.app)
+        assert "v8  ● applied      14:13:16  disk        5.1 ms     12,400  batch 64 → 128" in shown
+        assert "──── v8 applied at step 12,400 ────" in shown
+
+
+async def test_timeline_cursor_stays_on_its_row(open_deck: OpenDeck) -> None:
+    many = [Reload("digits", n, "applied", "disk", time=NOW) for n in range(8, 3000)]
+    async with open_deck([*backlog(), *many]) as deck:
+        timeline = deck.view.timeline
+        timeline.focus()
+        await deck.press("down", "down")
+        assert timeline.cursor == 2997
+        await deck.news(Reload("digits", 3000, "applied", "disk", time=NOW))
+        assert (timeline.cursor, timeline.row) == (2997, 3)
+        await deck.press("end")
+        assert timeline.cursor == 1
+        top = timeline.scroll_offset.y
+        await deck.news(Reload("digits", 3001, "applied", "disk", time=NOW))
+        assert (timeline.cursor, timeline.scroll_offset.y) == (1, top + 1)
+        assert "v1  ● applied" in text_of(deck.app)
+        await deck.press("home")
+        assert timeline.cursor == 3001
+
+
+async def test_details_of_a_reload(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        old = TEXT.replace("lr: 0.05", "lr: 0.08")
+        deck.engine.answer(events.Detail, text=TEXT, base_text=old, base=4, running=7)
+        deck.view.timeline.focus()
+        await deck.press("down", "enter")
+        await deck.until(lambda: deck.type_of_screen() == "DiffScreen")
+        shown = text_of(deck.app)
+        for part in ("v6, v7 runs", "⊘ rejected", "lr must be > 0", "-lr: 0.08", "+lr: 0.05", " batch: 64"):
+            assert part in shown
+        assert [(c.job, c.version) for c in deck.engine.commands if isinstance(c, events.Detail)] == [("digits", 6)]
+        await deck.press("escape")
+        await deck.until(lambda: deck.type_of_screen() == "MainScreen")
+
+
+async def test_double_click_opens_details(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.engine.answer(events.Detail, text=TEXT, base_text=None, base=None, running=7)
+        await deck.pilot.click("#timeline", offset=(10, 4), times=2)
+        await deck.until(lambda: deck.type_of_screen() == "DiffScreen")
+        assert deck.view.timeline.cursor == 5
+
+
+async def test_crash_finish_and_trouble_are_told_once(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        assert deck.toasts == []
+        await deck.news(
+            State("digits", "crashed", exit_code=1, reason="boom"),
+            State("digits", "crashed", exit_code=1, reason="boom"),
+            Reload("digits", 8, "rejected", "disk", error=Problem("lr must be > 0")),
+            Notice("digits", "the folder is [read] only", "warning"),
+        )
+        assert deck.toasts == [
+            "digits crashed: boom\nctrl+r starts it again.",
+            "digits: v8 rejected: lr must be > 0",
+            "digits: the folder is [read] only",
+        ]
+
+
+async def test_job_that_ended_is_started_at_once_and_a_live_one_after_a_question(open_deck: OpenDeck) -> None:
+    def starts() -> int:
+        return sum(isinstance(command, events.Start) for command in deck.engine.commands)
+
+    async with open_deck() as deck:
+        await deck.press("ctrl+r")
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        await deck.press("escape")
+        await deck.until(lambda: deck.type_of_screen() == "MainScreen")
+        assert starts() == 0
+        await deck.press("ctrl+r", "r")
+        await deck.until(lambda: starts() == 1)
+        await deck.news(State("digits", "finished"))
+        await deck.press("ctrl+r")
+        await deck.until(lambda: starts() == 2)
+
+
+async def test_stop(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.press("ctrl+t", "s")
+        await deck.until(lambda: [type(command) for command in deck.engine.commands] == [events.Stop])
+
+
+async def test_refused_command_is_told(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.engine.answer(events.Stop, ok=False, message="it will not stop")
+        await deck.press("ctrl+t", "enter")
+        await deck.until(lambda: deck.toasts == ["Not stopped: it will not stop"])
+
+
+async def test_jobs_are_switched_by_key_and_mouse_and_keep_their_editors(open_deck: OpenDeck) -> None:
+    async with open_deck(backlog(), backlog("anneal")) as deck:
+        await deck.press("x")
+        await deck.press("f4")
+        await deck.until(lambda: deck.app.main.current == "anneal" and deck.view.ready)
+        assert deck.view.config.dirty is False
+        await deck.news(Document("digits", "other: 1\n", "d9"))
+        await deck.press("alt+1")
+        await deck.until(lambda: deck.app.main.current == "digits")
+        assert deck.view.config.dirty
+        assert "changed on disk" in text_of(deck.app)
+        await deck.pilot.click("JobTabs", offset=(15, 0))
+        await deck.until(lambda: deck.app.main.current == "anneal")
+
+
+async def test_focus_job_is_shown_first(open_deck: OpenDeck) -> None:
+    async with open_deck(backlog(), backlog("anneal"), focus_job="anneal") as deck:
+        assert deck.app.main.current == "anneal"
+
+
+async def test_panes_are_reached_in_turn(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        seen = []
+        for key in ("ctrl+o", "ctrl+o", "f6", "shift+tab"):
+            await deck.press(key)
+            assert deck.app.focused is not None
+            seen.append(deck.app.focused.id)
+        assert seen == ["log", "timeline", "editor", "log"]
+
+
+async def test_help_lists_the_keys(open_deck: OpenDeck) -> None:
+    async with open_deck(size=(120, 100)) as deck:
+        await deck.press("f1")
+        await deck.until(lambda: deck.type_of_screen() == "HelpScreen")
+        shown = text_of(deck.app)
+        for part in ("^s", "Write the config", "alt+1 … alt+9", "Freeze", "Timeline", "Delete to line end"):
+            assert part in shown
+
+
+async def test_palette_has_the_decks_commands(open_deck: OpenDeck) -> None:
+    async with open_deck(backlog(), backlog("anneal")) as deck:
+        titles = [command.title for command in deck.app.get_system_commands(deck.app.screen)]
+        assert {"Save the config", "Restart the job", "Stop the job", "Show anneal", "Theme"} <= set(titles)
+        await deck.press("ctrl+p", *"show anneal")
+        await deck.press("enter")
+        await deck.until(lambda: deck.app.main.current == "anneal")
+
+
+async def test_every_theme_can_be_drawn(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        for name in deck.app.available_themes:
+            deck.app.theme = name
+            await deck.pilot.pause()
+            assert "lr: 0.05" in text_of(deck.app)
+
+
+async def test_log_lines_cannot_command_the_terminal(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.news(Lines("digits", 60, (("\x1b]0;pwn\x07[b]x[/b] \x1b[31mred\x1b[0m\x1b[2J", 7, NOW),)))
+        assert "[b]x[/b] red" in text_of(deck.app)
+        assert "\x1b" not in text_of(deck.app)
