@@ -139,9 +139,10 @@ class Deck:
     step: int = 100_000
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait until `condition` holds; the test's own time limit ends a wait in vain."""
-        while not condition():
-            await self.pilot.pause(0.005)
+        """Wait until `condition` holds, for as long as no working viewer would take."""
+        async with asyncio.timeout(20):
+            while not condition():
+                await self.pilot.pause(0.005)
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:

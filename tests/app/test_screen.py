@@ -190,7 +190,7 @@ async def test_palette_has_the_decks_commands(open_deck: OpenDeck) -> None:
     async with open_deck(backlog(), backlog("anneal")) as deck:
         titles = [command.title for command in deck.app.get_system_commands(deck.app.screen)]
         assert {"Save the config", "Restart the job", "Stop the job", "Show anneal", "Theme"} <= set(titles)
-        await deck.press("ctrl+p", *"show anneal")
+        await deck.press("ctrl+p", *"Showanneal")
         await deck.press("enter")
         await deck.until(lambda: deck.app.main.current == "anneal")
 

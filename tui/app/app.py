@@ -195,7 +195,10 @@ class DeckApp(App[None]):
 
     async def action_quit(self) -> None:
         """Leave the deck; with live jobs or unsaved text, ask how."""
-        if not any(isinstance(screen, (Dialog, Stopping)) for screen in self.screen_stack):
+        if isinstance(self.screen, Stopping):
+            # The engine goes on with it; the user need not watch.
+            self._end("quit-stop")
+        elif not any(isinstance(screen, Dialog) for screen in self.screen_stack):
             self._quit()
 
     @work(exclusive=True, group="quit")
@@ -228,10 +231,6 @@ class DeckApp(App[None]):
             self._stopping = None
         elif not wait:
             self._end("quit-stop")
-
-    def action_leave(self) -> None:
-        """Quit without waiting for the jobs to end."""
-        self._end("quit-stop")
 
     def _states(self) -> list[str]:
         states = {plain(job.name): job.state.state if job.state else "unknown" for job in self.jobs.values()}

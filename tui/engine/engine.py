@@ -253,6 +253,8 @@ class Engine:
 
 def describe(path: Path, problem: Problem) -> str:
     """Return a problem as ``FILE:LINE:COL: message``."""
+    if problem.message.startswith(f"{path} "):
+        return problem.message
     place_ = "".join(f":{number}" for number in (problem.line, problem.column) if number is not None)
     return f"{path}{place_}: {problem.message}"
 

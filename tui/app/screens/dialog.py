@@ -63,8 +63,6 @@ class Dialog(ModalScreen[str]):
 class Stopping(ModalScreen[None]):
     """Shows that the engine is ending the jobs; it goes away with the engine."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "app.leave", "Quit without waiting", priority=True)]
-
     def compose(self) -> ComposeResult:
         """Yield the words."""
         with Vertical(classes="dialog") as box:

@@ -10,6 +10,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.events import Click
 from textual.widgets import Static, TextArea
 
 from tui import events
@@ -111,6 +112,11 @@ class ConfigPane(Vertical):
         if conflict.display != (self.draft.theirs is not None):
             conflict.display = self.draft.theirs is not None
             self.screen.refresh_bindings()
+
+    @on(Click, "#problem")
+    def _jump(self) -> None:
+        if self.job.problem is not None:
+            self.editor.jump(self.job.problem)
 
     @on(TextArea.SelectionChanged)
     def _show_place(self) -> None:
