@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,12 @@ def backlog(name: str = "digits", lines: int = 60) -> list[events.Event]:
     ]
 
 
-Answer = Callable[[events.Command], events.Reply | None]
+Answer = Callable[[events.Command], events.Reply]
+
+
+def accept(command: events.Command) -> events.Reply:
+    """Answer that all is well."""
+    return events.Reply(command.id, True)
 
 
 class FakeEngine:
@@ -120,9 +126,9 @@ class FakeEngine:
             command = events.decode(line)
             assert isinstance(command, events.Command)
             self.commands.append(command)
-            answer = self.answers.get(type(command), lambda command: events.Reply(command.id, True))
-            if (reply := answer(command)) is not None and writer in self._writers:
-                writer.write(events.encode(reply))
+            answer = self.answers.get(type(command), accept)
+            if writer in self._writers:
+                writer.write(events.encode(answer(command)))
 
     def saves(self) -> list[events.Save]:
         """Return the saves that came, without their ids."""
@@ -140,9 +146,10 @@ class Deck:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until `condition` holds, for as long as no working viewer would take."""
-        async with asyncio.timeout(20):
-            while not condition():
-                await self.pilot.pause(0.005)
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline, self.app.screen._compositor
+            await self.pilot.pause(0.005)
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:

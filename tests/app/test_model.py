@@ -46,14 +46,16 @@ def test_uptime_counts_from_the_worker_and_stops_with_it(job: JobModel) -> None:
 
 
 def test_problem_is_that_of_the_newest_content(job: JobModel) -> None:
-    assert job.problem is None
-    wrong = Problem("no", 1, 2)
-    job.apply(Reload("digits", 8, "invalid", "disk", error=wrong))
-    assert job.problem == wrong
-    job.apply(Reload("digits", 9, "applied", "disk"))
-    assert job.problem is None
-    job.apply(Document("digits", None, None, Problem("deleted")))
-    assert job.problem == Problem("deleted")
+    wrong, deleted = Problem("no", 1, 2), Problem("deleted")
+    found = [job.problem]
+    for event in (
+        Reload("digits", 8, "invalid", "disk", error=wrong),
+        Reload("digits", 9, "applied", "disk"),
+        Document("digits", None, None, deleted),
+    ):
+        job.apply(event)
+        found.append(job.problem)
+    assert found == [None, wrong, None, deleted]
 
 
 def test_new_version_is_ruled_off_once_the_backlog_is_through(job: JobModel) -> None:

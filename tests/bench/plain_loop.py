@@ -35,6 +35,9 @@ class Sender(Protocol):
     def send(self, config: dict[str, Any]) -> None:
         """Hand over one config."""
 
+    def wake(self) -> None:
+        """Have the worker look again."""
+
     async def close(self) -> None:
         """End the worker."""
 
@@ -66,6 +69,10 @@ class Plain:
         self._queue.put(config)
         self._event.clear()
 
+    def wake(self) -> None:
+        """See `Sender`."""
+        self._event.clear()
+
     async def close(self) -> None:
         """See `Sender`."""
         self._process.kill()
@@ -91,6 +98,9 @@ class Tuned:
             self._runner.setup(self._task, 1, config, again=True)
         else:
             self._runner.send(self._version, config)
+
+    def wake(self) -> None:
+        """See `Sender`: it is awake whenever something waits."""
 
     async def close(self) -> None:
         """See `Sender`."""
@@ -127,9 +137,9 @@ class Trial:
         self._number += 1
         self._sender.send({**self._config, "number": self._number})
 
-    async def arrived(self, number: int | None = None) -> None:
-        """Wait until the worker has the config of this number, or the newest."""
-        while self._board.number != (number or self._number):
+    async def arrived(self) -> None:
+        """Wait until the worker has the newest config."""
+        while self._board.number != self._number:
             await asyncio.sleep(0.0005)
 
     async def stale(self) -> int:
@@ -145,8 +155,8 @@ class Trial:
                 await asyncio.sleep(0.005)
             stale = self._board.number != self._number
             count += stale
-            while self._board.number != self._number:  # help it on: each wakeup takes one more
-                self.send()
+            while self._board.number != self._number:  # so that each pair begins alike
+                self._sender.wake()
                 await asyncio.sleep(0.02)
         return count
 

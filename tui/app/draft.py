@@ -50,8 +50,7 @@ class Draft:
         first, self.known = not self.known, True
         self.unreadable = document if document.text is None and document.digest is not None else None
         if document.text is None:
-            if document.digest is None:
-                self.digest, self.theirs = None, None
+            self.digest, self.theirs = document.digest, None
             return Verdict.GONE
         if document.digest == self.digest:
             self.theirs = None

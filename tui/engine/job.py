@@ -137,8 +137,8 @@ class Job:
     async def start(self) -> None:
         """Start the job with the file as it stands; a live one is stopped first."""
         async with self._lifecycle:
+            self._wanted = True  # the end of the old worker is not the end of the job
             await self._end_worker()
-            self._wanted = True
             self.offer(self.file.candidate("start", time.monotonic()))
             if self._wanted and self.file.problem is not None:
                 self._move("stopped", reason=f"waiting for a valid config: {self.file.problem.message}")
@@ -146,10 +146,10 @@ class Job:
     async def stop(self) -> None:
         """End the worker in order, and wait until nothing of it is left."""
         async with self._lifecycle:
+            self._wanted = False
             await self._end_worker()
 
     async def _end_worker(self) -> None:
-        self._wanted = False
         worker = self._worker
         if worker is not None and self.live:
             self._stopping = True

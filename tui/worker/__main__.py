@@ -31,6 +31,7 @@ def main() -> None:
     from tui.worker import processes, shim, work
 
     control, channel = (socket.socket(fileno=int(argument)) for argument in sys.argv[1:3])
+    channel.set_inheritable(False)  # a program that the task starts has no business with it
     processes.adopt_orphans()
     parent = os.getpid()
     child = os.fork()

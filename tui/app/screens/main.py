@@ -51,7 +51,7 @@ class MainScreen(Screen[None]):
         ),
         Binding("ctrl+t", "stop", "Stop", tooltip="End the job in order", id="job.stop"),
         Binding("f3", "cycle(-1)", "Previous job", show=False, id="job.previous"),
-        Binding("f4", "cycle(1)", "Next job", tooltip="A click on its name does it too", id="job.next"),
+        Binding("f4", "cycle(1)", "Next job", show=False, tooltip="A click on its name does it too", id="job.next"),
         *(Binding(f"alt+{n}", f"pick({n})", "Job by its place", show=False, id=f"job.{n}") for n in range(1, 10)),
         Binding("f1", "help", "Help", tooltip="All keys", id="help"),
     ]
@@ -101,9 +101,9 @@ class MainScreen(Screen[None]):
         if view is None:
             view = JobView(self._jobs[name], self.deck.request, now)
             self.query_one("#views").mount(view)
-        else:
+        elif view.ready:
             view.sync(Part.LOG | Part.TIMELINE | Part.DOCUMENT, now)
-        self.call_after_refresh(view.focus_editor)
+            view.config.editor.focus()
         self.sync({name: Part.STATUS}, now)
 
     def sync(self, changed: dict[str, Part], now: float) -> None:

@@ -39,6 +39,7 @@ class ConfigPane(Vertical):
         super().__init__(id="config")
         self.job = job
         self.draft = Draft()
+        self.ready = False
         self._request = request
         self._saving = asyncio.Lock()
         self._saved_version: int | None = None
@@ -56,8 +57,10 @@ class ConfigPane(Vertical):
         yield Static(id="problem", markup=False)
 
     def on_mount(self) -> None:
-        """Show what is known already."""
+        """Show what is known already, the cursor in the editor."""
         self.sync()
+        self.ready = True
+        self.editor.focus()
 
     @property
     def editor(self) -> ConfigEditor:

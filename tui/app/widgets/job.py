@@ -44,11 +44,7 @@ class JobView(Container):
     @property
     def ready(self) -> bool:
         """Whether the panes exist."""
-        return bool(self.query(ConfigPane)) and self.config.is_mounted
-
-    def focus_editor(self) -> None:
-        """Put the focus where a user of a config wants it."""
-        self.config.editor.focus()
+        return any(pane.ready for pane in self.query(ConfigPane))
 
     def sync(self, parts: Part, now: float) -> None:
         """Draw again what has changed."""

@@ -106,10 +106,11 @@ class LogView(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if self._syncing or old_value == new_value:
             return
+        # Without the watcher: it would scroll, in the middle of a scroll.
         if new_value < min(old_value, self.max_scroll_y):
-            self.follow = False
-        elif not self.follow and new_value >= self.max_scroll_y and not self.frozen:
-            self.follow = True
+            self.set_reactive(LogView.follow, False)
+        elif new_value >= self.max_scroll_y and not self.frozen:
+            self.set_reactive(LogView.follow, True)
         self._hold()
         self._label()
 

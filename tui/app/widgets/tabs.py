@@ -55,7 +55,7 @@ class JobTabs(Widget):
                 line.stylize(tone(self, "cursor"), start, len(line.plain))
             self._spans.append((start, line.cell_len, job.name))
             line.append(" ")
-        return line
+        return line.append(" f4 next", tone(self, "dim"))
 
     def on_click(self, event: events.Click) -> None:
         """Choose the job under the pointer."""

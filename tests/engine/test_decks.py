@@ -1,0 +1,131 @@
+"""What other commands say of a run: ls, stop, history."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+from tests.engine.runs import TICKER, Folder, Run, row, tunedeck
+from tui.events import FINAL
+
+
+def started(folder: Folder, version: int = 1) -> Run:
+    run = folder.run("job.py:tick", "-c", "c.yaml")
+    run.wait_for(row(version, "applied"))
+    return run
+
+
+def test_ls_shows_a_deck_while_it_runs(folder: Folder) -> None:
+    folder.task(TICKER)
+    run = started(folder)
+    shown = tunedeck("ls", cwd=folder.path)
+    assert shown.returncode == 0
+    lines = shown.stdout.splitlines()
+    place = lines.index(f"tick  -  process {run.pid}")
+    assert lines[place + 1] == f"  tick  running  v1  {folder.path / 'c.yaml'}"
+    run.stop()
+    assert f"process {run.pid}" not in tunedeck("ls", cwd=folder.path).stdout
+
+
+def test_ls_clears_away_what_a_killed_engine_has_left(folder: Folder) -> None:
+    folder.task(TICKER)
+    run = started(folder)
+    run.process.kill()
+    run.end()
+    assert f"process {run.pid}" not in tunedeck("ls", cwd=folder.path).stdout
+    again = started(folder, 2)
+    assert f"process {again.pid}" in tunedeck("ls", cwd=folder.path).stdout
+
+
+def test_stop_ends_the_deck_of_this_folder_in_order(folder: Folder) -> None:
+    folder.task(TICKER)
+    run = started(folder)
+    done = tunedeck("stop", cwd=folder.path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "stopped tick\n", "")
+    assert run.end() == 0
+    assert (run.lines[-1], run.states[-1]) == ("closed", "stopped")
+
+
+def test_stop_takes_a_path(folder: Folder, tmp_path_factory: object) -> None:
+    folder.task(TICKER)
+    folder.write("deck.yaml", "jobs: {a: {task: job.py:tick, config: c.yaml}}")
+    by_deck = folder.run("deck.yaml")
+    by_deck.wait_for(row(1, "applied"))
+    assert tunedeck("stop", str(folder.path / "deck.yaml"), cwd=Path("/")).stdout == "stopped deck\n"
+    assert by_deck.end() == 0
+    by_config = started(folder)
+    assert tunedeck("stop", str(folder.path / "c.yaml"), cwd=Path("/")).stdout == "stopped tick\n"
+    assert by_config.end() == 0
+
+
+def test_the_history_is_the_timeline_with_each_last_status(folder: Folder) -> None:
+    folder.task(TICKER)
+    run = started(folder)
+    folder.save("c.yaml", "lr: 2\n")
+    run.wait_for(row(2, "applied"))
+    folder.save("c.yaml", "lr: [\n")
+    run.wait_for(row(3, "invalid"))
+    asked = tunedeck("history", "c.yaml", "--json", cwd=folder.path)
+    assert asked.returncode == 0
+    assert [json.loads(line) for line in asked.stdout.splitlines()] == list(run.rows().values())
+    run.stop()
+    words = tunedeck("history", "c.yaml", cwd=folder.path).stdout.splitlines()
+    assert len(words) == 3
+    assert "v2 applied (disk)" in words[1]
+    assert "lr 1 → 2" in words[1]
+    assert "v3 invalid (disk)" in words[2]
+
+
+def test_versions_go_on_across_restarts_of_the_tool_and_no_row_stays_open(folder: Folder) -> None:
+    folder.task(TICKER)
+    for version in (1, 2):
+        assert started(folder, version).stop() == 143
+    killed = started(folder, 3)
+    killed.process.kill()
+    assert killed.end() == -signal.SIGKILL
+    run = folder.run("job.py:tick", "-c", "c.yaml", "--name", "other")
+    run.wait_for(row(1, "applied"))
+    run.stop()
+    run = started(folder, 4)
+    run.stop()
+    rows = [json.loads(line) for line in tunedeck("history", "c.yaml", "--json", "--job", "tick", cwd=folder.path)
+            .stdout.splitlines()]
+    assert [event["version"] for event in rows] == [1, 2, 3, 4]
+    assert {event["status"] for event in rows} <= FINAL
+    both = tunedeck("history", "c.yaml", cwd=folder.path)
+    assert (both.returncode, "serves several jobs: other, tick; choose one with --job" in both.stderr) == (2, True)
+
+
+def test_a_row_that_a_killed_engine_left_as_sent_is_failed(folder: Folder) -> None:
+    folder.task("import time\nprint('importing')\nwhile not __import__('os').path.exists('go'): time.sleep(0.001)\n" +
+                "def tick(config):\n    yield\n")
+    run = folder.run("job.py:tick", "-c", "c.yaml")
+    run.wait_for(row(1, "sent"))
+    run.process.kill()
+    run.end()
+    folder.write("go", "")
+    assert folder.run("job.py:tick", "-c", "c.yaml").end() == 0
+    first, second = map(json.loads, tunedeck("history", "c.yaml", "--json", cwd=folder.path).stdout.splitlines())
+    assert (first["status"], second["status"]) == ("failed", "applied")
+    assert "engine ended" in first["error"]["message"]
+
+
+def test_without_json_the_run_is_a_log_for_people(folder: Folder) -> None:
+    folder.task("def tick(config):\n    print('hello')\n    yield")
+    done = tunedeck("run", "job.py:tick", "-c", "c.yaml", "--headless", cwd=folder.path)
+    assert done.returncode == 0
+    said = [line.split(" ", 2)[2] for line in done.stdout.splitlines()]
+    assert "| hello" in said
+    assert said[-1] == "* finished"
+    assert any(line.startswith("* v1 applied (start) at step 0 in ") for line in said)
+
+
+def test_a_damaged_history_is_told_and_the_job_runs_without_one(folder: Folder) -> None:
+    folder.task("def tick(config):\n    yield")
+    (folder.path / ".tunedeck").mkdir()
+    folder.write(".tunedeck/history.db", "no database " * 100)
+    run = folder.run("job.py:tick", "-c", "c.yaml")
+    assert run.end() == 0
+    assert run.rows()[1]["status"] == "applied"
+    assert (folder.path / ".tunedeck/history.db").read_text() == "no database " * 100

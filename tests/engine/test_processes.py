@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from tests.engine.runs import TICKER, Folder, Run, Watch, log, row, state
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs a child subreaper and process descriptors")
+
+#: A task with a child that ignores SIGTERM, and a grandchild in a session of its own whose parent has gone.
+FAMILY = """
+    import os, signal, subprocess, sys, textwrap, time
+
+    STAY = '''
+    import os, signal, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.write(1, b"up\\n")
+    time.sleep(600)
+    '''
+
+    def run(config):
+        subprocess.Popen([sys.executable, "-c", textwrap.dedent(STAY)])
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                print("grandchild", os.getpid())
+                time.sleep(600)
+            os._exit(0)
+        os.wait()
+        while True:
+            config = yield {"up": 1}
+            time.sleep(0.001)
+"""
+
+
+def family(folder: Folder) -> tuple[Run, Watch]:
+    """Start a run with children of all sorts and watch all of them."""
+    run = folder.run_task(FAMILY, "run")
+    run.worker()
+    run.wait_for(log("up"))
+    line = run.wait_for(lambda event: event["event"] == "log" and event["line"].startswith("grandchild"))["line"]
+    # The shim, the worker, its child and the grandchild; the process between them has ended.
+    watch = Watch.tree(run.pid)
+    assert {run.worker(), int(line.split()[1])} < watch.pids
+    assert len(watch.pids) == 4
+    return run, watch
+
+
+def shim_of(worker: int) -> int:
+    with open(f"/proc/{worker}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+@linux
+def test_nothing_survives_a_kill_of_the_engine(folder: Folder) -> None:
+    run, watch = family(folder)
+    run.process.kill()
+    assert watch.survivors() == set()
+    assert run.end() == -signal.SIGKILL
+
+
+@linux
+def test_nothing_survives_a_kill_of_the_shim(folder: Folder) -> None:
+    run, watch = family(folder)
+    os.kill(shim_of(run.worker()), signal.SIGKILL)
+    assert watch.survivors() == set()
+    assert run.end() == 1
+    assert run.states == ["starting", "running", "crashed"]
+
+
+@linux
+def test_nothing_survives_a_kill_of_the_worker(folder: Folder) -> None:
+    run, watch = family(folder)
+    os.kill(run.worker(), signal.SIGKILL)
+    assert watch.survivors() == set()
+    assert run.end() == 1
+    assert run.events[-1]["reason"] == "killed by SIGKILL"
+
+
+@linux
+def test_nothing_survives_an_end_in_order(folder: Folder) -> None:
+    run, watch = family(folder)
+    assert run.stop() == 143
+    assert watch.survivors() == set()
+
+
+@linux
+def test_nothing_survives_the_end_of_the_task(folder: Folder) -> None:
+    """The engine does not end before what its jobs have left behind."""
+    folder.task(FAMILY.replace("while True:", "while not os.path.exists('go'):"))
+    run = folder.run("job.py:run", "-c", "c.yaml")
+    run.wait_for(log("up"))
+    run.worker()
+    watch = Watch.tree(run.pid)
+    folder.write("go", "")
+    assert run.end() == 0
+    assert watch.survivors(0) == set()
+
+
+@linux
+def test_the_kill_of_one_shim_leaves_the_other_jobs_alone(folder: Folder) -> None:
+    folder.task(TICKER)
+    folder.write("d.yaml", "lr: 1\n")
+    run = folder.run_deck("jobs: {a: {task: job.py:tick, config: c.yaml}, b: {task: job.py:tick, config: d.yaml}}")
+
+    def up(job: str) -> int:
+        found = run.wait_for(
+            lambda event: event["job"] == job and state("running")(event) and event["pid"] is not None
+        )["pid"]
+        assert isinstance(found, int)
+        return found
+
+    up("b")
+    os.kill(shim_of(up("a")), signal.SIGKILL)
+    run.wait_for(lambda event: event["job"] == "a" and state("crashed")(event))
+    folder.save("d.yaml", "lr: 2\n")
+    assert run.wait_for(row(2, "applied"))["job"] == "b"
+    assert run.stop() == 143
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_the_engine_stops_its_jobs_in_order(folder: Folder, number: signal.Signals) -> None:
+    run = folder.run_task(TICKER, "tick")
+    run.wait_for(row(1, "applied"))
+    run.process.send_signal(number)
+    assert run.end() == 128 + number
+    assert run.lines[-1] == "closed"
+    assert run.states == ["starting", "running", "stopped"]
+
+
+def test_a_task_that_never_comes_to_a_checkpoint_gets_its_signal(folder: Folder) -> None:
+    folder.task(
+        """
+        import time
+        def run(config):
+            print("busy")
+            try:
+                while True:
+                    time.sleep(0.001)
+            except KeyboardInterrupt:
+                print("interrupted")
+                raise
+        """
+    )
+    run = folder.run_deck("jobs: {a: {task: job.py:run, config: c.yaml, stop: {signal: SIGINT, grace: 3}}}")
+    run.wait_for(log("busy"))
+    run.worker()
+    run.process.send_signal(signal.SIGTERM)
+    run.process.send_signal(signal.SIGTERM)  # a second one does no harm
+    assert run.end() == 143
+    assert "interrupted" in run.lines
+    assert run.states[-1] == "stopped"
+
+
+def test_a_task_that_ignores_everything_is_killed_after_its_grace(folder: Folder) -> None:
+    folder.task(
+        """
+        import signal, time
+        def run(config):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            print("deaf")
+            while True:
+                time.sleep(0.001)
+        """
+    )
+    run = folder.run_deck("jobs: {a: {task: job.py:run, config: c.yaml, stop: {grace: 0.1}}}")
+    run.wait_for(log("deaf"))
+    assert run.stop() == 143
+    assert (run.states[-1], run.events[-1]["exit_code"]) == ("stopped", -signal.SIGKILL)
+
+
+def test_a_stop_while_the_task_is_being_imported(folder: Folder) -> None:
+    folder.task("import time\nprint('importing')\nwhile True: time.sleep(0.001)\n")
+    run = folder.run_deck("jobs: {a: {task: job.py:run, config: c.yaml, stop: {grace: 0.1}}}")
+    run.wait_for(log("importing"))
+    assert run.stop() == 143
+    assert run.states == ["starting", "stopped"]
+    assert run.rows()[1]["status"] == "failed"
