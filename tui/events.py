@@ -263,6 +263,9 @@ class Shutdown(Command):
     KIND = "shutdown"
 
 
+#: Python neither writes nor reads decimal numbers of more than 4,300 digits.
+_MOST_BITS = 14_000
+
 _KINDS: dict[str, type[Message]] = {
     cls.KIND: cls
     for cls in (
@@ -278,8 +281,10 @@ def jsonable(value: Any) -> Any:
     Non-finite numbers become the strings ``NaN``, ``Infinity`` and ``-Infinity``, dates ISO 8601 strings, keys
     strings, and what JSON has no word for its `str`.
     """
-    if value is None or isinstance(value, (str, bool, int)):
+    if value is None or isinstance(value, (str, bool)):
         return value
+    if isinstance(value, int):
+        return value if value.bit_length() < _MOST_BITS else hex(value)
     if isinstance(value, float):
         if math.isfinite(value):
             return value
@@ -317,17 +322,21 @@ def decode(line: bytes) -> Message | None:
     body = json.loads(line)
     if not isinstance(body, dict):
         raise ValueError("a message is a JSON object")
-    kind = _KINDS.get(body.get("event", ""))
-    if kind is None:
-        return None
-    known = {item.name: body[item.name] for item in dataclasses.fields(kind) if item.name in body}
-    if isinstance(known.get("error"), dict):
-        known["error"] = Problem(**known["error"])
-    if kind is Reload:
-        known["changes"] = tuple(Change(**change) for change in known.get("changes", ()))
-    if kind is Lines:
-        known["lines"] = tuple((text, version, time) for text, version, time in known["lines"])
     try:
+        kind = _KINDS.get(body.get("event", ""))
+        if kind is None:
+            return None
+        known = _known(kind, body)
+        if known.get("error") is not None:
+            known["error"] = Problem(**_known(Problem, known["error"]))
+        if kind is Reload:
+            known["changes"] = tuple(Change(**_known(Change, change)) for change in known.get("changes", ()))
+        if kind is Lines:
+            known["lines"] = tuple((text, version, time) for text, version, time in known["lines"])
         return kind(**known)
-    except TypeError as error:
+    except (TypeError, KeyError) as error:
         raise ValueError(f"message {body.get('event')!r}: {error}") from error
+
+
+def _known(kind: type, body: dict[str, Any]) -> dict[str, Any]:
+    return {item.name: body[item.name] for item in dataclasses.fields(kind) if item.name in body}

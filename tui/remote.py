@@ -43,7 +43,7 @@ def running() -> Iterator[Running]:
 def ask(path: Path) -> Running | None:
     """Return what the engine at `path` says of itself, None where there is none."""
     try:
-        with _connect(path) as stream:
+        with _connect(path, PATIENCE) as stream:
             return _read(path, stream)
     except ConnectionRefusedError:
         path.unlink(missing_ok=True)
@@ -58,7 +58,7 @@ def stop(path: Path) -> None:
     Raises:
         ConnectionError: It ended before it was asked.
     """
-    with _connect(path) as stream:
+    with _connect(path, None) as stream:
         stream.write(events.encode(events.Shutdown(1)))
         stream.flush()
         for _ in stream:  # up to the end of the stream, which is the end of the engine
@@ -92,14 +92,14 @@ def start(arguments: dict[str, str | None], log: Path) -> tuple[subprocess.Popen
 
 
 @contextlib.contextmanager
-def _connect(path: Path) -> Iterator[BufferedRWPair]:
+def _connect(path: Path, patience: float | None) -> Iterator[BufferedRWPair]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
         connection.connect(str(path))
         with connection.makefile("rwb") as stream:
             stream.write(events.encode(events.Hello(events.PROTOCOL, pid=os.getpid())))
             stream.flush()
-            connection.settimeout(None)
+            connection.settimeout(patience)
             yield stream
 
 

@@ -44,6 +44,7 @@ def open_deck() -> OpenDeck:
         with tempfile.TemporaryDirectory(prefix="deck") as folder:
             async with FakeEngine(Path(folder, "s"), *backlogs) as engine:
                 app = DeckApp(engine.path, focus_job, clock=lambda: NOW)
+                app.animation_level = "none"
                 async with app.run_test(size=size, notifications=True) as pilot:
                     deck = Deck(app, pilot, engine)
                     await deck.until(lambda: app.focused is not None or app.main.current == "")

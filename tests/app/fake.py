@@ -164,7 +164,7 @@ class Deck:
 
         def drawn() -> bool:
             metrics = self.app.jobs[name].metrics
-            return metrics is not None and metrics.step == self.step and not self.app._frame_due
+            return metrics is not None and metrics.step == self.step and not self.app._changed
 
         await self.until(drawn)
 

@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, cast
 
-from live import table
-
+from tests.bench.live import table
 from tui.worker.channel import Channel
 from tui.worker.loop import Loop
 

@@ -9,9 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from live import TASKS, cpu, table, write_deck
-from terminal import Terminal
-
+from tests.bench.live import TASKS, cpu, table, write_deck
+from tests.bench.terminal import Terminal
 from tui import remote
 from tui.engine import place
 

@@ -21,6 +21,9 @@ from tui.events import Message
 
 TASKS = Path(__file__).with_name("tasks.py")
 
+# Workers run in other folders, and their tasks import from here.
+os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+
 M = TypeVar("M", bound=Message)
 
 
@@ -105,11 +108,11 @@ def cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def share(pids: list[int], seconds: float, wait: Callable[[float], object] = time.sleep) -> str:
-    """Return how much of a core processes take together over some seconds, in percent."""
-    before, began = sum(map(cpu, pids)), time.monotonic()
-    wait(seconds)
-    return f"{100 * (sum(map(cpu, pids)) - before) / (time.monotonic() - began):.2f} %"
+def share(pid: int, seconds: float) -> str:
+    """Return how much of a core a process takes over some seconds, in percent."""
+    before = cpu(pid)
+    time.sleep(seconds)
+    return f"{100 * (cpu(pid) - before) / seconds:.2f} %"
 
 
 def spread(milliseconds: list[float]) -> str:

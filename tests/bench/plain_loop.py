@@ -19,9 +19,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Protocol
 
-from board import Board
-from live import TASKS, table
-
+from tests.bench.board import Board
+from tests.bench.live import TASKS, table
 from tui.runners.process import ProcessRunner
 
 PAIRS = 200
@@ -139,7 +138,7 @@ class Trial:
 
     async def arrived(self) -> None:
         """Wait until the worker has the newest config."""
-        while self._board.number != self._number:
+        while self._board.number != self._number:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.0005)
 
     async def stale(self) -> int:
@@ -151,7 +150,7 @@ class Trial:
             self.send()
             self.send()
             steps = self._board.steps + 30
-            while self._board.steps < steps:
+            while self._board.steps < steps:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
             stale = self._board.number != self._number
             count += stale

@@ -11,11 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from board import Board
-from live import TASKS, Client, engine, share, spread, table, write_deck
-
+from tests.bench.board import Board
+from tests.bench.live import TASKS, Client, engine, share, spread, table, write_deck
 from tui.config import store
-from tui.events import Reload, Save, State
+from tui.events import FINAL, Reload, Save, State
 
 RELOADS = 200
 
@@ -35,6 +34,7 @@ class Bench:
         self._path = config.with_suffix(".board")
         self._board = Board(self._path)
         self._number = 0
+        self._version = 0
         client.until(State, lambda state: state.state == "running")
         client.until(Reload, lambda row: row.status == "applied")
         time.sleep(0.5)  # the watch's first look at the file comes shortly after the start
@@ -42,11 +42,13 @@ class Bench:
     def run(self) -> None:
         """Reload in both ways and print what came out."""
         saved = [self._save() for _ in range(RELOADS)]
+        versions = self._version
         renamed = [self._rename() for _ in range(RELOADS)]
         goal = "median 5 ms, p95 10 ms" if self._config.stem == "paced" else "15 ms"
         rows = [
             ("ctrl+s: command's arrival to checkpoint", spread([receipt for receipt, _ in saved]), goal),
             ("ctrl+s: sent by the viewer to the task's next step", spread([seen for _, seen in saved]), "-"),
+            ("ctrl+s: versions beyond the saves", str(versions - 1 - RELOADS), "0"),
             ("rename: first sight to checkpoint", spread([receipt for receipt, _ in renamed]), "-"),
             ("rename: before the call to the task's next step", spread([seen for _, seen in renamed]), "median 20 ms"),
         ]
@@ -74,18 +76,19 @@ class Bench:
 
     def _arrived(self, began: float, source: str) -> tuple[float, float]:
         """Return the milliseconds of the receipt, and those that the task has seen."""
-        row = self._client.until(Reload, lambda row: row.status == "applied" and row.source == source)
-        assert row.latency_ms is not None
+        row = self._client.until(Reload, lambda row: row.status in FINAL and row.source == source)
+        self._version = row.version
         while self._board.number != self._number:
             time.sleep(0.0005)
-        return row.latency_ms, 1000 * (self._board.at - began)
+        # Without a latency it was superseded, which nobody has asked for: the wait for the next row counts.
+        return row.latency_ms or 1000 * (self._board.at - began), 1000 * (self._board.at - began)
 
 
 def idle(client: Client) -> tuple[str, str, str]:
     """Return what watching alone takes: the job sleeps."""
     client.until(State, lambda state: state.state == "running")
     time.sleep(1)
-    return "CPU of an idle watching engine, 10 s", share([client.engine], 10), "1 %"
+    return "CPU of an idle watching engine, 10 s", share(client.engine, 10), "1 %"
 
 
 def main() -> None:

@@ -15,18 +15,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import saves
-from board import Board
-from live import TASKS, Client, engine, table, write_deck
-
+from tests.bench import saves
+from tests.bench.board import Board
+from tests.bench.live import Client, engine, table, write_deck
 from tui import events
 
 BATCH = 100
 
 TASK = """
-import sys
-sys.path.append({here!r})
-from tasks import careful
+from tests.bench.tasks import careful
 
 def follow(config):
     return careful(config, {board!r})
@@ -103,7 +100,7 @@ def prepare(root: Path, one_file: bool) -> tuple[dict[str, Path], dict[Path, Boa
         board = root / f"{path.parent.name}.board"
         boards[path] = Board.new(board)
         task = root / f"{path.parent.name.replace('-', '_')}.py"
-        task.write_text(TASK.format(here=str(TASKS.parent), board=str(board)))
+        task.write_text(TASK.format(board=str(board)))
         jobs[path.parent.name] = (f"{task}:follow", path)
     return paths, boards, write_deck(root, jobs)
 

@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from live import TASKS, table, write_deck
-from terminal import Terminal, environment
-
+from tests.bench.live import TASKS, table, write_deck
+from tests.bench.terminal import Terminal, environment
 from tui import remote
 from tui.engine import place
 

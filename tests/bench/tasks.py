@@ -6,9 +6,8 @@ import time
 from collections.abc import Generator
 from typing import Any
 
-from board import Board
-
 import tui
+from tests.bench.board import Board
 
 Task = Generator[None, dict[str, Any], None]
 

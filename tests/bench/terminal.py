@@ -20,7 +20,7 @@ _CONTROL = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[^\[]")
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a program that imports `tui` from this checkout."""
+    """Return the environment of a program that imports `tui` from this checkout, on a common terminal."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
 

@@ -119,7 +119,7 @@ class Run:
         with self._change:
             self._change.wait_for(lambda: find() or self._ended, PATIENCE)
             found = find()
-            shown = "\n".join(map(str, self.events[-40:]))
+            shown = "\n".join(str(event) for event in self.events[-200:] if event["event"] != "metrics")
             assert found is not None, f"it did not come; the last events:\n{shown}\n{self.errors}"
             return found
 

@@ -89,8 +89,10 @@ def test_versions_go_on_across_restarts_of_the_tool_and_no_row_stays_open(folder
     run.stop()
     run = started(folder, 4)
     run.stop()
-    rows = [json.loads(line) for line in tunedeck("history", "c.yaml", "--json", "--job", "tick", cwd=folder.path)
-            .stdout.splitlines()]
+    rows = [
+        json.loads(line)
+        for line in tunedeck("history", "c.yaml", "--json", "--job", "tick", cwd=folder.path).stdout.splitlines()
+    ]
     assert [event["version"] for event in rows] == [1, 2, 3, 4]
     assert {event["status"] for event in rows} <= FINAL
     both = tunedeck("history", "c.yaml", cwd=folder.path)
@@ -98,8 +100,10 @@ def test_versions_go_on_across_restarts_of_the_tool_and_no_row_stays_open(folder
 
 
 def test_a_row_that_a_killed_engine_left_as_sent_is_failed(folder: Folder) -> None:
-    folder.task("import time\nprint('importing')\nwhile not __import__('os').path.exists('go'): time.sleep(0.001)\n" +
-                "def tick(config):\n    yield\n")
+    folder.task(
+        "import time\nprint('importing')\nwhile not __import__('os').path.exists('go'): time.sleep(0.001)\n"
+        + "def tick(config):\n    yield\n"
+    )
     run = folder.run("job.py:tick", "-c", "c.yaml")
     run.wait_for(row(1, "sent"))
     run.process.kill()

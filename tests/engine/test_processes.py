@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="needs a child subrea
 FAMILY = """
     import os, signal, subprocess, sys, textwrap, time
 
-    STAY = '''
+    STAY = r'''
     import os, signal, time
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.write(1, b"up\\n")
@@ -50,8 +51,7 @@ def family(folder: Folder) -> tuple[Run, Watch]:
 
 
 def shim_of(worker: int) -> int:
-    with open(f"/proc/{worker}/stat") as file:
-        return int(file.read().rpartition(")")[2].split()[1])
+    return int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 @linux

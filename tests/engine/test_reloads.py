@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,9 +45,7 @@ def started(folder: Folder, config: str = "lr: 1\n") -> Run:
     return run
 
 
-@pytest.mark.parametrize(
-    "save", [in_place, atomic_rename, as_vim_does, truncate_pause_write, removed_and_made_again]
-)
+@pytest.mark.parametrize("save", [in_place, atomic_rename, as_vim_does, truncate_pause_write, removed_and_made_again])
 def test_every_style_of_saving_reaches_the_task(folder: Folder, save: Callable[[Path], None]) -> None:
     run = started(folder)
     save(folder.path / "c.yaml")
@@ -198,9 +195,7 @@ def test_the_types_of_the_config_arrive_as_they_were_parsed(folder: Folder) -> N
     text = "a: 2020-01-02\nb: [1, 1.0, true, null, .nan]\nc: {1: x}\nd: !!binary aGk=\n"
     run = folder.run_task("def run(config):\n    yield print(config)", "run", text)
     assert run.end() == 0
-    assert run.lines == [
-        "{'a': datetime.date(2020, 1, 2), 'b': [1, 1.0, True, None, nan], 'c': {1: 'x'}, 'd': b'hi'}"
-    ]
+    assert run.lines == ["{'a': datetime.date(2020, 1, 2), 'b': [1, 1.0, True, None, nan], 'c': {1: 'x'}, 'd': b'hi'}"]
 
 
 def test_a_large_config_reaches_the_task_whole(folder: Folder) -> None:
@@ -232,4 +227,4 @@ def test_the_file_is_never_touched_by_us(folder: Folder) -> None:
     run.wait_for(row(1, "applied"))
     run.stop()
     assert path.read_bytes() == text.encode()
-    assert os.stat(path).st_mtime_ns == before.st_mtime_ns
+    assert path.stat().st_mtime_ns == before.st_mtime_ns

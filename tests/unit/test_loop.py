@@ -283,8 +283,10 @@ def test_numbers_keep_their_kind_and_what_is_none_is_left_out(
     loop: Loop, channel: FakeChannel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loop.checkpoint({"epoch": 3, "loss": 0.25, "good": True, "text": "high", 7: 1, "huge": 10**400})
-    assert channel.of("metrics")[0]["values"] == {"epoch": 3, "loss": 0.25, "good": 1.0, "7": 1, "huge": 10**400}
-    assert capsys.readouterr().err.count("metric text is left out") == 1
+    assert channel.of("metrics")[0]["values"] == {"epoch": 3, "loss": 0.25, "good": 1.0, "7": 1}
+    said = capsys.readouterr().err
+    assert said.count("metric text is left out") == 1
+    assert said.count("metric huge is left out") == 1
 
 
 def complain(loop: Loop, value: Any) -> None:
@@ -301,9 +303,7 @@ def complain(loop: Loop, value: Any) -> None:
         (0.5, "a task reports a mapping of metrics or None, not float"),
     ],
 )
-def test_a_complaint_is_made_once(
-    loop: Loop, value: Any, words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_complaint_is_made_once(loop: Loop, value: Any, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     complain(loop, value)
     assert capsys.readouterr().err.count(words) == 1
 

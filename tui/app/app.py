@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.timer import Timer
 
 from tui import events
 from tui.app import words
@@ -25,8 +27,10 @@ from tui.app.screens.dialog import Choice, Dialog, Stopping
 from tui.app.screens.main import MainScreen
 from tui.app.theme import DECK
 
-#: News is drawn at most this often; what costs is the frame, not the line.
+#: News is drawn after at least this pause. What costs is the frame, not the line: a frame is some 5 ms of work, so
+#: that output and metrics, which come all the time, get fewer of them. What comes after a silence is drawn at once.
 FRAME = 0.08
+STREAM_FRAME = 0.25
 
 STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
 LEAVE = Choice("l", "leave", "leave them running", "tunedeck attach brings you back")
@@ -61,7 +65,8 @@ class DeckApp(App[None]):
         self._stopping: Stopping | None = None
         self._changed: dict[str, Part] = {}
         self._last_frame = 0.0
-        self._frame_due = False
+        self._frame_timer: Timer | None = None
+        self._frame_due = math.inf
 
     def get_default_screen(self) -> Screen[None]:
         """Return the main screen."""
@@ -110,7 +115,7 @@ class DeckApp(App[None]):
             if self._greeted:
                 self._tell(job, message, before)
                 self._changed[job.name] = self._changed.get(job.name, Part.NOTHING) | parts
-                self._plan_frame()
+                self._plan_frame(STREAM_FRAME if isinstance(message, (events.Lines, events.Metrics)) else FRAME)
 
     def _begin(self) -> None:
         self._greeted = True
@@ -121,13 +126,17 @@ class DeckApp(App[None]):
             self.main.show_job(chosen)
             self.main.sync(dict.fromkeys(self.jobs, Part.STATUS), self.clock())
 
-    def _plan_frame(self) -> None:
-        if not self._frame_due:
-            self._frame_due = True
-            self.set_timer(max(self._last_frame + FRAME - time.monotonic(), 0.001), self._frame)
+    def _plan_frame(self, pause: float) -> None:
+        due = self._last_frame + pause
+        if due >= self._frame_due:
+            return
+        if self._frame_timer is not None:
+            self._frame_timer.stop()
+        self._frame_due = due
+        self._frame_timer = self.set_timer(max(due - time.monotonic(), 0.001), self._frame)
 
     def _frame(self) -> None:
-        self._frame_due = False
+        self._frame_due = math.inf
         if not self.main.is_running:
             return  # the app is ending, and the widgets are gone
         self._last_frame = time.monotonic()

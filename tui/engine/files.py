@@ -98,7 +98,7 @@ class ConfigFile:
 
     async def _take(self, content: store.Content) -> None:
         self.digest = content.digest
-        self._document = None
+        self.text = self._document = None
         self.problem = None
         try:
             self.text = document.decode(content.raw)

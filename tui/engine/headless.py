@@ -7,6 +7,7 @@ A thread of its own writes, so that a slow reader never holds up a job. Events w
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 import time
@@ -82,14 +83,19 @@ class Printer:
 
     def _run(self) -> None:
         while batch := self._take():
-            data = b"".join(map(self._form, batch))
             try:
-                while data:
-                    data = data[os.write(self._descriptor, data) :]
+                self._write(b"".join(map(self._form, batch)))
             except OSError as error:
                 # The reader has gone. That is no reason to lose the jobs; they can still be attached to.
                 print(f"tunedeck: standard output: {error.strerror}; the jobs go on unheard", file=sys.stderr)
                 self._form = lambda _: b""
+
+    def _write(self, data: bytes) -> None:
+        while data:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except BlockingIOError:  # whoever shares it with us has made it so
+                select.select([], [self._descriptor], [])
 
 
 class Readable:

@@ -6,6 +6,7 @@ A row is written before the reload is sent, so versions never repeat, whatever e
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import sqlite3
@@ -178,29 +179,44 @@ def open_database(folder: Path, *, read_only: bool = False) -> sqlite3.Connectio
         HistoryError: It is damaged, of a newer version, or can't be opened.
     """
     path = folder / _FILE
-    connection: sqlite3.Connection | None = None
+    mode = "ro" if read_only else "rw"
     try:
-        if not read_only:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        mode = "ro" if read_only else "rw"
-        connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5)
-        if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA:
-            raise HistoryError(f"{path} was written by a newer tunedeck (format {version}); update tunedeck to use it")
-        if version == 0:
-            if read_only:
-                raise HistoryError(f"{path} holds no history")
-            connection.executescript(f"BEGIN; {_TABLE}; PRAGMA user_version = {SCHEMA}; COMMIT;")
-    except (OSError, sqlite3.Error, HistoryError) as error:
-        if connection is not None:
-            connection.close()
-        if isinstance(error, HistoryError):
-            raise
+        with contextlib.nullcontext() if read_only else _alone(folder):
+            if not read_only:
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5)
+            try:
+                _prepare(connection, path, read_only=read_only)
+            except BaseException:
+                connection.close()
+                raise
+    except (OSError, sqlite3.Error) as error:
         raise HistoryError(f"{path} can't be used as a history: {error}") from error
     return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    if not read_only:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA:
+        raise HistoryError(f"{path} was written by a newer tunedeck (format {version}); update tunedeck to use it")
+    if version == 0:
+        if read_only:
+            raise HistoryError(f"{path} holds no history")
+        connection.executescript(f"BEGIN; {_TABLE}; PRAGMA user_version = {SCHEMA}; COMMIT;")
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other engines waiting that are about to make the same database: SQLite would refuse one of them."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def in_memory() -> sqlite3.Connection:

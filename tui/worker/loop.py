@@ -150,7 +150,8 @@ class Loop:
         values = {}
         for name, value in metrics.items():
             try:
-                values[str(name)] = value if type(value) in (int, float) else float(value)
+                is_count = type(value) is int and value.bit_length() < 1024  # what is larger is no float either
+                values[str(name)] = value if is_count else float(value)
             except (TypeError, ValueError, ArithmeticError) as error:
                 self._complain(f"metric {name!s} is left out, it is no number: {error}")
         return values

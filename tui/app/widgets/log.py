@@ -48,6 +48,7 @@ class LogView(ScrollView, can_focus=True):
         self._strips: LRUCache[int, Strip] = LRUCache(1024)
         self._decoder = AnsiDecoder()
         self._syncing = False
+        self._ground: Style | None = None
         self.border_title = "log"
 
     def on_mount(self) -> None:
@@ -61,7 +62,7 @@ class LogView(ScrollView, can_focus=True):
         try:
             pruned = buffer.base - self._base
             self._base = buffer.base
-            self.virtual_size = Size(buffer.width, len(buffer))
+            self._measure(Size(buffer.width, len(buffer)))
             if self.follow:
                 self.scroll_to(y=self.max_scroll_y, animate=False)
             elif pruned:
@@ -70,6 +71,14 @@ class LogView(ScrollView, can_focus=True):
             self._syncing = False
         self._label()
         self.refresh()
+
+    def _measure(self, size: Size) -> None:
+        """Become `size` inside, without laying out the whole screen again for every line."""
+        if self.show_vertical_scrollbar and size.height > self.size.height:
+            self.set_reactive(LogView.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+        else:
+            self.virtual_size = size
 
     def _label(self) -> None:
         buffer = self._job.lines
@@ -126,6 +135,7 @@ class LogView(ScrollView, can_focus=True):
         """Forget what was drawn in other colours."""
         super().notify_style_update()
         self._strips.clear()
+        self._ground = None
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002
         """Draw a selection that changed."""
@@ -146,7 +156,9 @@ class LogView(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one row of the screen."""
-        width, style = self.size.width, self.rich_style
+        if self._ground is None:
+            self._ground = self.rich_style
+        width, style = self.size.width, self._ground
         scroll_x, scroll_y = self.scroll_offset
         number = self._base + scroll_y + y
         if number >= self._shown.end or number < self._shown.base:

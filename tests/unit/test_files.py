@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tui.config import store
+from tui.config.store import Conflict, Content, StoreError
+from tui.engine.files import PARSE_INLINE, ConfigFile
+from tui.engine.reload import Candidate
+
+
+class Watched(ConfigFile):
+    """A config file that notes what its listeners hear, and what the watch is told to know."""
+
+    def __init__(self, path: Path) -> None:
+        self.known: list[str | None] = []
+        super().__init__(path, lambda path, digest: self.known.append(digest))
+        self.heard: list[Candidate] = []
+        self.documents = 0
+        self.listeners.append(self.heard.append)
+        self.on_document = self._count
+
+    def _count(self) -> None:
+        self.documents += 1
+
+
+@pytest.fixture
+async def file(tmp_path: Path) -> Watched:
+    path = tmp_path / "c.yaml"
+    path.write_text("lr: 1\n")
+    file = Watched(path)
+    await file.load()
+    return file
+
+
+def content(raw: bytes) -> Content:
+    return Content(raw, store.digest(raw))
+
+
+async def test_loading_tells_nobody(file: Watched) -> None:
+    assert (file.text, file.digest, file.problem) == ("lr: 1\n", store.digest(b"lr: 1\n"), None)
+    assert (file.heard, file.documents) == ([], 0)
+    assert file.candidate("start", 3.0) == Candidate("lr: 1\n", {"lr": 1}, None, "start", 3.0)
+
+
+async def test_a_missing_file_is_a_problem_without_a_text(tmp_path: Path) -> None:
+    file = Watched(tmp_path / "c.yaml")
+    await file.load()
+    assert (file.text, file.digest) == (None, None)
+    assert file.problem is not None
+    assert "is missing" in file.problem.message
+    assert file.candidate("start", 0.0).data is None
+
+
+async def test_new_content_on_disk_is_heard_with_its_first_sight(file: Watched) -> None:
+    await file.changed(content(b"lr: 2\n"), True, 7.5)
+    assert file.heard == [Candidate("lr: 2\n", {"lr": 2}, None, "disk", 7.5)]
+    assert file.documents == 1
+
+
+async def test_known_content_is_not_heard_again(file: Watched) -> None:
+    await file.changed(content(b"lr: 1\n"), True, 0.0)
+    assert (file.heard, file.documents) == ([], 0)
+
+
+async def test_broken_content_is_heard_once_it_has_settled(file: Watched) -> None:
+    await file.changed(content(b"lr: [\n"), False, 0.0)
+    assert (file.heard, file.text, file.problem) == ([], "lr: 1\n", None)
+    await file.changed(content(b"lr: [\n"), True, 0.0)
+    assert [(heard.text, heard.data) for heard in file.heard] == [("lr: [\n", None)]
+    assert file.problem is not None
+
+
+async def test_what_is_no_text_does_not_pass_for_the_text_before(file: Watched) -> None:
+    await file.changed(content(b"lr: \xff\n"), True, 0.0)
+    assert (file.text, file.digest) == (None, store.digest(b"lr: \xff\n"))
+    (heard,) = file.heard
+    assert (heard.text, heard.data) == ("", None)
+    assert heard.problem is not None
+    assert (heard.problem.line, heard.problem.column) == (1, 5)
+
+
+async def test_a_file_that_goes_missing_is_shown_but_is_no_version(file: Watched) -> None:
+    await file.changed(StoreError("gone"), True, 0.0)
+    assert (file.text, file.digest, file.heard, file.documents) == (None, None, [], 1)
+    await file.changed(content(b"lr: 1\n"), True, 0.0)
+    assert [heard.text for heard in file.heard] == ["lr: 1\n"]
+
+
+async def test_a_save_is_known_to_the_watch_before_it_is_on_disk(file: Watched) -> None:
+    await file.save("lr: 2\n", file.digest, False, 1.0)
+    assert file.known == [store.digest(b"lr: 2\n")]
+    assert file.path.read_text() == "lr: 2\n"
+    assert file.heard == [Candidate("lr: 2\n", {"lr": 2}, None, "editor", 1.0)]
+
+
+async def test_a_save_over_somebody_elses_change_leaves_all_as_it_was(file: Watched) -> None:
+    before = file.digest
+    file.path.write_text("lr: 9\n")
+    with pytest.raises(Conflict):
+        await file.save("lr: 2\n", before, False, 1.0)
+    assert file.path.read_text() == "lr: 9\n"
+    assert (file.text, file.heard) == ("lr: 1\n", [])
+    assert file.known == [store.digest(b"lr: 2\n"), before]
+
+
+async def test_a_large_text_is_parsed_all_the_same(file: Watched) -> None:
+    text = f"pad: {'x' * PARSE_INLINE}\n"
+    await file.changed(content(text.encode()), True, 0.0)
+    assert file.heard[0].data == {"pad": "x" * PARSE_INLINE}

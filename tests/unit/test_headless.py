@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from io import BufferedReader
+
+import pytest
+
+from tui import events
+from tui.engine.headless import MOST_LINES, Printer, Readable, reload_words
+from tui.events import Change, Lines, Log, Notice, Problem, Reload, Running, State
+
+
+class Reader:
+    """The other end of a printer's pipe, which reads when a test says so."""
+
+    def __init__(self, *, blocking: bool = True) -> None:
+        descriptor, self.descriptor = os.pipe()
+        os.set_blocking(self.descriptor, blocking)
+        if sys.platform == "linux":
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 4096)
+        self.stream: BufferedReader = os.fdopen(descriptor, "rb")
+
+    def all(self, printer: Printer) -> list[events.Message | None]:
+        """Close the printer and return everything that it writes."""
+
+        def close() -> None:
+            printer.close()
+            os.close(self.descriptor)
+
+        closing = threading.Thread(target=close)
+        closing.start()
+        lines = self.stream.readlines()
+        closing.join()
+        return [events.decode(line) for line in lines]
+
+
+@pytest.fixture(params=[True, False], ids=["blocking", "non-blocking"])
+def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
+    made = Reader(blocking=request.param)
+    yield made
+    made.stream.close()
+
+
+def lines(first: int, count: int) -> Lines:
+    return Lines("job", first, tuple((f"line {number}", 1, 5.0) for number in range(first, first + count)), time=5.0)
+
+
+def test_events_come_out_in_order_and_lines_one_by_one(reader: Reader) -> None:
+    printer = Printer(events.encode, reader.descriptor)
+    told = [State("job", "starting"), Notice("job", "hello"), Reload("job", 1, "sent", "start")]
+    for event in (told[0], lines(0, 2), *told[1:], Running("job", 1)):
+        printer.put(event)
+    logs = [Log("job", f"line {number}", 1, time=5.0) for number in range(2)]
+    assert reader.all(printer) == [told[0], *logs, *told[1:]]
+
+
+def test_a_slow_reader_loses_lines_but_never_an_event(reader: Reader) -> None:
+    printer = Printer(events.encode, reader.descriptor)
+    batches = 3 * MOST_LINES // 1_000
+    for batch in range(batches):
+        printer.put(lines(batch * 1_000, 1_000))
+        printer.put(State("job", f"after batch {batch}"))
+    found = reader.all(printer)
+    states = [event.state for event in found if isinstance(event, State)]
+    assert states == [f"after batch {batch}" for batch in range(batches)]
+    dropped = sum(event.count for event in found if isinstance(event, events.Dropped))
+    kept = [event.line for event in found if isinstance(event, Log)]
+    assert dropped > 0
+    assert dropped + len(kept) == batches * 1_000
+    assert kept == sorted(kept, key=lambda line: int(line.split()[1]))
+
+
+def test_lines_are_counted_as_dropped_where_they_are_missing(reader: Reader) -> None:
+    printer = Printer(events.encode, reader.descriptor)
+    for batch in range(3 * MOST_LINES // 1_000):
+        printer.put(lines(batch * 1_000, 1_000))
+    expected = 0
+    for event in reader.all(printer):
+        if isinstance(event, events.Dropped):
+            expected += event.count
+        else:
+            assert isinstance(event, Log)
+            assert event.line == f"line {expected}"
+            expected += 1
+    assert expected == 3 * MOST_LINES
+
+
+def test_a_reader_that_has_gone_is_told_once_and_holds_nothing_up(capsys: pytest.CaptureFixture[str]) -> None:
+    reader = Reader()
+    reader.stream.close()
+    printer = Printer(events.encode, reader.descriptor)
+    printer.put(lines(0, 10))
+    printer.close()
+    os.close(reader.descriptor)
+    assert capsys.readouterr().err == "tunedeck: standard output: Broken pipe; the jobs go on unheard\n"
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (State("a", "running", pid=7), "* running pid 7"),
+        (State("a", "crashed", exit_code=1, reason="ValueError: no"), "* crashed ValueError: no"),
+        (Log("a", "hello", 1), "| hello"),
+        (events.Dropped("a", 12), "* 12 lines were dropped here"),
+        (Notice("a", "gone", "warning"), "* warning: gone"),
+    ],
+)
+def test_a_log_for_people(event: events.Event, words: str) -> None:
+    line = Readable(5)(event).decode()
+    assert line[8:] == f" a     {words}\n"
+
+
+def test_metrics_are_not_told_to_people() -> None:
+    assert Readable(1)(events.Metrics("a", 1, {})) == b""
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (
+            Reload("a", 2, "applied", "disk", (Change("lr", 1, 0.5), Change("x", None, 2)), 7, 12.34),
+            "* v2 applied (disk) at step 7 in 12.3 ms lr 1 → 0.5, x – → 2",
+        ),
+        (Reload("a", 2, "superseded", "editor", by=3), "* v2 superseded (editor) by v3"),
+        (
+            Reload("a", 2, "invalid", "disk", error=Problem("no good", 3, 7)),
+            "* v2 invalid (disk) line 3:7: no good",
+        ),
+        (Reload("a", 2, "sent", "disk", (Change("t", "x" * 99, ""),)), f"* v2 sent (disk) t {'x' * 39}… → "),
+    ],
+)
+def test_a_reload_in_one_line(row: Reload, words: str) -> None:
+    assert reload_words(row) == words
+
+
+def test_json_is_one_object_a_line() -> None:
+    assert json.loads(events.encode(Notice("a", "two\nlines")))["message"] == "two\nlines"

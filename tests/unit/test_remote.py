@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tui import events, remote
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    """The place of a socket, whose path must be short."""
+    folder = tempfile.mkdtemp(prefix="tunedeck-test-", dir="/tmp")
+    yield Path(folder) / "deck.sock"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def listening(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        yield server
+
+
+def test_where_nothing_is_nobody_answers(path: Path) -> None:
+    assert remote.ask(path) is None
+
+
+def test_what_a_dead_engine_has_left_is_removed(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+    assert remote.ask(path) is None
+    assert not path.exists()
+
+
+@pytest.mark.usefixtures("listening")
+def test_an_engine_that_hangs_is_not_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PATIENCE", 0.05)
+    assert remote.ask(path) is None
+    assert path.exists()
+
+
+def test_an_engine_says_what_it_runs(path: Path, listening: socket.socket) -> None:
+    said = [
+        events.Hello(events.PROTOCOL, "deck", "/deck.yaml", 42),
+        events.Job("a", "job.py:run", "/c.yaml"),
+        events.State("a", "running", pid=43),
+        events.Running("a", 7),
+        events.Ready(),
+    ]
+
+    def serve() -> None:
+        connection = listening.accept()[0]
+        with connection, connection.makefile("rwb") as stream:
+            assert isinstance(events.decode(stream.readline()), events.Hello)
+            stream.write(b"".join(map(events.encode, said)))
+            stream.flush()
+            assert stream.read() == b""
+
+    engine = threading.Thread(target=serve)
+    engine.start()
+    found = remote.ask(path)
+    engine.join()
+    assert found is not None
+    assert (found.socket, found.hello) == (path, said[0])
+    assert (found.jobs, found.states, found.versions) == ({"a": said[1]}, {"a": said[2]}, {"a": 7})
+
+
+def test_stop_returns_when_the_engine_has_ended(path: Path, listening: socket.socket) -> None:
+    got: list[events.Message | None] = []
+
+    def serve() -> None:
+        connection = listening.accept()[0]
+        with connection, connection.makefile("rwb") as stream:
+            got.extend(events.decode(stream.readline()) for _ in range(2))
+            stream.write(events.encode(events.Reply(1, ok=True)))
+
+    engine = threading.Thread(target=serve)
+    engine.start()
+    remote.stop(path)
+    engine.join()
+    assert isinstance(got[1], events.Shutdown)
