@@ -509,4 +509,4 @@ class JobLives(RuleBasedStateMachine):
 
 
 TestJobLives = JobLives.TestCase
-TestJobLives.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestJobLives.settings = settings(max_examples=60, stateful_step_count=30)

@@ -321,4 +321,4 @@ class ReloadLives(RuleBasedStateMachine):
 
 
 TestReloadLives = ReloadLives.TestCase
-TestReloadLives.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestReloadLives.settings = settings(max_examples=200, stateful_step_count=40)
