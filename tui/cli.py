@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tui
+from tui.engine.place import PlaceError
 
 if TYPE_CHECKING:
     from tui.remote import Running
@@ -24,7 +26,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     try:
         code: int = arguments.run(arguments)
-    except Usage as error:
+    except (Usage, PlaceError) as error:
         print(f"tunedeck: {error}", file=sys.stderr)
         code = 2
     except BrokenPipeError:
@@ -124,7 +126,11 @@ def _view(what: dict[str, str | None]) -> int:
     path = what["deck"] or what["config"]
     assert path is not None
     socket = place.socket_of(str(place.absolute(path)))
-    if remote.ask(socket) is not None:
+    found = remote.ask(socket)
+    if found is not None:
+        if what["task"] not in (None, *(job.task for job in found.jobs.values())):
+            holder = f"{', '.join(found.jobs)} (process {found.hello.pid})"
+            raise Usage(f"{what['config']} is in use by {holder}; tunedeck stop ends it")
         return _show(socket, socket.with_suffix(".log"))
     log = socket.with_suffix(".log")
     process, answer = remote.start(what, log)
@@ -148,8 +154,10 @@ def _show(socket: Path, log: Path) -> int:
     outcome = run(str(socket))
     if outcome.message:
         print(f"tunedeck: {outcome.message}", file=sys.stderr)
-    if outcome.why == "engine-gone" and log.exists():
+    if log.exists():
         sys.stderr.write(log.read_text())
+        if outcome.why in ("quit-stop", "engine-gone"):
+            log.unlink()
     return outcome.exit_code
 
 
@@ -174,7 +182,8 @@ def _stop(arguments: argparse.Namespace) -> int:
     from tui import remote
 
     found = _choose(arguments.deck)
-    remote.stop(found.socket)
+    with contextlib.suppress(ConnectionError):  # it ended by itself meanwhile
+        remote.stop(found.socket)
     print(f"stopped {found.hello.deck}")
     return 0
 

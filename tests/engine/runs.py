@@ -22,6 +22,9 @@ PATIENCE = 30.0
 Event = dict[str, Any]
 Wanted = Callable[[Event], bool]
 
+#: What a user's shell says, not what a build server adds to it: whether output is buffered is ours to decide.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
 #: A task that says which config it has whenever it gets one, and runs until it is stopped.
 TICKER = """
     import time
@@ -47,7 +50,13 @@ def command(*arguments: str) -> list[str]:
 def tunedeck(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run tunedeck to its end, without a terminal."""
     return subprocess.run(
-        command(*arguments), cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE
+        command(*arguments),
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
 
 
@@ -78,6 +87,7 @@ class Run:
         self.process = subprocess.Popen(
             command("run", *arguments, "--headless", "--json"),
             cwd=folder,
+            env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,

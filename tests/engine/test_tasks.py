@@ -59,21 +59,51 @@ def test_all_output_arrives_in_the_order_in_which_it_was_written(folder: Folder)
     assert run.lines == [*once, "no newline, � broken ä"] * 3 + ["the last"]
 
 
+def test_a_child_that_goes_on_is_heard_at_once(folder: Folder) -> None:
+    run = folder.run_task(
+        """
+        import os, subprocess, sys
+
+        CHILD = "import os; print('child begins'); os.write({}, b'!'); input(); print('child ends')"
+
+        def talk(config):
+            reader, writer = os.pipe()
+            child = [sys.executable, "-c", CHILD.format(writer)]
+            with subprocess.Popen(child, stdin=subprocess.PIPE, pass_fds=[writer]) as process:
+                os.read(reader, 1)
+                print("parent")
+                process.communicate(b"\\n")
+            yield print("parent ends")
+        """,
+        "talk",
+    )
+    assert run.end() == 0
+    assert run.lines == ["child begins", "parent", "child ends", "parent ends"]
+
+
 def test_output_while_the_task_is_imported_comes_first_and_is_of_no_version(folder: Folder) -> None:
     run = folder.run_task("print('imported')\ndef run(config): raise __import__('tui').Done", "run")
     assert run.wait_for(log("imported"))["version"] is None
     assert run.end() == 0
 
 
+NEIGHBOURLY = """
+    import importlib.util, helper, loop
+
+    def run(config):
+        yield print(helper.NAME, loop.NAME, importlib.util.find_spec("shim"))
+"""
+
+
 def test_a_task_may_import_its_neighbours_from_anywhere(folder: Folder) -> None:
     (folder.path / "project").mkdir()
-    folder.write("project/job.py", "import loop, helper\ndef run(config):\n    yield print(helper.NAME, loop.NAME)")
+    folder.write("project/job.py", NEIGHBOURLY)
     folder.write("project/helper.py", "NAME = 'neighbour'")
     folder.write("project/loop.py", "NAME = 'named as one of ours'")
     folder.write("c.yaml", "lr: 1")
     run = folder.run("project/job.py:run", "-c", "c.yaml")
     assert run.end() == 0
-    assert run.lines == ["neighbour named as one of ours"]
+    assert run.lines == ["neighbour named as one of ours None"]
 
 
 def test_a_task_may_be_named_by_its_module(folder: Folder) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def content(raw: bytes) -> Content:
 async def test_loading_tells_nobody(file: Watched) -> None:
     assert (file.text, file.digest, file.problem) == ("lr: 1\n", store.digest(b"lr: 1\n"), None)
     assert (file.heard, file.documents) == ([], 0)
-    assert file.candidate("start", 3.0) == Candidate("lr: 1\n", {"lr": 1}, None, "start", 3.0)
+    assert await file.current("start", 3.0) == Candidate("lr: 1\n", {"lr": 1}, None, "start", 3.0)
 
 
 async def test_a_missing_file_is_a_problem_without_a_text(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ async def test_a_missing_file_is_a_problem_without_a_text(tmp_path: Path) -> Non
     assert (file.text, file.digest) == (None, None)
     assert file.problem is not None
     assert "is missing" in file.problem.message
-    assert file.candidate("start", 0.0).data is None
+    assert (await file.current("start", 0.0)).data is None
 
 
 async def test_new_content_on_disk_is_heard_with_its_first_sight(file: Watched) -> None:
@@ -109,3 +110,18 @@ async def test_a_large_text_is_parsed_all_the_same(file: Watched) -> None:
     text = f"pad: {'x' * PARSE_INLINE}\n"
     await file.changed(content(text.encode()), True, 0.0)
     assert file.heard[0].data == {"pad": "x" * PARSE_INLINE}
+
+
+async def test_a_start_waits_for_what_is_being_parsed(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("lr: 1\n")
+    file = Watched(path)
+    await file.load()
+    large = "".join(f"key{number}: {number}\n" for number in range(1_000)).encode()
+    change = asyncio.create_task(file.changed(content(large), True, 1.0))
+    await asyncio.sleep(0)
+    candidate = await file.current("start", 2.0)
+    await change
+    assert candidate.problem is None
+    assert candidate.data is not None
+    assert len(candidate.data) == 1_000

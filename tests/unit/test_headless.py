@@ -77,17 +77,22 @@ def test_a_slow_reader_loses_lines_but_never_an_event(reader: Reader) -> None:
 
 def test_lines_are_counted_as_dropped_where_they_are_missing(reader: Reader) -> None:
     printer = Printer(events.encode, reader.descriptor)
-    for batch in range(3 * MOST_LINES // 1_000):
-        printer.put(lines(batch * 1_000, 1_000))
+    flood = 3 * MOST_LINES
+    printer.put(lines(0, flood))
+    mark = events.encode(State("job", "flooded", time=6.0))
+    printer.put(State("job", "flooded", time=6.0))
+    found = [events.decode(line) for line in iter(reader.stream.readline, mark)]
+    printer.put(lines(flood, 10))
+    found += reader.all(printer)
     expected = 0
-    for event in reader.all(printer):
+    for event in found:
         if isinstance(event, events.Dropped):
             expected += event.count
         else:
             assert isinstance(event, Log)
             assert event.line == f"line {expected}"
             expected += 1
-    assert expected == 3 * MOST_LINES
+    assert expected == flood + 10
 
 
 def test_a_reader_that_has_gone_is_told_once_and_holds_nothing_up(capsys: pytest.CaptureFixture[str]) -> None:

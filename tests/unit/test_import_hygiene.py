@@ -72,4 +72,4 @@ HEAVY = {"textual", "rich", "ruamel", "watchfiles", "tree_sitter", "asyncio", "s
 def test_the_command_line_is_light(statement: str) -> None:
     modules = imported(statement)
     assert not packages(modules) & HEAVY
-    assert {name for name in modules if name.startswith("tui")} == {"tui", "tui.cli"}
+    assert {name for name in modules if name.startswith("tui")} == {"tui", "tui.cli", "tui.engine", "tui.engine.place"}

@@ -210,6 +210,7 @@ async def test_the_cause_of_one_end_is_not_that_of_the_next() -> None:
     play.vanish()
     await play.job.start()
     assert not play.job.unloadable
+    play.job.worker_started(4)
     play.exit(4)
     assert play.job.state.reason == "ended with exit code 4"
 
@@ -510,3 +511,19 @@ class JobLives(RuleBasedStateMachine):
 
 TestJobLives = JobLives.TestCase
 TestJobLives.settings = settings(max_examples=60, stateful_step_count=30)
+
+
+async def test_an_interpreter_that_starts_no_worker_is_named_as_the_cause() -> None:
+    play = Play()
+    await play.start()
+    play.exit(1)
+    assert play.job.unloadable
+    assert play.job.state.reason == "the interpreter did not start the worker: ended with exit code 1"
+
+
+async def test_a_job_that_is_closed_does_not_start_again() -> None:
+    play = Play()
+    await play.job.close()
+    await play.job.start()
+    assert play.job.state.state == "stopped"
+    assert play.job.reloads.newest == 0

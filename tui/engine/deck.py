@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from tui.config import document, store
 from tui.config.document import ConfigError, Document
 from tui.config.keys import child
+from tui.engine import place
 from tui.events import Problem
 
 RUNNERS = ("process", "thread", "asyncio")
@@ -72,7 +73,7 @@ def load(path: Path) -> Deck:
     Raises:
         ConfigError: It can't be read, or something in it is wrong.
     """
-    path = path.absolute()
+    path = place.absolute(str(path))
     deck = document.parse(document.decode(store.read(path).raw))
     reader = _Reader(deck, path.parent)
     reader.keys("", deck.data, ["jobs"])
@@ -91,7 +92,7 @@ def single(
         ConfigError: The task is not spelled as one.
     """
     name = name or task_function(task)
-    job = JobSpec(name, task, None, config.absolute(), runner=runner, on_change=on_change, cwd=Path.cwd())
+    job = JobSpec(name, task, None, place.absolute(str(config)), runner=runner, on_change=on_change, cwd=Path.cwd())
     return Deck(name, None, (job,))
 
 
@@ -164,7 +165,7 @@ class _Reader:
             name,
             task,
             command,
-            self._folder / data["config"],
+            place.absolute(str(self._folder / data["config"])),
             **{key: data[key] for key in ("runner", "on_change", "loop", "restart", "check") if key in data},
             stop_signal=stop.get("signal", "SIGTERM"),
             grace=float(stop.get("grace", 10.0)),

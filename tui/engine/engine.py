@@ -76,7 +76,7 @@ class Engine:
             self._started = True
             self._end_if_idle()
             await self._over.wait()
-            await asyncio.gather(*(job.stop() for job in self.jobs.values()))
+            await asyncio.gather(*(job.close() for job in self.jobs.values()))
         finally:
             await self._close()
         return self._exit_code()
@@ -217,6 +217,8 @@ class Engine:
         if isinstance(command, events.Detail):
             return self._detail(job, command)
         if isinstance(command, events.Start):
+            if self._over.is_set():
+                return Reply(command.id, ok=False, message="the deck is being stopped", code="stopping")
             await job.start()
         elif isinstance(command, events.Stop):
             await job.stop()

@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from tui.config import document, store
 from tui.engine.reload import Candidate
 from tui.events import Problem
 
 #: Above this many characters a text is parsed in a thread, so that the loop goes on meanwhile.
-PARSE_INLINE = 16_384
+PARSE_INLINE = 2_048
 
 
 class ConfigFile:
@@ -46,8 +47,12 @@ class ConfigFile:
         self._document: document.Document | None = None
         self._lock = asyncio.Lock()
 
-    def candidate(self, source: str, seen: float) -> Candidate:
-        """Return what the file holds as a candidate for a version."""
+    async def current(self, source: str, seen: float) -> Candidate:
+        """Return what the file holds as a candidate for a version, once what is being parsed has been."""
+        async with self._lock:
+            return self._candidate(source, seen)
+
+    def _candidate(self, source: str, seen: float) -> Candidate:
         data = self._document.data if self._document else None
         return Candidate(self.text or "", data, self.problem, source, seen)
 
@@ -55,7 +60,8 @@ class ConfigFile:
         """Read the file for the first time; nobody is told."""
         async with self._lock:
             try:
-                await self._take(store.read(self.path))
+                content = store.read(self.path)
+                self._take(content, await _parse(content))
             except store.StoreError as error:
                 self._miss(error)
 
@@ -70,11 +76,10 @@ class ConfigFile:
             elif found.digest == self.digest:
                 return
             else:
-                before = (self.text, self.digest, self.problem, self._document)
-                await self._take(found)
-                if self._document is None and not settled:
-                    self.text, self.digest, self.problem, self._document = before
+                parsed = await _parse(found)
+                if parsed.document is None and not settled:
                     return
+                self._take(found, parsed)
                 self._tell("disk", seen)
             self.on_document()
 
@@ -92,28 +97,39 @@ class ConfigFile:
             except store.StoreError:
                 self._own(self.path, self.digest)
                 raise
-            await self._take(content)
+            self._take(content, await _parse(content))
             self._tell("editor", seen)
             self.on_document()
 
-    async def _take(self, content: store.Content) -> None:
+    def _take(self, content: store.Content, parsed: _Parsed) -> None:
+        # All at once, after the parsing: nobody may see the digest of one content with the text of another.
         self.digest = content.digest
-        self.text = self._document = None
-        self.problem = None
-        try:
-            self.text = document.decode(content.raw)
-            if len(self.text) > PARSE_INLINE:
-                self._document = await asyncio.to_thread(document.parse, self.text)
-            else:
-                self._document = document.parse(self.text)
-        except document.ConfigError as error:
-            self.problem = error.problem
+        self.text, self.problem, self._document = parsed
 
     def _miss(self, error: store.StoreError) -> None:
         self.text = self.digest = self._document = None
         self.problem = Problem(str(error))
 
     def _tell(self, source: str, seen: float) -> None:
-        candidate = self.candidate(source, seen)
+        candidate = self._candidate(source, seen)
         for listener in self.listeners:
             listener(candidate)
+
+
+class _Parsed(NamedTuple):
+    """What a content means: its text if it is one, and its document, or the problem that it has."""
+
+    text: str | None
+    problem: Problem | None
+    document: document.Document | None
+
+
+async def _parse(content: store.Content) -> _Parsed:
+    text = None
+    try:
+        text = document.decode(content.raw)
+        if len(text) > PARSE_INLINE:
+            return _Parsed(text, None, await asyncio.to_thread(document.parse, text))
+        return _Parsed(text, None, document.parse(text))
+    except document.ConfigError as error:
+        return _Parsed(text, error.problem, None)

@@ -94,7 +94,9 @@ class Job:
         self._worker: Worker | None = None
         self._splitter = LineSplitter()
         self._lifecycle = asyncio.Lock()  # two viewers may press keys at once
-        self._wanted = False
+        self._wanted = False  # to start with the next valid config
+        self._restarting = False
+        self._closed = False
         self._stopping = False
         self._cause: str | None = None
         self._since: float | None = None
@@ -109,7 +111,7 @@ class Job:
     @property
     def expected(self) -> bool:
         """The job is about to start, or waits for a valid config to start with."""
-        return self._wanted
+        return self._wanted or self._restarting
 
     @property
     def running(self) -> events.Running:
@@ -137,9 +139,14 @@ class Job:
     async def start(self) -> None:
         """Start the job with the file as it stands; a live one is stopped first."""
         async with self._lifecycle:
-            self._wanted = True  # the end of the old worker is not the end of the job
+            if self._closed:
+                return
+            self._restarting = True  # the end of the old worker is not the end of the job
             await self._end_worker()
-            self.offer(self.file.candidate("start", time.monotonic()))
+            candidate = await self.file.current("start", time.monotonic())
+            self._wanted = True
+            self._restarting = False
+            self.offer(candidate)
             if self._wanted and self.file.problem is not None:
                 self._move("stopped", reason=f"waiting for a valid config: {self.file.problem.message}")
 
@@ -148,6 +155,11 @@ class Job:
         async with self._lifecycle:
             self._wanted = False
             await self._end_worker()
+
+    async def close(self) -> None:
+        """End the worker in order, for good: no start that is waiting comes after it."""
+        self._closed = True
+        await self.stop()
 
     async def _end_worker(self) -> None:
         worker = self._worker
@@ -200,9 +212,12 @@ class Job:
         self._add_lines(self._splitter.end())
         if self._stopping:
             state, reason = "stopped", None
-        elif code == 0:
+        elif code == 0 and self.state.pid is not None:
             state, reason = "finished", None
         else:
+            if self.state.pid is None and self._cause is None:
+                self.unloadable = True
+                self._cause = f"the interpreter did not start the worker: {_describe(code)}"
             state, reason = "crashed", self._cause or _describe(code)
         self._update(self.reloads.ended(f"the worker ended before it answered: {reason or state}"))
         self._stopping = False

@@ -30,8 +30,11 @@ def sockets_folder() -> Path:
         PlaceError: Somebody else made it.
     """
     folder = Path(f"/tmp/tunedeck-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise PlaceError(f"{folder} can't be made: {error.strerror}") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise PlaceError(f"{folder} belongs to somebody else; it must be a folder of yours")
     if found.st_mode & 0o077:

@@ -125,6 +125,8 @@ class ProcessRunner:
 
     def signal(self, number: int) -> None:
         """Send a signal to the worker and all its descendants."""
+        if self._gone.is_set():
+            return
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._control.send(json.dumps({"signal": int(number)}).encode() + b"\n")
 
@@ -182,9 +184,10 @@ class ProcessRunner:
         self._forget(self._control.fileno())
         self._shim.wait()  # its end of the connection closes as it exits
         _SHIMS.discard(self._shim.pid)
-        if self._shim.returncode < 0:
+        if self._shim.returncode < 0 and sys.platform == "linux":  # elsewhere nothing is inherited
             kill_orphans()
-        self._exit(None)
+        self._exit(None if self._shim.returncode < 0 else self._shim.returncode)
+        self._read_output(all_of_it=True)
         for descriptor in list(self._open):
             self._forget(descriptor)
         self._loop.remove_writer(self._channel.fileno())

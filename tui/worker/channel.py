@@ -12,6 +12,7 @@ to worker  reload     version, config
 to worker  stop
 to engine  loaded     the task is imported and about to be called
 to engine  unloadable message: why the task could not be imported
+to engine  raised     message: the exception that ended the task
 to engine  applied    version, step, at (seconds of the monotonic clock), superseded (versions)
 to engine  metrics    step, values
 ========== ========== ==================================================================================

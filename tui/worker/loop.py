@@ -40,9 +40,13 @@ class Loop:
 
     def receive(self) -> None:
         """Feed the mailbox from the engine, in a thread of its own, until the engine is gone."""
+        due = time.monotonic()
         while True:
-            if not self._channel.wait(SAMPLE_EVERY):
+            now = time.monotonic()
+            if now >= due:
                 self.sample_due = True
+                due = now + SAMPLE_EVERY
+            if not self._channel.wait(due - now):
                 continue
             message = self._channel.receive()
             self.mailbox.put(message or {"kind": "stop"})
@@ -152,7 +156,7 @@ class Loop:
             try:
                 is_count = type(value) is int and value.bit_length() < 1024  # what is larger is no float either
                 values[str(name)] = value if is_count else float(value)
-            except (TypeError, ValueError, ArithmeticError) as error:
+            except Exception as error:  # whatever a user's type raises must not end the job
                 self._complain(f"metric {name!s} is left out, it is no number: {error}")
         return values
 

@@ -38,7 +38,7 @@ def line_buffer_stdout() -> None:
 
 
 def descendants(root: int) -> list[tuple[int, int]]:
-    """Return process id and process group of every living descendant of `root`, parents first."""
+    """Return process id and process group of every descendant of `root`, parents first."""
     children: dict[int, list[tuple[int, int]]] = {}
     for pid, parent, group in _all_processes():
         children.setdefault(parent, []).append((pid, group))
@@ -49,7 +49,7 @@ def descendants(root: int) -> list[tuple[int, int]]:
 
 
 def children(root: int) -> list[int]:
-    """Return the process ids of the living children of `root`."""
+    """Return the process ids of the children of `root`, those included that wait to be reaped."""
     return [pid for pid, parent, _ in _all_processes() if parent == root]
 
 
@@ -70,7 +70,7 @@ def signal_tree(root: int, number: int) -> None:
 
 
 def _all_processes() -> Iterator[tuple[int, int, int]]:
-    """Yield id, parent and group of every process, but for zombies."""
+    """Yield id, parent and group of every process, zombies included."""
     if sys.platform != "linux":
         import subprocess
 
@@ -84,8 +84,7 @@ def _all_processes() -> Iterator[tuple[int, int, int]]:
             try:
                 with open(f"/proc/{entry}/stat", "rb") as file:
                     # The command name, in parentheses, may itself hold blanks and parentheses.
-                    state, parent_id, group_id = file.read().rpartition(b")")[2].split()[:3]
+                    parent_id, group_id = file.read().rpartition(b")")[2].split()[1:3]
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended just now
-            if state != b"Z":
-                yield int(entry), int(parent_id), int(group_id)
+            yield int(entry), int(parent_id), int(group_id)
