@@ -166,8 +166,13 @@ def test_an_error_of_the_task_is_not_ours(loop: Loop) -> None:
 
 def test_stop_closes_the_generator_so_that_it_can_clean_up(loop: Loop, channel: FakeChannel) -> None:
     done = []
+    kept = []  # whoever holds it, it is closed and not left to be collected
 
     def task(config: Any) -> Generator[None, Any, None]:
+        kept.append(work(config))
+        return kept[0]
+
+    def work(config: Any) -> Generator[None, Any, None]:
         try:
             loop.mailbox.put(reload(2, lr=2))
             loop.mailbox.put(STOP)

@@ -38,9 +38,11 @@ def line_buffer_stdout() -> None:
 
 
 def descendants(root: int) -> list[tuple[int, int]]:
-    """Return process id and process group of every descendant of `root`, parents first."""
+    """Return process id and process group of every living descendant of `root`, parents first."""
     children: dict[int, list[tuple[int, int]]] = {}
-    for pid, parent, group in _all_processes():
+    for pid, parent, group, ended in _all_processes():
+        if ended:
+            continue
         children.setdefault(parent, []).append((pid, group))
     found = list(children.get(root, ()))
     for pid, _ in found:  # grows while it is walked
@@ -50,7 +52,7 @@ def descendants(root: int) -> list[tuple[int, int]]:
 
 def children(root: int) -> list[int]:
     """Return the process ids of the children of `root`, those included that wait to be reaped."""
-    return [pid for pid, parent, _ in _all_processes() if parent == root]
+    return [pid for pid, parent, *_ in _all_processes() if parent == root]
 
 
 def signal_tree(root: int, number: int) -> None:
@@ -69,22 +71,22 @@ def signal_tree(root: int, number: int) -> None:
             os.kill(pid, number)
 
 
-def _all_processes() -> Iterator[tuple[int, int, int]]:
-    """Yield id, parent and group of every process, zombies included."""
+def _all_processes() -> Iterator[tuple[int, int, int, bool]]:
+    """Yield id, parent and group of every process, and whether it has ended and waits to be reaped."""
     if sys.platform != "linux":
         import subprocess
 
-        listing = subprocess.run(["ps", "-axo", "pid=,ppid=,pgid="], stdout=subprocess.PIPE, check=True)
+        listing = subprocess.run(["ps", "-axo", "pid=,ppid=,pgid=,stat="], stdout=subprocess.PIPE, check=True)
         for line in listing.stdout.splitlines():
-            pid, parent, group = line.split()
-            yield int(pid), int(parent), int(group)
+            pid, parent, group, state = line.split()
+            yield int(pid), int(parent), int(group), state.startswith(b"Z")
         return
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
                 with open(f"/proc/{entry}/stat", "rb") as file:
                     # The command name, in parentheses, may itself hold blanks and parentheses.
-                    parent_id, group_id = file.read().rpartition(b")")[2].split()[1:3]
+                    state, parent_id, group_id = file.read().rpartition(b")")[2].split()[:3]
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended just now
-            yield int(entry), int(parent_id), int(group_id)
+            yield int(entry), int(parent_id), int(group_id), state == b"Z"
