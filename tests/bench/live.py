@@ -7,6 +7,7 @@ import json
 import math
 import os
 import select
+import signal
 import socket
 import statistics
 import sys
@@ -23,6 +24,9 @@ TASKS = Path(__file__).with_name("tasks.py")
 
 # Workers run in other folders, and their tasks import from here.
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+
+# So that a benchmark that is ended early still ends what it has started.
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 M = TypeVar("M", bound=Message)
 

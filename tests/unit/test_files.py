@@ -125,3 +125,13 @@ async def test_a_start_waits_for_what_is_being_parsed(tmp_path: Path) -> None:
     assert candidate.problem is None
     assert candidate.data is not None
     assert len(candidate.data) == 1_000
+
+
+async def test_what_was_found_before_a_save_is_not_taken_after_it(file: Watched) -> None:
+    old = content(b"lr: 0\n")
+    save = asyncio.create_task(file.save("lr: 2\n", file.digest, in_place=False, seen=1.0))
+    await asyncio.sleep(0)
+    late = asyncio.create_task(file.changed(old, True, 0.5))
+    await asyncio.gather(save, late)
+    assert [candidate.data for candidate in file.heard] == [{"lr": 2}]
+    assert file.text == "lr: 2\n"

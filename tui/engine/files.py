@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -70,7 +71,10 @@ class ConfigFile:
 
         Content that had no time to settle and does not parse is let go: the watch brings it again once it has.
         """
+        waits = self._lock.locked()
         async with self._lock:
+            if waits and not self._still(found):
+                return  # a save came first; the watch brings what is there now
             if isinstance(found, store.StoreError):
                 self._miss(found)
             elif found.digest == self.digest:
@@ -92,14 +96,27 @@ class ConfigFile:
         async with self._lock:
             raw = text.encode("utf-8")
             self._own(self.path, store.digest(raw))
+            write = functools.partial(store.write, self.path, raw, base=base, in_place=in_place)
+            writing = asyncio.get_running_loop().run_in_executor(None, write)
+            parsed = await _parse(store.Content(raw, store.digest(raw)))  # while the disk is busy
             try:
-                content = await asyncio.to_thread(store.write, self.path, raw, base=base, in_place=in_place)
+                content = await writing
             except store.StoreError:
                 self._own(self.path, self.digest)
                 raise
-            self._take(content, await _parse(content))
+            self._take(content, parsed)
             self._tell("editor", seen)
             self.on_document()
+
+    def _still(self, found: store.Content | store.StoreError) -> bool:
+        """Return whether what was found is what is there."""
+        try:
+            now: store.Content | store.StoreError = store.read(self.path)
+        except store.StoreError as error:
+            now = error
+        if isinstance(found, store.Content) and isinstance(now, store.Content):
+            return found.digest == now.digest
+        return str(found) == str(now)
 
     def _take(self, content: store.Content, parsed: _Parsed) -> None:
         # All at once, after the parsing: nobody may see the digest of one content with the text of another.
