@@ -137,8 +137,8 @@ class DeckApp(App[None]):
 
     def _frame(self) -> None:
         self._frame_due = math.inf
-        if not self.main.is_running:
-            return  # the app is ending, and the widgets are gone
+        if not self.main.whole:
+            return  # the app is ending
         self._last_frame = time.monotonic()
         changed, self._changed = self._changed, {}
         self.main.sync(changed, self.clock())
@@ -146,7 +146,7 @@ class DeckApp(App[None]):
             self._stopping.show(self._states())
 
     def _tick(self) -> None:
-        if self._greeted and not self._lost:
+        if self._greeted and not self._lost and self.main.whole:
             self.main.tick(self.clock())
 
     def _tell(self, job: JobModel, message: events.Event, before: str | None) -> None:

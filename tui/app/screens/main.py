@@ -76,6 +76,11 @@ class MainScreen(Screen[None]):
         yield Static("This terminal is too small for the deck. The job goes on; ctrl+q quits.", id="tiny")
         yield Footer()
 
+    @property
+    def whole(self) -> bool:
+        """Whether there is something to draw on: at the end of the app the widgets go before the timers."""
+        return self.is_running and bool(self.query(StatusLine))
+
     def views(self) -> Iterator[JobView]:
         """Return the views of the jobs that were looked at so far."""
         yield from self.query(JobView)
