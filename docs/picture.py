@@ -38,7 +38,7 @@ async def picture(socket: Path, config: Path) -> str:
             temporary.replace(config)
             await until(lambda version=version: job.timeline.get(version) is not None)  # type: ignore[misc]
         await until(lambda: len(job.lines) > 26)
-        for _ in range(12):
+        for _ in range(5):
             await pilot.press("down")
         app.clear_notifications()
         await pilot.pause()

@@ -7,16 +7,20 @@ checkpoints still runs by itself.
 from __future__ import annotations
 
 import time as _time
+from contextvars import ContextVar as _ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tui.worker.loop import Loop
 
-__all__ = ["Done", "checkpoint", "sleep"]
+__all__ = ["Done", "asleep", "checkpoint", "sleep"]
 __version__ = "0.1.0"
 
-#: The reload loop of this process. The worker sets it; a process forked from the worker clears it.
+#: The reload loop of this process, where the process is one job's: any thread of a framework may come to it.
 _loop: Loop | None = None
+#: The reload loop of the job whose code runs here, where one process hosts many jobs.
+_hosted: _ContextVar[Loop | None] = _ContextVar("tunedeck", default=None)
+# The worker sets them; a process forked from the worker clears them.
 
 
 class Done(Exception):  # noqa: N818 - it is no error
@@ -29,6 +33,9 @@ def checkpoint(config: Any, **metrics: Any) -> Any:
     For code that can't yield, such as a framework's callback. A value is converted to a number only when it is
     sampled, at most 20 times a second, so a tensor costs nothing at the other steps.
 
+    A paused job is held here until it is resumed. Async code would block its event loop by that: it is held at its
+    next `yield`, between two calls, or in `asleep`.
+
     Args:
         config: The config that the caller has.
         **metrics: Numbers to report, by name.
@@ -38,8 +45,10 @@ def checkpoint(config: Any, **metrics: Any) -> Any:
 
     Raises:
         SystemExit: The job is being stopped.
+        asyncio.CancelledError: The same in async code: it ends the coroutine and spares the event loop.
     """
-    return config if _loop is None else _loop.checkpoint(metrics)
+    loop = _loop or _hosted.get()
+    return config if loop is None else loop.checkpoint(metrics)
 
 
 def sleep(seconds: float) -> None:
@@ -48,7 +57,25 @@ def sleep(seconds: float) -> None:
     Args:
         seconds: The longest time to sleep.
     """
-    if _loop is None:
+    loop = _loop or _hosted.get()
+    if loop is None:
         _time.sleep(seconds)
     else:
-        _loop.sleep(seconds)
+        loop.sleep(seconds)
+
+
+async def asleep(seconds: float) -> None:
+    """Sleep in async code, but come back at once when a reload is waiting for the next checkpoint.
+
+    It works in any event loop, also in one that a plain function runs by itself.
+
+    Args:
+        seconds: The longest time to sleep.
+    """
+    loop = _loop or _hosted.get()
+    if loop is None:
+        import asyncio
+
+        await asyncio.sleep(seconds)
+    else:
+        await loop.asleep(seconds)

@@ -8,22 +8,21 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tui
+from tui import versions
 from tui.engine.place import PlaceError
+from tui.usage import Usage
 
 if TYPE_CHECKING:
-    from tui.remote import Running
-
-
-class Usage(Exception):  # noqa: N818
-    """The command can't be carried out as given; the message says why. Exit code 2."""
+    from tui.remote import Hanging, Running
 
 
 def main() -> None:
     """Run the command that the arguments name and exit with its code."""
-    arguments = _parser().parse_args()
+    words, command = _split(sys.argv[1:])
+    arguments = _parser().parse_args(words, argparse.Namespace(command=command))
     try:
         code: int = arguments.run(arguments)
     except (Usage, PlaceError) as error:
@@ -36,6 +35,14 @@ def main() -> None:
     sys.exit(code)
 
 
+def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
+    """Part tunedeck's own words from those of a command, which stand after ``--``."""
+    if "--" not in words:
+        return words, None
+    place = words.index("--")
+    return words[:place], words[place + 1 :]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tunedeck", description="Change the config of a running job and see what became of it."
@@ -45,10 +52,17 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="copy the sample deck to ./tunedeck-demo and open it")
     demo.set_defaults(run=_demo)
-    run = commands.add_parser("run", help="run a deck, or a task with its config", description=_RUN)
-    run.add_argument("what", metavar="DECK.yaml | FILE.py:FUNC | pkg.mod:FUNC")
-    run.add_argument("-c", "--config", metavar="CONFIG", help="the config file of the task")
-    run.add_argument("--name", help="of the job; else FUNC")
+    run = commands.add_parser("run", help="run a deck, or a task or command with its config", description=_RUN)
+    run.add_argument("what", nargs="?", metavar="DECK.yaml | FILE.py:FUNC | pkg.mod:FUNC | -- COMMAND ARG...")
+    run.add_argument("-c", "--config", metavar="CONFIG", help="the config file of the task or command")
+    run.add_argument("--name", help="of the job; else FUNC, or the command's base name")
+    run.add_argument("--runner", choices=("process", "thread", "asyncio"), help="of a task; else process")
+    run.add_argument(
+        "--on-change",
+        metavar="reload|restart|SIGNAL",
+        help="a task: reload (else) or restart; a command must say restart or a signal name such as SIGHUP",
+    )
+    run.add_argument("--check", metavar="CMD", help="of a command: must exit 0 before a change is sent")
     run.set_defaults(run=_run)
     for command in (demo, run):
         command.add_argument("--headless", action="store_true", help="no screen: a log on standard output")
@@ -64,16 +78,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("deck", nargs="?", metavar="DECK", help="its name or path, where more than one is running")
         command.set_defaults(run=function)
 
-    history = commands.add_parser("history", help="show the timeline of a config")
-    history.add_argument("config", metavar="CONFIG", type=Path)
-    history.add_argument("--job", metavar="NAME", help="where the config serves several jobs")
-    history.add_argument("--json", action="store_true", help="one JSON object a line, oldest first")
-    history.set_defaults(run=_history)
+    check = commands.add_parser("check", help="show what is wrong with a deck or a config")
+    check.add_argument("file", metavar="DECK | CONFIG")
+    check.set_defaults(run=_check)
+    versions.add(commands)
     return parser
 
 
-_RUN = """Run a deck file, or one task with its config. Without --headless this opens the deck on the screen; if it
-is running already, it is attached to."""
+_RUN = """Run a deck file, or one task or command with its config. Without --headless this opens the deck on the
+screen; if it is running already, it is attached to."""
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -88,25 +101,57 @@ def _demo(arguments: argparse.Namespace) -> int:
                 (folder / file.name).write_bytes(file.read_bytes())
     except OSError as error:
         raise Usage(f"the sample deck can't be copied to {folder}: {error.strerror}") from error
-    return _open({"deck": str(folder / "deck.yaml"), "task": None, "config": None, "name": None}, arguments)
+    return _open({"deck": str(folder / "deck.yaml")}, arguments)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    what: str = arguments.what
+    what: str | None = arguments.what
+    command: list[str] | None = arguments.command
+    given = {key for key in ("config", "name", "runner", "on_change", "check") if getattr(arguments, key) is not None}
+    if command is not None:
+        return _open(_command(what, command, given, arguments), arguments)
+    if what is None:
+        raise Usage("name what to run: a deck, a task, or -- and a command")
     if what.endswith((".yaml", ".yml", ".json")):
-        if arguments.config or arguments.name:
-            raise Usage(f"-c and --name belong to a task; {what} is a deck, which names its configs and jobs itself")
-        return _open({"deck": what, "task": None, "config": None, "name": None}, arguments)
+        if given:
+            options = ", ".join(f"--{key.replace('_', '-')}" for key in sorted(given))
+            raise Usage(f"{what} is a deck, which says all of this itself: leave out {options}")
+        return _open({"deck": what}, arguments)
     if arguments.config is None:
         raise Usage(f"{what} is a task, so it needs its config: add -c CONFIG (a deck ends in .yaml)")
-    return _open({"deck": None, "task": what, "config": arguments.config, "name": arguments.name}, arguments)
+    if arguments.check is not None:
+        raise Usage("--check is for commands")
+    if arguments.on_change not in (None, "reload", "restart"):
+        raise Usage(f"--on-change of a task is reload or restart, not {arguments.on_change}")
+    job = {"what": what, "config": arguments.config, "name": arguments.name, "on_change": arguments.on_change}
+    return _open({**job, "runner": arguments.runner or "process"}, arguments)
 
 
-def _open(what: dict[str, str | None], arguments: argparse.Namespace) -> int:
+def _command(what: str | None, command: list[str], given: set[str], arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the job of a command line such as ``-c CONFIG --on-change SIGHUP -- COMMAND ARG...``."""
+    from tui.engine.deck import on_change_problem
+
+    if what is not None:
+        raise Usage(f"what is to be run, {what} or the command after --?")
+    if not command:
+        raise Usage("the command after -- is missing")
+    if "config" not in given:
+        raise Usage(f"{command[0]} needs its config: add -c CONFIG")
+    if "runner" in given:
+        raise Usage("--runner is for tasks")
+    if "on_change" not in given:
+        raise Usage("a command needs --on-change restart, or a signal name such as SIGHUP: a restart costs its state")
+    problem = on_change_problem(arguments.on_change)
+    if problem is not None:
+        raise Usage(f"--on-change: {problem}")
+    return {"what": command, **{key: getattr(arguments, key) for key in ("config", "name", "on_change", "check")}}
+
+
+def _open(what: dict[str, Any], arguments: argparse.Namespace) -> int:
     if arguments.headless:
         from tui.engine.main import headless
 
-        return headless(what, as_json=arguments.json)
+        return headless(what, json_lines=arguments.json)
     if arguments.json:
         raise Usage("--json goes with --headless")
     _require_terminal()
@@ -118,54 +163,68 @@ def _require_terminal() -> None:
         raise Usage("this is not a terminal: use --headless, or --headless --json for programs")
 
 
-def _view(what: dict[str, str | None]) -> int:
+def _view(what: dict[str, Any]) -> int:
     """Open a viewer on the deck, on its running engine or on a new one."""
     from tui import remote
     from tui.engine import place
 
-    path = what["deck"] or what["config"]
-    assert path is not None
+    path: str = what.get("deck") or what["config"]
     socket = place.socket_of(str(place.absolute(path)))
     found = remote.ask(socket)
+    if isinstance(found, remote.Hanging):
+        raise Usage(str(found))
     if found is not None:
-        if what["task"] not in (None, *(job.task for job in found.jobs.values())):
+        task = what.get("what") if isinstance(what.get("what"), str) else " ".join(what.get("what", ()))
+        if task and task not in [job.task for job in found.jobs.values()]:
             holder = f"{', '.join(found.jobs)} (process {found.hello.pid})"
             raise Usage(f"{what['config']} is in use by {holder}; tunedeck stop ends it")
-        return _show(socket, socket.with_suffix(".log"))
-    log = socket.with_suffix(".log")
-    process, answer = remote.start(what, log)
+        return _show(socket)
+    process, answer = remote.start(what, place.log_of(socket))
     from tui.app import main as _  # noqa: F401 - takes half a second, which the engine needs as well
 
     line = answer.readline()
     answer.close()
     if not line:
         process.wait()
-        raise Usage(f"the engine did not start:\n{log.read_text()}")
+        raise Usage(f"the engine did not start:\n{_read_log(socket)}")
     said = json.loads(line)
     if "error" in said:
         process.wait()
         raise Usage(said["error"])
-    return _show(Path(said["socket"]), log)
+    return _show(Path(said["socket"]))
 
 
-def _show(socket: Path, log: Path) -> int:
+def _show(socket: Path) -> int:
     from tui.app.main import run
+    from tui.engine import place
 
     outcome = run(str(socket))
     if outcome.message:
         print(f"tunedeck: {outcome.message}", file=sys.stderr)
-    if log.exists():
-        sys.stderr.write(log.read_text())
-        if outcome.why in ("quit-stop", "engine-gone"):
-            log.unlink()
+    log = _read_log(socket)
+    sys.stderr.write(log)
+    if log and outcome.why in ("quit-stop", "engine-gone"):
+        place.log_of(socket).unlink(missing_ok=True)
     return outcome.exit_code
+
+
+def _read_log(socket: Path) -> str:
+    from tui.engine import place
+
+    try:
+        return place.log_of(socket).read_text()
+    except FileNotFoundError:  # all went well
+        return ""
 
 
 def _ls(_: argparse.Namespace) -> int:
     from tui import remote
 
     for found in remote.running():
-        print(f"{found.hello.deck}  {found.hello.path or '-'}  process {found.hello.pid}")
+        if isinstance(found, remote.Hanging):
+            print(f"{found.name}  {found.socket}  process {found.pid or 'unknown'}  hangs")
+            continue
+        print(f"{found.name}  {found.path or '-'}  process {found.hello.pid}")
         for name, state in found.states.items():
             version = found.versions.get(name)
             print(f"  {name}  {state.state}" + (f"  v{version}" if version else "") + f"  {found.jobs[name].config}")
@@ -175,7 +234,7 @@ def _ls(_: argparse.Namespace) -> int:
 def _attach(arguments: argparse.Namespace) -> int:
     _require_terminal()
     found = _choose(arguments.deck)
-    return _show(found.socket, found.socket.with_suffix(".log"))
+    return _show(found.socket)
 
 
 def _stop(arguments: argparse.Namespace) -> int:
@@ -183,61 +242,48 @@ def _stop(arguments: argparse.Namespace) -> int:
 
     found = _choose(arguments.deck)
     with contextlib.suppress(ConnectionError):  # it ended by itself meanwhile
-        remote.stop(found.socket)
-    print(f"stopped {found.hello.deck}")
+        hangs = remote.stop(found.socket)
+        if hangs is not None:
+            raise Usage(str(hangs))
+    print(f"stopped {found.name}")
     return 0
 
 
 def _choose(wanted: str | None) -> Running:
     """Return the running deck with this name or path; without one, the one of this folder or the only one."""
     from tui import remote
-    from tui.engine import place
 
-    decks = list(remote.running())
+    decks = remote.running()
     if not decks:
         raise Usage("no deck is running")
     if wanted is not None:
-        path = str(place.absolute(wanted))
-        found = [deck for deck in decks if wanted == deck.hello.deck or path in (deck.hello.path, *_configs(deck))]
+        found = [deck for deck in decks if _is(deck, wanted)]
     else:
         here = f"{Path.cwd()}/"
-        found = [deck for deck in decks if any(path.startswith(here) for path in (deck.hello.path, *_configs(deck)))]
-        if not found:
-            found = decks
+        found = [deck for deck in decks if any(path.startswith(here) for path in deck.paths)] or decks
     if len(found) != 1:
-        names = ", ".join(deck.hello.path or deck.hello.deck for deck in (found or decks))
+        names = ", ".join(deck.path or deck.name for deck in (found or decks))
         problem = "several decks are running" if len(found) > 1 else f"no deck {wanted} is running"
         raise Usage(f"{problem}; name one of: {names}")
+    if isinstance(found[0], remote.Hanging):
+        raise Usage(str(found[0]))
     return found[0]
 
 
-def _configs(deck: Running) -> list[str]:
-    return [job.config for job in deck.jobs.values()]
+def _is(deck: Running | Hanging, wanted: str) -> bool:
+    from tui.engine import place
+
+    path = str(place.absolute(wanted))
+    # One that hangs does not say what it runs, but its socket bears a name that is made of the path.
+    return wanted == deck.name or path in deck.paths or deck.socket == place.socket_of(path)
 
 
-def _history(arguments: argparse.Namespace) -> int:
-    from tui.engine import history, place
-    from tui.engine.headless import reload_words
-    from tui.events import encode
+def _check(arguments: argparse.Namespace) -> int:
+    from tui import checking
 
-    config = place.absolute(arguments.config)
-    folder = history.existing_folder_of(config)
-    if folder is None:
-        raise Usage(f"{arguments.config} has no history: no job has run with it")
-    try:
-        connection = history.open_database(folder, read_only=True)
-    except history.HistoryError as error:
-        raise Usage(str(error)) from error
-    jobs = history.jobs_of(connection, folder, config)
-    if arguments.job is None and len(jobs) != 1:
-        names = f"serves several jobs: {', '.join(jobs)}; choose one with --job" if jobs else "has no history"
-        raise Usage(f"{arguments.config} {names}")
-    if arguments.job is not None and arguments.job not in jobs:
-        raise Usage(f"{arguments.config} has no history of a job {arguments.job!r}; it has {', '.join(jobs) or 'none'}")
-    for row in history.History(connection, folder, config, arguments.job or jobs[0]).rows():
-        if arguments.json:
-            sys.stdout.buffer.write(encode(row))
-        else:
-            print(history.when(row), reload_words(row).removeprefix("* "))
-    connection.close()
-    return 0
+    found = list(checking.problems(arguments.file))
+    for line in found:
+        print(line)
+    if not found and sys.stdout.isatty():
+        print(f"{arguments.file}: ok")
+    return 2 if found else 0

@@ -19,17 +19,11 @@ from typing import Any, ClassVar
 #: Viewer and engine greet each other with this number; they part when it differs.
 PROTOCOL = 1
 
-#: The states of a job, in the order of a life without accidents.
-STATES = ("starting", "running", "paused", "backoff", "finished", "crashed", "stopped")
-
 #: States in which a worker exists.
 LIVE = frozenset({"starting", "running", "paused"})
 
 #: The states of a job that has ended and stays so until somebody starts it again.
 ENDED = frozenset({"finished", "crashed", "stopped"})
-
-#: Statuses that a reload never leaves, but for `applied`, which a guard may turn into `reverted`.
-FINAL = frozenset({"invalid", "rejected", "applied", "superseded", "failed", "reverted"})
 
 
 @dataclass(frozen=True)
@@ -68,13 +62,17 @@ class Event(Message):
 
 @dataclass(frozen=True)
 class State(Event):
-    """The job came into `state`, one of `STATES`."""
+    """The job came into `state`: starting, running, paused, backoff, finished, crashed or stopped.
+
+    In `backoff` it is started again at `retry_at`, seconds since the epoch.
+    """
 
     KIND = "state"
     state: str
     pid: int | None = None
     exit_code: int | None = None
     reason: str | None = None
+    retry_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -148,13 +146,14 @@ class Job(Event):
 class Document(Event):
     """The text of the config file as it stands on disk; None with an `error` where it can't be read.
 
-    `digest` names the content. A save says which digest it was based on.
+    `digest` names the content. A save says which digest it was based on. `missing`: there is no file.
     """
 
     KIND = "document"
     text: str | None
     digest: str | None
     error: Problem | None = None
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,7 +220,7 @@ class Command(Message):
 class Save(Command):
     """Write `text` to the job's config file, if the file still has the digest `base` (None: it is missing).
 
-    `in_place` allows to overwrite a file that can't be replaced by a rename.
+    `in_place` allows to overwrite a file that can't be replaced by a rename, `force` to write one that is read-only.
     """
 
     KIND = "save"
@@ -229,22 +228,63 @@ class Save(Command):
     text: str
     base: str | None
     in_place: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Set(Command):
+    """Change values in the job's config file as it is on disk, all or none; `values` are YAML, by key paths.
+
+    The reply has the `versions` that came of it, by the names of the jobs with that config; none where the file says
+    so already, and none of a job that checks its config before it makes a version of it.
+    """
+
+    KIND = "set"
+    job: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Rollback(Command):
+    """Write the text of a version to the job's config file, if that still has the digest `base` (None: any).
+
+    The reply is that to a `Set`.
+    """
+
+    KIND = "rollback"
+    job: str
+    version: int
+    base: str | None = None
 
 
 @dataclass(frozen=True)
 class Start(Command):
-    """Start a job that has ended, with the file as it stands; a running one is ended first."""
+    """Start a job that has ended, with the file as it stands; a running one is ended first.
+
+    `host`: where it does not end, end the host that it shares with others, and start those again.
+    """
 
     KIND = "start"
     job: str
+    host: bool = False
 
 
 @dataclass(frozen=True)
 class Stop(Command):
-    """End a job's worker in order."""
+    """End a job's worker in order; `host` as in `Start`."""
 
     KIND = "stop"
     job: str
+    host: bool = False
+
+
+@dataclass(frozen=True)
+class Pause(Command):
+    """Hold a job, or let it go on."""
+
+    KIND = "pause"
+    job: str
+    paused: bool = True
 
 
 @dataclass(frozen=True)
@@ -266,11 +306,14 @@ class Shutdown(Command):
 #: Python neither writes nor reads decimal numbers of more than 4,300 digits.
 _MOST_BITS = 14_000
 
+#: Text as JSON writes it.
+_quote = json.encoder.encode_basestring
+
 _KINDS: dict[str, type[Message]] = {
     cls.KIND: cls
     for cls in (
         *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Running, Lines, Notice, Ready, Reply),
-        *(Save, Start, Stop, Detail, Shutdown),
+        *(Save, Set, Rollback, Start, Stop, Pause, Detail, Shutdown),
     )
 }
 
@@ -311,6 +354,16 @@ def public(message: Message) -> dict[str, Any]:
 def encode(message: Message) -> bytes:
     """Return `message` as one line of JSON, its newline included."""
     return json.dumps(public(message), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
+
+
+def encode_lines(batch: Lines) -> bytes:
+    """Return each line of a batch as `encode` would return its `Log`, in a tenth of the time."""
+    job = _quote(batch.job)
+    form = f'{{{{"event": "log", "time": {{!r}}, "job": {job.replace("{", "{{").replace("}", "}}")}, "line": '.format
+    return "".join(
+        f'{form(at)}{_quote(text)}, "version": {"null" if version is None else version}}}\n'
+        for text, version, at in batch.lines
+    ).encode("utf-8", "replace")
 
 
 def decode(line: bytes) -> Message | None:

@@ -6,18 +6,20 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BufferedRWPair
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, ClassVar
 
 from tui import events
 from tui.engine import place
 
-#: An engine that does not answer for so many seconds is shown as hanging.
+#: An engine that does not answer for so many seconds hangs, or is suspended.
 PATIENCE = 5.0
 
 
@@ -31,41 +33,100 @@ class Running:
     states: dict[str, events.State] = field(default_factory=dict)
     versions: dict[str, int | None] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """The name of its deck."""
+        return self.hello.deck
 
-def running() -> Iterator[Running]:
-    """Yield every engine of this user that runs; sockets left behind by dead ones are removed."""
-    for path in place.all_sockets():
-        found = ask(path)
-        if found is not None:
-            yield found
+    @property
+    def path(self) -> str:
+        """The path of its deck file, empty where it has none."""
+        return self.hello.path
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths by which it can be named."""
+        return [self.path, *(job.config for job in self.jobs.values())]
 
 
-def ask(path: Path) -> Running | None:
+@dataclass
+class Hanging:
+    """An engine that listens but does not answer; its process id where the system tells it."""
+
+    socket: Path
+    pid: int | None
+    path = ""
+    paths: ClassVar[list[str]] = []  # it does not say them
+
+    @property
+    def name(self) -> str:
+        """The name of its deck, or of its config where it has no deck file."""
+        return self.socket.stem.rpartition("-")[0]
+
+    def __str__(self) -> str:
+        if self.pid is None:
+            return f"{self.name} does not answer: look for its process, and end it with kill -KILL"
+        return (
+            f"{self.name} (process {self.pid}) does not answer: if it was suspended, kill -CONT {self.pid} wakes it up;"
+            f" kill -KILL {self.pid} ends it together with its jobs"
+        )
+
+
+def running() -> list[Running | Hanging]:
+    """Return every engine of this user; what dead ones have left behind is removed."""
+    place.sweep()
+    # All at once: one that hangs takes all the patience there is.
+    with ThreadPoolExecutor(32) as pool:
+        return [found for found in pool.map(ask, place.all_sockets()) if found is not None]
+
+
+def ask(path: Path) -> Running | Hanging | None:
     """Return what the engine at `path` says of itself, None where there is none."""
-    try:
-        with _connect(path, PATIENCE) as stream:
-            return _read(path, stream)
-    except ConnectionRefusedError:
-        path.unlink(missing_ok=True)
-    except (FileNotFoundError, ConnectionError, TimeoutError):
-        pass  # it ended just now, or hangs: it can't be talked to
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            with _connect(connection, path) as stream:
+                return _read(path, stream)
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            place.log_of(path).unlink(missing_ok=True)
+        except (TimeoutError, BlockingIOError):  # the latter when too many connections wait for it already
+            return Hanging(path, _peer(connection))
+        except (FileNotFoundError, ConnectionError):
+            pass  # it ended just now
     return None
 
 
-def stop(path: Path) -> None:
-    """Have the engine at `path` end its jobs and itself; return when it has.
+def stop(path: Path) -> Hanging | None:
+    """Have the engine at `path` end its jobs and itself; return when it has, or when it does not answer.
 
     Raises:
         ConnectionError: It ended before it was asked.
     """
-    with _connect(path, None) as stream:
-        stream.write(events.encode(events.Shutdown(1)))
-        stream.flush()
-        for _ in stream:  # up to the end of the stream, which is the end of the engine
-            pass
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            with _connect(connection, path) as stream:
+                stream.write(events.encode(events.Shutdown(1)))
+                stream.flush()
+                for line in stream:  # up to the end of the stream, which is the end of the engine
+                    if isinstance(events.decode(line), events.Reply):
+                        connection.settimeout(None)  # it ends: its jobs may take their time
+        except (TimeoutError, BlockingIOError):
+            return Hanging(path, _peer(connection))
+    return None
 
 
-def start(arguments: dict[str, str | None], log: Path) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+@contextlib.contextmanager
+def talk(path: Path) -> Iterator[tuple[socket.socket, BufferedRWPair]]:
+    """Connect to the engine at `path`, and greet it.
+
+    Raises:
+        OSError: It ended, or does not answer.
+    """
+    with socket.socket(socket.AF_UNIX) as connection, _connect(connection, path) as stream:
+        yield connection, stream
+
+
+def start(arguments: dict[str, Any], log: Path) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     """Start an engine in the background.
 
     Args:
@@ -78,6 +139,7 @@ def start(arguments: dict[str, str | None], log: Path) -> tuple[subprocess.Popen
     reader, writer = os.pipe()
     # Named by its path: in this folder there may be another `tui`.
     code = f"import sys; sys.path[0] = {str(Path(__file__).parent.parent)!r}; from tui.engine.main import main; main()"
+    log.unlink(missing_ok=True)  # that of an engine which is about to end, and to remove it, is another file
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(writer), json.dumps(arguments)],
@@ -92,15 +154,24 @@ def start(arguments: dict[str, str | None], log: Path) -> tuple[subprocess.Popen
 
 
 @contextlib.contextmanager
-def _connect(path: Path, patience: float | None) -> Iterator[BufferedRWPair]:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(PATIENCE)
-        connection.connect(str(path))
-        with connection.makefile("rwb") as stream:
-            stream.write(events.encode(events.Hello(events.PROTOCOL, pid=os.getpid())))
-            stream.flush()
-            connection.settimeout(patience)
-            yield stream
+def _connect(connection: socket.socket, path: Path) -> Iterator[BufferedRWPair]:
+    connection.settimeout(PATIENCE)
+    connection.connect(str(path))
+    with connection.makefile("rwb") as stream:
+        stream.write(events.encode(events.Hello(events.PROTOCOL, pid=os.getpid())))
+        stream.flush()
+        yield stream
+
+
+def _peer(connection: socket.socket) -> int | None:
+    """Return the process id of who listens at the other end."""
+    # Spelled in numbers where Python has no name for them: LOCAL_PEERPID of SOL_LOCAL, on macOS.
+    level, name = (socket.SOL_SOCKET, socket.SO_PEERCRED) if sys.platform == "linux" else (0, 2)
+    try:
+        (pid,) = struct.unpack_from("i", connection.getsockopt(level, name, 12))
+    except OSError:  # there is no connection: too many wait for it already
+        return None
+    return pid or None
 
 
 def _read(path: Path, stream: BufferedRWPair) -> Running | None:

@@ -164,7 +164,7 @@ class Deck:
 
         def drawn() -> bool:
             metrics = self.app.jobs[name].metrics
-            return metrics is not None and metrics.step == self.step and not self.app._changed
+            return metrics is not None and metrics.step == self.step and not self.app.frames.pending
 
         await self.until(drawn)
 

@@ -152,6 +152,26 @@ async def test_file_that_cannot_be_replaced_is_written_in_place_after_asking(ope
         assert [save.in_place for save in deck.engine.saves()] == [False, True]
 
 
+async def test_read_only_file_is_overwritten_after_asking(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.engine.answer(Save, ok=False, code="read-only", message="digits.yaml is read-only")
+        await deck.press("x", "ctrl+s")
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        await deck.press("escape")
+        await deck.until(lambda: deck.type_of_screen() == "MainScreen")
+        assert deck.view.config.dirty
+        await deck.press("ctrl+s")
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        deck.engine.answer(Save, ok=False, code="irreplaceable", message="digits.yaml is a mount point")
+        await deck.press("o")
+        await deck.until(lambda: "write in place" in text_of(deck.app))
+        deck.engine.answer(Save, digest="d8", version=8)
+        await deck.press("w")
+        await deck.until(lambda: not deck.view.config.dirty)
+        asked = [(save.in_place, save.force) for save in deck.engine.saves()]
+        assert asked == [(False, False), (False, False), (False, True), (True, True)]
+
+
 async def test_failed_save_says_why_and_keeps_the_text(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         deck.engine.answer(Save, ok=False, code="denied", message="digits.yaml: [Errno 28] No space left on device")
@@ -163,13 +183,20 @@ async def test_failed_save_says_why_and_keeps_the_text(open_deck: OpenDeck) -> N
 
 async def test_deleted_file_is_told_and_written_anew(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        await deck.news(Document("digits", None, None, Problem("the file does not exist")))
+        await deck.news(Document("digits", None, None, Problem("the file does not exist"), missing=True))
         assert "deleted on disk" in title(deck)
         assert "no file on disk" in text_of(deck.app)
         assert deck.view.config.editor.text == TEXT
         await deck.press("ctrl+s")
         await deck.until(deck.engine.saves)
         assert deck.engine.saves() == [Save(0, "digits", TEXT, None)]
+
+
+async def test_what_can_not_be_read_is_not_said_to_be_deleted(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.news(Document("digits", None, None, Problem("c.yaml is a folder")))
+        assert "can't be read" in str(deck.view.config.border_title)
+        assert "deleted" not in str(deck.view.config.border_title)
 
 
 async def test_unreadable_file_is_not_overwritten_unasked(open_deck: OpenDeck) -> None:

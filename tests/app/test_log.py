@@ -46,6 +46,19 @@ async def test_reader_is_not_moved_by_what_comes(open_deck: OpenDeck) -> None:
         await deck.until(lambda: "row 659" in text_of(deck.app))
 
 
+async def test_reader_who_has_begun_to_move_is_not_called_back(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        log = await focused(deck)
+        await deck.news(output(60, 100))
+        deck.app.animation_level = "full"
+        log.action_page_up()
+        for first in range(160, 165):
+            deck.app.jobs["digits"].lines.extend(first, [(f"row {first}", 7, NOW)])
+            log.sync()
+        await deck.until(lambda: not log.follow)
+        assert log.scroll_offset.y < log.max_scroll_y
+
+
 async def test_reader_is_not_moved_by_pruning(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         log = await focused(deck)
@@ -107,6 +120,6 @@ async def test_selection_by_mouse(open_deck: OpenDeck) -> None:
 
 async def test_empty_log_says_so(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        deck.view.log_view._shown = LineBuffer()
+        deck.view.log_view.shown = LineBuffer()
         deck.view.log_view.sync()
         await deck.until(lambda: "no output yet" in text_of(deck.app))

@@ -51,7 +51,7 @@ def test_problem_is_that_of_the_newest_content(job: JobModel) -> None:
     for event in (
         Reload("digits", 8, "invalid", "disk", error=wrong),
         Reload("digits", 9, "applied", "disk"),
-        Document("digits", None, None, deleted),
+        Document("digits", None, None, deleted, missing=True),
     ):
         job.apply(event)
         found.append(job.problem)
@@ -114,7 +114,7 @@ class TestDraft:
 
     def test_deleted_file_leaves_the_text(self) -> None:
         draft = self.draft()
-        assert draft.receive(Document("j", None, None, Problem("gone")), "a: 1\n") is Verdict.GONE
+        assert draft.receive(Document("j", None, None, Problem("gone"), missing=True), "a: 1\n") is Verdict.GONE
         assert (draft.gone, draft.digest) == (True, None)
 
 

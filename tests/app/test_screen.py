@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from textual.app import App
+from textual.binding import Binding
 
 from tests.app.conftest import OpenDeck, text_of
-from tests.app.fake import NOW, TEXT, backlog
+from tests.app.fake import NOW, TEXT, Deck, backlog
 from tui import events
+from tui.app.widgets.editor import ConfigEditor
+from tui.app.widgets.find import FindBar
+from tui.app.widgets.log import LogView
+from tui.app.widgets.logpane import LogPane
 from tui.events import Change, Document, Lines, Metrics, Notice, Problem, Reload, Running, State
 
 
@@ -106,19 +112,28 @@ async def test_double_click_opens_details(open_deck: OpenDeck) -> None:
 
 
 async def test_crash_finish_and_trouble_are_told_once(open_deck: OpenDeck) -> None:
-    async with open_deck() as deck:
+    async with open_deck(backlog(), backlog("anneal")) as deck:
         assert not deck.toasts
         await deck.news(
             State("digits", "crashed", exit_code=1, reason="boom"),
             State("digits", "crashed", exit_code=1, reason="boom"),
-            Reload("digits", 8, "rejected", "disk", error=Problem("lr must be > 0")),
+            Reload("anneal", 8, "rejected", "disk", error=Problem("cooling must be < 1")),
             Notice("digits", "the folder is [read] only", "warning"),
         )
         assert deck.toasts == [
             "digits crashed: boom\nctrl+r starts it again.",
-            "digits: v8 rejected: lr must be > 0",
+            "anneal: v8 rejected: cooling must be < 1",
             "digits: the folder is [read] only",
         ]
+
+
+async def test_problem_that_stands_below_the_editor_covers_nothing(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.news(Reload("digits", 8, "rejected", "disk", error=Problem("lr must be > 0")))
+        assert "✗ lr must be > 0" in text_of(deck.app)
+        assert not deck.toasts
+        await deck.news(Reload("digits", 8, "failed", "disk", (Change("lr", 1, 2),)))
+        assert deck.toasts == ["digits: v8 failed: lr 1 → 2"]
 
 
 async def test_job_that_ended_is_started_at_once_and_a_live_one_after_a_question(open_deck: OpenDeck) -> None:
@@ -175,26 +190,102 @@ async def test_focus_job_is_shown_first(open_deck: OpenDeck) -> None:
 async def test_panes_are_reached_in_turn(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         seen = []
-        for key in ("ctrl+o", "ctrl+o", "f6", "shift+tab"):
+        for key in ("f6", "f6", "f6", "shift+tab"):
             await deck.press(key)
             assert deck.app.focused is not None
             seen.append(deck.app.focused.id)
         assert seen == ["log", "timeline", "editor", "log"]
 
 
+async def jump(deck: Deck, key: str) -> None:
+    await deck.press("ctrl+o")
+    await deck.until(lambda: deck.type_of_screen() == "JumpScreen")
+    await deck.press(key)
+    await deck.until(lambda: deck.type_of_screen() == "MainScreen")
+
+
+async def test_jump_leads_to_panes_and_jobs(open_deck: OpenDeck) -> None:
+    def place() -> tuple[str, str | None]:
+        return deck.app.main.current, deck.app.focused.id if deck.app.focused is not None else None
+
+    async with open_deck(backlog(), backlog("anneal")) as deck:
+        for key, expected in (
+            ("l", "log"),
+            ("escape", "log"),
+            ("t", "timeline"),
+            ("c", "editor"),
+            ("ctrl+o", "editor"),
+        ):
+            await jump(deck, key)
+            assert place() == ("digits", expected)
+        await jump(deck, "2")
+        await deck.until(lambda: place() == ("anneal", "editor"))
+        assert not deck.view.config.dirty
+
+
+async def test_jump_shows_the_keys_where_they_lead_in_every_size(open_deck: OpenDeck) -> None:
+    async with open_deck(backlog(), backlog("anneal"), size=(80, 24)) as deck:
+        await deck.press("ctrl+o")
+        await deck.until(lambda: "Press a key" in text_of(deck.app))
+        await deck.press("x")
+        assert " l log ─" in text_of(deck.app)
+        await deck.pilot.resize_terminal(120, 40)
+        await deck.until(lambda: " c digits.yaml ─" in text_of(deck.app).splitlines()[2][60:])
+        assert text_of(deck.app).splitlines()[0].startswith("  1 digits ●   2 anneal")
+        await deck.press("1")
+        await deck.pilot.resize_terminal(20, 5)
+        await deck.until(lambda: [target.key for target in deck.app.main._targets()] == ["1"])
+
+
+@pytest.mark.parametrize(("key", "rows"), [("l", (10, 2, 3)), ("c", (2, 10, 3)), ("t", (2, 2, 11))])
+async def test_pane_in_use_gets_the_room_where_there_is_little(
+    open_deck: OpenDeck, key: str, rows: tuple[int, int, int]
+) -> None:
+    async with open_deck(backlog(), backlog("anneal"), size=(80, 24)) as deck:
+        view = deck.view
+        view.config.editor.move_cursor((8, 0))
+        await jump(deck, key)
+        await deck.until(
+            lambda: (view.log_view.size.height, view.config.size.height, view.timeline.size.height) == rows
+        )
+        await deck.until(lambda: "name:" in text_of(deck.app))
+        await deck.until(lambda: "loss 0.1143" in text_of(deck.app))
+        assert "v7" in text_of(deck.app).splitlines()[-4] or key == "t"
+
+
 async def test_help_lists_the_keys(open_deck: OpenDeck) -> None:
-    async with open_deck(size=(120, 100)) as deck:
+    async with open_deck(size=(120, 130)) as deck:
         await deck.press("f1")
         await deck.until(lambda: deck.type_of_screen() == "HelpScreen")
         shown = text_of(deck.app)
-        for part in ("^s", "Write the config", "alt+1 … alt+9", "Freeze", "Timeline", "Delete to line end"):
+        for part in ("^s", "Write the config", "alt+1 … alt+9", "Freeze", "Filter", "Find in the config"):
             assert part in shown
+        assert "Delete to line end" in shown
+        for kind in (LogPane, LogView, ConfigEditor, FindBar):
+            described = {binding.description for binding in Binding.make_bindings(kind.BINDINGS)}
+            assert described <= set(re.split(r"\s{2,}", shown.replace("\n", "  ").replace("│", "  ")))
+
+
+async def test_keys_of_every_pane_fit_in_eighty_columns(open_deck: OpenDeck) -> None:
+    async with open_deck(size=(80, 24)) as deck:
+        for key in ("l", "t", "c"):
+            await jump(deck, key)
+            await deck.until(lambda: text_of(deck.app).splitlines()[-1].rstrip().endswith("^q Quit"))
 
 
 async def test_palette_has_the_decks_commands(open_deck: OpenDeck) -> None:
     async with open_deck(backlog(), backlog("anneal")) as deck:
         titles = [command.title for command in deck.app.get_system_commands(deck.app.screen)]
         assert {"Save the config", "Restart the job", "Stop the job", "Show anneal", "Theme"} <= set(titles)
+        asked = {
+            "Search the log",
+            "Filter the log",
+            "Wrap the log",
+            "Times in the log",
+            "Save the log",
+            "Empty the log",
+        }
+        assert asked | {"Find in the config", "Next error in the log"} <= set(titles)
         await deck.press("ctrl+p", *"Showanneal")
         await deck.press("enter")
         await deck.until(lambda: deck.app.main.current == "anneal")
@@ -206,6 +297,23 @@ async def test_every_theme_can_be_drawn(open_deck: OpenDeck) -> None:
             deck.app.theme = name
             await deck.pilot.pause()
             assert "lr: 0.05" in text_of(deck.app)
+
+
+async def test_everything_can_be_drawn_without_colours(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with open_deck(backlog(), backlog("anneal", 0)) as deck:
+        deck.engine.answer(events.Detail, text=TEXT, base_text="\n" + TEXT, base=4, running=7)
+        await deck.news(Lines("digits", 60, (("", 7, NOW), ("\x1b[31mred\x1b[0m", 8, NOW))))
+        assert "red" in text_of(deck.app)
+        for keys, screen in ((["f6", "f6", "enter"], "DiffScreen"), (["f1"], "HelpScreen"), (["ctrl+o"], "JumpScreen")):
+            await deck.press(*keys)
+            await deck.until(lambda screen=screen: deck.type_of_screen() == screen)  # type: ignore[misc]
+            await deck.press("escape")
+            await deck.until(lambda: deck.type_of_screen() == "MainScreen")
+        await deck.press("f4")
+        await deck.until(lambda: "no output yet" in text_of(deck.app) or deck.app.main.current == "anneal")
+        await deck.press("ctrl+q")
+        await deck.until(lambda: "leave them running" in text_of(deck.app))
 
 
 async def test_log_lines_cannot_command_the_terminal(open_deck: OpenDeck) -> None:

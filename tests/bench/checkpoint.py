@@ -12,7 +12,9 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, cast
 
 from tests.bench.live import table
-from tui.worker.channel import Channel
+from tui.worker import work
+from tui.worker.channel import Channel, JobChannel
+from tui.worker.intake import Intake
 from tui.worker.loop import Loop
 
 STEPS = 1_000_000
@@ -78,8 +80,10 @@ def nanoseconds(work: Callable[[], object]) -> float:
 
 def rounds() -> Iterator[tuple[float, float, float, float]]:
     """Yield the nanoseconds of a step: bare send, checkpoint, empty loop, `tui.checkpoint` in it."""
-    loop = Loop(cast("Channel", NoChannel()), 1, {"lr": 0.1})
-    threading.Thread(target=loop.receive, daemon=True).start()  # 20 times a second it asks for a sample
+    channel = cast("Channel", NoChannel())
+    loop = Loop(JobChannel(channel, "bench"), 1, {"lr": 0.1})
+    # 20 times a second it asks for a sample.
+    threading.Thread(target=work.feed, args=(channel, loop, Intake(loop)), daemon=True).start()
     for _ in range(ROUNDS):
         yield (
             nanoseconds(lambda: bare(task())),

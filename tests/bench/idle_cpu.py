@@ -28,7 +28,7 @@ def main() -> None:
             viewer.shows("step", "applied", "Help")
             viewer.drain(3)
             engine = remote.ask(socket)
-            assert engine is not None
+            assert isinstance(engine, remote.Running)
             pids = {"viewer": viewer.pid, "engine": engine.hello.pid}
             before = {what: cpu(pid) for what, pid in pids.items()}
             viewer.drain(SECONDS)

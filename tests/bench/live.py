@@ -15,10 +15,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tui import events, remote
 from tui.events import Message
+from tui.worker import processes
 
 TASKS = Path(__file__).with_name("tasks.py")
 
@@ -79,10 +80,18 @@ class Client:
         self._inbox.extend(message for line in lines if (message := events.decode(line)) is not None)
 
 
-def write_deck(folder: Path, jobs: Mapping[str, tuple[str, Path]]) -> Path:
-    """Write a deck of jobs, each with a task and a config, and return its path."""
+def ten_keys(**values: object) -> str:
+    """Return a config of ten keys, the given ones first."""
+    rest = {f"key{index}": f"{index / 7:.4f}  # what it is for" for index in range(10 - len(values))}
+    return "".join(f"{key}: {value}\n" for key, value in {**values, **rest}.items())
+
+
+def write_deck(
+    folder: Path, jobs: Mapping[str, tuple[str, Path]], policies: Callable[[str], Mapping[str, Any]] = lambda _: {}
+) -> Path:
+    """Write a deck of jobs, each with a task, a config and the policies of its name, and return its path."""
     deck = folder / "deck.yaml"
-    data = {name: {"task": task, "config": str(config)} for name, (task, config) in jobs.items()}
+    data = {name: {"task": task, "config": str(config), **policies(name)} for name, (task, config) in jobs.items()}
     deck.write_text(json.dumps({"jobs": data}))
     return deck
 
@@ -91,7 +100,7 @@ def write_deck(folder: Path, jobs: Mapping[str, tuple[str, Path]]) -> Path:
 def engine(deck: Path) -> Iterator[Client]:
     """Run `deck` in the background, as `tunedeck run` does, until the end of the block."""
     log = deck.with_suffix(".log")
-    process, answer = remote.start({"deck": str(deck), "task": None, "config": None, "name": None}, log)
+    process, answer = remote.start({"deck": str(deck)}, log)
     try:
         with answer:
             said = json.loads(answer.readline() or "{}")
@@ -110,6 +119,20 @@ def cpu(pid: int) -> float:
     """Return the seconds of processor time that a process has taken so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(engine: int) -> dict[str, float]:
+    """Return the MB that an engine, its shims and all below them take; what processes share is divided among them."""
+    shims = processes.children(engine)
+    rest = {pid for pid, _ in processes.descendants(engine)} - set(shims)
+    groups = {"engine": [engine], "shims": shims, "workers": sorted(rest)}
+    return {role: sum(map(megabytes, pids)) for role, pids in groups.items()}
+
+
+def megabytes(pid: int) -> float:
+    """Return the memory of one process."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def share(pid: int, seconds: float) -> str:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from tests.bench.board import Board
 from tests.bench.live import TASKS, table
+from tui.runners.base import Payload
 from tui.runners.process import ProcessRunner
 
 PAIRS = 200
@@ -86,24 +87,26 @@ class Tuned:
     """
 
     def __init__(self, task: str) -> None:
-        self._task = f"{TASKS}:{task}"
+        self._setup = {"job": task, "task": f"{TASKS}:{task}", "loop": True, "runner": "process"}
         self._version = 0
-        self._runner = ProcessRunner(self)
+        self._runner: ProcessRunner | None = None
 
     def send(self, config: dict[str, Any]) -> None:
         """See `Sender`."""
         self._version += 1
-        if self._version == 1:
-            self._runner.setup(self._task, 1, config, again=True)
+        payload = Payload(self._version, config, "")
+        if self._runner is None:
+            self._runner = ProcessRunner(self, self._setup, payload, python=None, cwd=TASKS.parent)
         else:
-            self._runner.send(self._version, config)
+            self._runner.send(payload)
 
     def wake(self) -> None:
         """See `Sender`: it is awake whenever something waits."""
 
     async def close(self) -> None:
         """See `Sender`."""
-        await self._runner.stop(9, 0.1)
+        if self._runner is not None:
+            await self._runner.stop(9, 0.1)
 
     def worker_started(self, pid: int) -> None:
         """See `tui.runners.process.Owner`."""

@@ -12,17 +12,17 @@ import time
 from pathlib import Path
 
 from tests.bench.board import Board
-from tests.bench.live import TASKS, Client, engine, share, spread, table, write_deck
+from tests.bench.live import TASKS, Client, engine, share, spread, table, ten_keys, write_deck
+from tests.statuses import FINAL
 from tui.config import store
-from tui.events import FINAL, Reload, Save, State
+from tui.events import Reload, Save, State
 
 RELOADS = 150
 
 
 def text(board: Path, number: int) -> str:
-    """Return a config of ten keys."""
-    body = "".join(f"key{index}: {index / 7:.4f}  # what it is for\n" for index in range(7))
-    return f"board: {board}\nnumber: {number}\npause: 0.001\n{body}"
+    """Return the config of a job."""
+    return ten_keys(board=board, number=number, pause=0.001)
 
 
 class Bench:
@@ -41,11 +41,11 @@ class Bench:
 
     def run(self) -> None:
         """Reload in both ways and print what came out."""
-        saved = [self._save(0.2) for _ in range(RELOADS)]
+        saved = [self.save(0.2) for _ in range(RELOADS)]
         renamed = [self._rename() for _ in range(RELOADS)]
         before = self._version
         for _ in range(RELOADS):
-            self._save(0.04)
+            self.save(0.04)
         extra = self._version - before - RELOADS
         goal = "median 5 ms, p95 10 ms" if self._config.stem == "paced" else "15 ms"
         rows = [
@@ -57,7 +57,8 @@ class Bench:
         ]
         table({"paced": "a loop of 1 ms", "tight": "a tight loop"}[self._config.stem], rows)
 
-    def _save(self, pause: float) -> tuple[float, float]:
+    def save(self, pause: float) -> tuple[float, float]:
+        """Save once, after a pause of random length; return the milliseconds of the receipt and of the task."""
         base = store.read(self._config).digest
         began = self._begin(random.uniform(pause / 2, pause))
         self._client.send(Save(self._number, self._config.stem, text(self._path, self._number), base))

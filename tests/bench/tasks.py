@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
+import os
 import time
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import tui
 from tests.bench.board import Board
 
 Task = Generator[None, dict[str, Any], None]
+AsyncTask = AsyncGenerator[None, dict[str, Any]]
 
 
 def paced(config: dict[str, Any]) -> Task:
@@ -21,6 +25,19 @@ def paced(config: dict[str, Any]) -> Task:
             seen = config
             board.note(config["number"])
         time.sleep(config["pause"])
+        board.count_step()
+        config = yield
+
+
+async def paced_async(config: dict[str, Any]) -> AsyncTask:
+    """Do as `paced` on an event loop."""
+    board = Board(config["board"])
+    seen = None
+    while True:
+        if config is not seen:
+            seen = config
+            board.note(config["number"])
+        await asyncio.sleep(config["pause"])
         board.count_step()
         config = yield
 
@@ -60,6 +77,41 @@ def careful(config: dict[str, Any], path: str) -> Task:
         config = yield
 
 
+_locks: list[int] = []
+
+
+def alone(config: dict[str, Any]) -> None:
+    """Note the config and, once in a process, take a lock that a second worker of the same job would find taken.
+
+    The system gives it back at the very end of the process. The board counts the processes as steps.
+    """
+    board = Board(config["board"])
+    if not _locks:
+        _locks.append(os.open(config["board"], os.O_RDONLY))
+        board.count_step()
+        try:
+            fcntl.flock(_locks[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            board.count_broken()
+    if board.number != config["number"]:
+        board.note(config["number"])
+    time.sleep(0.001)
+
+
+def alone_generator(config: dict[str, Any]) -> Task:
+    """Be `alone` at each step."""
+    while True:
+        alone(config)
+        config = yield
+
+
+def alone_callback(config: dict[str, Any]) -> None:
+    """Do the same deep inside a framework."""
+    while True:
+        alone(config)
+        config = tui.checkpoint(config)
+
+
 def quiet(_: dict[str, Any]) -> Task:
     """Say one line, then nothing."""
     print("started", flush=True)
@@ -76,3 +128,17 @@ def talking(_: dict[str, Any]) -> Task:
         print(f"step {number:6}  loss {1 / number:.5f}  accuracy {1 - 1 / (number + 1):.3f}", flush=True)
         time.sleep(0.1)
         yield
+
+
+def light(config: dict[str, Any]) -> Task:
+    """Take a step a second, sooner when a reload waits."""
+    while True:
+        tui.sleep(config["pause"])
+        config = yield
+
+
+async def light_async(config: dict[str, Any]) -> AsyncTask:
+    """Do as `light`."""
+    while True:
+        await tui.asleep(config["pause"])
+        config = yield

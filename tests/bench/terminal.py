@@ -69,6 +69,15 @@ class Terminal:
         while (left := deadline - time.monotonic()) > 0:
             self.read(left)
 
+    @property
+    def ended(self) -> bool:
+        """The program has ended."""
+        return self._process.poll() is not None
+
+    def type(self, text: str) -> None:
+        """Send what a user types."""
+        os.write(self._master, text.encode())
+
     def close(self) -> None:
         """End the program."""
         self._process.send_signal(signal.SIGTERM)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -14,6 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tui import events
+from tui.engine import place
 from tui.worker import processes
 
 #: Seconds that anything may take before a test fails: the machine may be busy.
@@ -60,6 +64,17 @@ def tunedeck(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def ask(deck: Path, command: events.Command) -> events.Reply:
+    """Send a command to the engine of a deck file, or of a config without one, as a viewer does."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PATIENCE)
+        connection.connect(str(place.socket_of(str(deck))))
+        with connection.makefile("rwb") as stream:
+            stream.write(events.encode(events.Hello(events.PROTOCOL)) + events.encode(command))
+            stream.flush()
+            return next(message for message in map(events.decode, stream) if isinstance(message, events.Reply))
+
+
 def log(*lines: str) -> Wanted:
     """Match one of these lines of output."""
     return lambda event: event["event"] == "log" and event["line"] in lines
@@ -78,16 +93,16 @@ def row(version: int, status: str) -> Wanted:
 class Run:
     """A headless run whose events a thread collects."""
 
-    def __init__(self, folder: Path, arguments: Sequence[str]) -> None:
+    def __init__(self, folder: Path, arguments: Sequence[str], prefix: Sequence[str] = ()) -> None:
         self.folder = folder
         self.events: list[Event] = []
         self._errors = (folder / f"stderr-{len(list(folder.glob('stderr-*')))}").open("w+")
         self._change = threading.Condition()
         self._ended = False
         self.process = subprocess.Popen(
-            command("run", *arguments, "--headless", "--json"),
+            [*prefix, *command("run", "--headless", "--json", *arguments)],
             cwd=folder,
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, "PYTHONFAULTHANDLER": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -127,11 +142,19 @@ class Run:
             return next(filter(wanted, self.events), None)
 
         with self._change:
-            self._change.wait_for(lambda: find() or self._ended, PATIENCE)
+            came = self._change.wait_for(lambda: find() or self._ended, PATIENCE)
             found = find()
-            shown = "\n".join(str(event) for event in self.events[-200:] if event["event"] != "metrics")
+            if not came:
+                self._show_where_it_hangs()
+            shown = "\n".join([str(event) for event in self.events if event["event"] != "metrics"][-200:])
             assert found is not None, f"it did not come; the last events:\n{shown}\n{self.errors}"
             return found
+
+    def _show_where_it_hangs(self) -> None:
+        """Have the engine, which does not do what it should, write its stacks to its standard error, and end."""
+        self.process.send_signal(signal.SIGABRT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(PATIENCE)
 
     def worker(self) -> int:
         """Return the process id of the worker that runs."""
@@ -199,9 +222,9 @@ class Folder:
         self.write("job.py", text)
         self.write("c.yaml", config)
 
-    def run(self, *arguments: str) -> Run:
-        """Start a headless run."""
-        started = Run(self.path, arguments)
+    def run(self, *arguments: str, prefix: Sequence[str] = ()) -> Run:
+        """Start a headless run; its command line begins with the prefix."""
+        started = Run(self.path, arguments, prefix)
         self._runs.append(started)
         return started
 

@@ -130,6 +130,56 @@ def test_a_bad_config_is_told_with_its_place_before_anything_is_started(
     assert not (folder.path / "imported").exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "line", "words"),
+    [
+        ("empty", 1, "is empty"),
+        ("a list", 1, "is a list"),
+        ("a scalar", 1, "is a single value"),
+        ("not UTF-8", 2, "0xe9 is not UTF-8"),
+        ("duplicate keys", 3, "stands here twice, first on line 1"),
+        ("deeply nested", 1, "levels deep"),
+        ("billion laughs", None, "aliases make this value larger"),
+        ("no YAML", 2, "quote is never closed"),
+    ],
+)
+def test_a_config_that_becomes_bad_is_a_row_with_its_place_and_the_job_goes_on(
+    folder: Folder, kind: str, line: int | None, words: str
+) -> None:
+    run = folder.run_task(TICKER, "tick")
+    run.wait_for(row(1, "applied"))
+    bad_config(folder.path / "bad.yaml", kind)
+    (folder.path / "bad.yaml").replace(folder.path / "c.yaml")
+    error = run.wait_for(row(2, "invalid"))["error"]
+    assert words in error["message"]
+    assert line in (None, error["line"])
+    folder.save("c.yaml", "lr: 2\n")
+    run.wait_for(row(3, "applied"))
+    assert run.stop() == 143
+    assert [text for text in run.lines if "config" in text] == ["config {'lr': 1}", "config {'lr': 2}"]
+    assert run.states == ["starting", "running", "stopped"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("missing", "is missing"), ("a directory", "is a directory"), ("a pipe", "is not a regular file")],
+)
+def test_a_config_that_goes_away_is_told_and_the_job_goes_on(folder: Folder, kind: str, words: str) -> None:
+    run = folder.run_task(TICKER, "tick")
+    run.wait_for(row(1, "applied"))
+    config = folder.path / "c.yaml"
+    config.unlink()
+    bad_config(config, kind)
+    run.wait_for(
+        lambda event: event["event"] == "notice" and words in event["message"] and "goes on with v1" in event["message"]
+    )
+    if kind == "a directory":
+        config.rmdir()
+    folder.save("c.yaml", "lr: 2\n")
+    run.wait_for(row(2, "applied"))
+    assert run.states == ["starting", "running"]
+
+
 def test_all_bad_configs_of_a_deck_are_told_at_once(folder: Folder) -> None:
     folder.write("job.py", MARKER + "def run(config): pass")
     folder.write("a.yaml", "a: 1\na: 2\n")
@@ -151,11 +201,18 @@ def test_all_bad_configs_of_a_deck_are_told_at_once(folder: Folder) -> None:
     ("arguments", "words"),
     [
         (("run", "job.py:run", "--headless"), "it needs its config: add -c CONFIG"),
-        (("run", "deck.yaml", "-c", "c.yaml", "--headless"), "-c and --name belong to a task"),
+        (("run", "deck.yaml", "-c", "c.yaml", "--headless"), "leave out --config"),
         (("run", "job.py", "-c", "c.yaml", "--headless"), "'job.py' names no task"),
         (("run", "nosuch.yaml", "--headless"), "nosuch.yaml is missing"),
         (("run", "bad.yaml", "--headless"), "bad.yaml:2:18: unknown key tusk: did you mean task?"),
-        (("run", "later.yaml", "--headless"), "can't run 'command' yet"),
+        (("run", "later.yaml", "--headless"), "later.yaml:1:22: there is no program nowhere-at-all in PATH"),
+        (("run", "--headless"), "name what to run"),
+        (("run", "-c", "c.yaml", "--headless", "--", "ls"), "needs --on-change restart, or a signal name"),
+        (("run", "-c", "c.yaml", "--on-change", "SIGHUB", "--headless", "--", "ls"), "did you mean SIGHUP?"),
+        (("run", "--on-change", "restart", "--headless", "--", "ls"), "add -c CONFIG"),
+        (("run", "-c", "c.yaml", "--on-change", "restart", "--headless", "--", "./no"), "there is no program"),
+        (("run", "job.py:tick", "-c", "c.yaml", "--check", "true", "--headless"), "--check is for commands"),
+        (("run", "job.py:tick", "-c", "c.yaml", "--on-change", "SIGHUP", "--headless"), "is reload or restart"),
         (("run", "job.py:run", "-c", "c.yaml", "--json"), "--json goes with --headless"),
         (("run", "job.py:run", "-c", "c.yaml"), "this is not a terminal: use --headless"),
         (("demo",), "this is not a terminal: use --headless"),
@@ -169,20 +226,24 @@ def test_all_bad_configs_of_a_deck_are_told_at_once(folder: Folder) -> None:
 def test_bad_usage_ends_with_2_and_says_what_to_do(folder: Folder, arguments: tuple[str, ...], words: str) -> None:
     folder.write("c.yaml", "lr: 1")
     folder.write("bad.yaml", "jobs:\n  a: {config: c, tusk: job.py:run}\n")
-    folder.write("later.yaml", "jobs: {a: {command: [ls], config: c.yaml, on_change: restart}}")
+    folder.write("later.yaml", "jobs: {a: {command: [nowhere-at-all], config: c.yaml, on_change: restart}}")
     done = tunedeck(*arguments, cwd=folder.path)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_interpreter_that_is_missing_is_told(folder: Folder) -> None:
+@pytest.mark.parametrize(
+    ("python", "words"),
+    [("./none/python", "there is no program"), ("./plain", "is not executable: chmod +x"), ("none-at-all", "in PATH")],
+)
+def test_an_interpreter_that_is_missing_is_told_before_anything_starts(folder: Folder, python: str, words: str) -> None:
     folder.task(TICKER)
-    run = folder.run_deck("jobs: {a: {task: job.py:tick, config: c.yaml, python: ./nosuch/python}}")
-    assert run.end() == 2
-    assert run.states == ["starting", "crashed"]
-    assert "the worker could not be started" in run.events[-1]["reason"]
-    assert "nosuch/python" in run.events[-1]["reason"]
+    folder.write("plain", "")
+    run = folder.run_deck(f"jobs:\n  a: {{task: job.py:tick, config: c.yaml, python: {python}}}\n")
+    assert (run.end(), run.events) == (2, [])
+    assert "deck.yaml:2:50: " in run.errors
+    assert words in run.errors
 
 
 def test_a_config_is_of_one_engine_at_a_time_under_whatever_name(folder: Folder) -> None:

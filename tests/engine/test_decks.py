@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
 from tests.engine.runs import TICKER, Folder, Run, row, tunedeck
-from tui.events import FINAL
+from tests.statuses import FINAL
+from tui.engine import place
 
 
 def started(folder: Folder, version: int = 1) -> Run:
@@ -36,6 +38,26 @@ def test_ls_clears_away_what_a_killed_engine_has_left(folder: Folder) -> None:
     assert f"process {run.pid}" not in tunedeck("ls", cwd=folder.path).stdout
     again = started(folder, 2)
     assert f"process {again.pid}" in tunedeck("ls", cwd=folder.path).stdout
+
+
+def test_an_engine_that_is_suspended_is_shown_and_told_about_but_not_waited_for(folder: Folder) -> None:
+    folder.task(TICKER)
+    run = started(folder)
+    socket = place.socket_of(str(folder.path / "c.yaml"))
+    run.process.send_signal(signal.SIGSTOP)
+    try:
+        assert f"c  {socket}  process {run.pid}  hangs\n" in tunedeck("ls", cwd=folder.path).stdout
+        for arguments in (("stop", "c.yaml"), ("stop", str(folder.path / "c.yaml"))):
+            done = tunedeck(*arguments, cwd=folder.path)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert f"c (process {run.pid}) does not answer: " in done.stderr
+            assert f"kill -CONT {run.pid} wakes it up" in done.stderr
+        assert socket.exists()
+    finally:
+        run.process.send_signal(signal.SIGCONT)
+    assert f"tick  -  process {run.pid}" in tunedeck("ls", cwd=folder.path).stdout
+    assert tunedeck("stop", "c.yaml", cwd=folder.path).stdout == "stopped tick\n"
+    assert run.end() == 0
 
 
 def test_stop_ends_the_deck_of_this_folder_in_order(folder: Folder) -> None:
@@ -123,6 +145,24 @@ def test_without_json_the_run_is_a_log_for_people(folder: Folder) -> None:
     assert "| hello" in said
     assert said[-1] == "* finished"
     assert any(line.startswith("* v1 applied (start) at step 0 in ") for line in said)
+
+
+def test_a_history_that_is_deleted_under_a_running_engine_is_told_and_restored(folder: Folder) -> None:
+    folder.task(TICKER)
+    run = started(folder)
+    shutil.rmtree(folder.path / ".tunedeck")
+    second = tunedeck("run", "job.py:tick", "-c", "c.yaml", "--headless", cwd=folder.path)
+    assert second.returncode == 2
+    assert f"c.yaml is in use by the deck tick (process {run.pid})" in second.stderr
+    notice = run.wait_for(lambda event: event["event"] == "notice")
+    assert "was deleted: it has been made anew, with the lock and the whole history in it" in notice["message"]
+    folder.save("c.yaml", "lr: 2\n")
+    run.wait_for(row(2, "applied"))
+    assert run.stop() == 143
+    assert [event for event in run.events if event["event"] == "notice"] == [notice]
+    shown = tunedeck("history", "c.yaml", "--json", cwd=folder.path).stdout.splitlines()
+    assert list(map(json.loads, shown)) == list(run.rows().values())
+    assert started(folder, 3).stop() == 143
 
 
 def test_a_damaged_history_is_told_and_the_job_runs_without_one(folder: Folder) -> None:

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.engine.runs import TICKER, Folder, Run, Watch, log, row, state
+from tests.engine.runs import PATIENCE, TICKER, Folder, Run, Watch, command, log, row, state
+from tui.engine.headless import LAST_WORDS
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs a child subreaper and process descriptors")
 
@@ -60,6 +63,30 @@ def test_nothing_survives_a_kill_of_the_engine(folder: Folder) -> None:
     run.process.kill()
     assert watch.survivors() == set()
     assert run.end() == -signal.SIGKILL
+
+
+@linux
+@pytest.mark.parametrize("victim", ["engine", "shim", "worker", "nobody"])
+@pytest.mark.parametrize("kind", ["thread", "command", "terminal"])
+def test_nothing_survives_whatever_runs(folder: Folder, kind: str, victim: str) -> None:
+    folder.task(FAMILY)
+    folder.write("main.py", "import job\nfor _ in job.run(None):\n    pass\n")
+    command = f"command: [{sys.executable}, -u, main.py], on_change: restart, tty: {str(kind == 'terminal').lower()}"
+    what = "task: job.py:run, runner: thread" if kind == "thread" else command
+    run = folder.run_deck(f"jobs: {{a: {{{what}, config: c.yaml, stop: {{grace: 1}}}}}}")
+    run.wait_for(log("up"))
+    run.wait_for(lambda event: event["event"] == "log" and event["line"].startswith("grandchild"))
+    worker = run.worker()
+    watch = Watch.tree(run.pid)
+    assert len(watch.pids) == 4
+    if victim == "engine":
+        run.process.kill()
+    elif victim != "nobody":
+        os.kill(worker if victim == "worker" else shim_of(worker), signal.SIGKILL)
+    else:
+        run.process.terminate()
+    assert watch.survivors() == set()
+    run.end()
 
 
 @linux
@@ -129,6 +156,55 @@ def test_a_signal_to_the_engine_stops_its_jobs_in_order(folder: Folder, number: 
     assert run.end() == 128 + number
     assert run.lines[-1] == "closed"
     assert run.states == ["starting", "running", "stopped"]
+
+
+def test_a_reader_that_never_reads_does_not_hold_up_the_end(folder: Folder) -> None:
+    folder.task(
+        """
+        from pathlib import Path
+        def run(config):
+            while True:
+                print("x" * 1_000)
+                yield
+                Path("flooding").touch()
+        """
+    )
+    read, write = os.pipe()
+    engine = subprocess.Popen(
+        command("run", "job.py:run", "-c", "c.yaml", "--headless"),
+        cwd=folder.path,
+        stdin=subprocess.DEVNULL,
+        stdout=write,
+    )
+    os.close(write)
+    try:
+        while not (folder.path / "flooding").exists():
+            assert engine.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.5)  # until the pipe is full: nobody can tell
+        engine.send_signal(signal.SIGTERM)
+        assert engine.wait(PATIENCE) == 143
+    finally:
+        engine.kill()
+        engine.wait()
+        os.close(read)
+
+
+def test_what_a_job_wrote_that_ended_by_itself_is_read_to_the_end_by_a_slow_reader(folder: Folder) -> None:
+    folder.task("def run(config):\n    for _ in range(2_000): print('x' * 100)\n    yield\n")
+    engine = subprocess.Popen(
+        command("run", "job.py:run", "-c", "c.yaml", "--headless"),
+        cwd=folder.path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    with engine:
+        assert engine.stdout is not None
+        first = engine.stdout.readline()
+        time.sleep(2 * LAST_WORDS + 1)  # a page is read by somebody
+        said = first + engine.stdout.read()
+        assert said.count(b"x" * 100) == 2_000
+        assert said.endswith(b" * finished\n")
 
 
 def test_a_task_that_never_comes_to_a_checkpoint_gets_its_signal(folder: Folder) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.runs import TICKER, Folder, Run, log, row
-from tui.events import FINAL
+from tests.engine.runs import TICKER, Folder, Run, ask, log, row
+from tests.statuses import FINAL
+from tui.events import Detail
 
 GOOD = "lr: 2\n"
 
@@ -145,6 +146,21 @@ def test_an_invalid_save_is_a_row_with_its_place_and_disturbs_nobody(folder: Fol
     assert run.stop() == 143
     assert [line for line in run.lines if "config" in line] == ["config {'lr': 1}", "config {'lr': 2}"]
     assert run.states == ["starting", "running", "stopped"]
+
+
+def test_what_is_no_utf8_is_kept_as_far_as_it_can_be_read(folder: Folder) -> None:
+    run = started(folder)
+    (folder.path / "new").write_bytes(b"lr: 1\nname: caf\xe9\n")
+    (folder.path / "new").replace(folder.path / "c.yaml")
+    error = run.wait_for(row(2, "invalid"))["error"]
+    assert (error["line"], error["column"]) == (2, 10)
+    detail = ask(folder.path / "c.yaml", Detail(1, "tick", 2))
+    assert detail.data == {
+        "text": "lr: 1\nname: caf\N{REPLACEMENT CHARACTER}\n",
+        "base": 1,
+        "base_text": "lr: 1\n",
+        "running": 1,
+    }
 
 
 def test_a_config_that_is_deleted_is_told_and_a_new_one_is_taken(folder: Folder) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,16 +26,19 @@ class Terminal:
     A thread reads all the time, as a terminal does, so that the program never waits for the test.
     """
 
-    def __init__(self, arguments: list[str], cwd: Path, columns: int = 120, rows: int = 40) -> None:
+    def __init__(
+        self, arguments: list[str], cwd: Path, columns: int = 120, rows: int = 40, prefix: Sequence[str] = ()
+    ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self.raw = b""
         self._stream = pyte.ByteStream(self.screen)
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         for name in ("NO_COLOR", "COLUMNS", "LINES"):
             environment.pop(name, None)
+        command = [*prefix, sys.executable, "-m", "tui", *arguments]
         self.process = pexpect.spawn(
-            sys.executable,
-            ["-m", "tui", *arguments],
+            command[0],
+            command[1:],
             cwd=str(cwd),
             env=environment,
             dimensions=(rows, columns),
@@ -104,15 +108,16 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
     """Start tunedeck in terminals; whatever runs in the test's folder at the end is stopped."""
     opened: list[Terminal] = []
 
-    def start(*arguments: str, columns: int = 120, rows: int = 40) -> Terminal:
-        opened.append(Terminal(list(arguments), tmp_path, columns, rows))
+    def start(*arguments: str, columns: int = 120, rows: int = 40, prefix: Sequence[str] = ()) -> Terminal:
+        opened.append(Terminal(list(arguments), tmp_path, columns, rows, prefix))
         return opened[-1]
 
     yield start
     for one in opened:
         one.close()
     for pid in below(tmp_path):
-        os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it was about to end by itself
+            os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not below(tmp_path), lambda: f"still running: {below(tmp_path)}")
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.namespaces import Mounts
 from tests.terminal.conftest import ROOT, Terminal, below, wait_until
+from tui import remote
+from tui.engine import place
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -32,12 +35,14 @@ def tunedeck(folder: Path, *arguments: str) -> str:
 def open_demo(terminal: Start, **size: int) -> Terminal:
     screen = terminal("demo", **size)
     screen.wait("running  v1")
+    screen.wait("─ digits.yaml")  # keys that come before the editor is there are lost
     return screen
 
 
 def test_edit_a_value_see_the_receipt_and_the_effect(terminal: Start, tmp_path: Path) -> None:
     screen = open_demo(terminal)
     config = tmp_path / "tunedeck-demo" / "digits.yaml"
+    assert {"three_ways.yaml", "case100.yaml"} < {item.name for item in config.parent.iterdir()}
     before = config.read_text()
     line = next(number for number, text in enumerate(before.splitlines()) if text.startswith("lr: 0.01"))
     screen.type(DOWN * line + HOME + RIGHT * 4 + DELETE * 4 + "0.02")
@@ -88,6 +93,28 @@ def test_the_job_outlives_its_viewer(terminal: Start, tmp_path: Path, number: si
     wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
 
 
+def test_a_deck_whose_engine_hangs_is_not_started_twice(terminal: Start, tmp_path: Path) -> None:
+    screen = open_demo(terminal)
+    screen.type(CTRL_Q)
+    screen.wait("leave them running")
+    screen.type("l")
+    assert screen.ended() == 0
+    deck = tmp_path / "tunedeck-demo" / "deck.yaml"
+    found = remote.ask(place.socket_of(str(deck)))
+    assert isinstance(found, remote.Running)
+    before = set(below(tmp_path))
+    os.kill(found.hello.pid, signal.SIGSTOP)
+    try:
+        for arguments in (("run", str(deck)), ("attach", str(deck))):
+            again = terminal(*arguments)
+            again.wait(f"deck (process {found.hello.pid}) does not answer")
+            assert again.ended() == 2
+        assert set(below(tmp_path)) == before
+    finally:
+        os.kill(found.hello.pid, signal.SIGCONT)
+    assert "digits  running" in tunedeck(tmp_path, "ls")
+
+
 def test_leave_running_then_stop(terminal: Start, tmp_path: Path) -> None:
     screen = open_demo(terminal)
     screen.type(CTRL_Q)
@@ -120,12 +147,58 @@ def test_a_bad_config_at_the_start_waits_for_a_good_save(terminal: Start, tmp_pa
     screen.wait("● running  v2")
 
 
+def test_a_missing_config_is_written_in_the_editor(terminal: Start, tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text("def run(config):\n    return {'a': config['a']}\n")
+    screen = terminal("run", "job.py:run", "-c", "job.yaml")
+    screen.wait(lambda text: re.search("─ job.yaml .*no file on disk", text))
+    screen.type("a: 1" + CTRL_S)
+    screen.wait("● running  v")
+    assert (tmp_path / "job.yaml").read_text() == "a: 1"
+
+
+def test_a_mounted_file_is_written_in_place_after_asking(terminal: Start, tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text("def run(config):\n    return {'a': config['a']}\n")
+    config = tmp_path / "job.yaml"
+    config.write_text("a: 1\n")
+    mounts = Mounts(tmp_path, "mount --bind job.yaml job.yaml")
+    try:
+        screen = terminal("run", "job.py:run", "-c", "job.yaml", prefix=mounts.inside)
+        screen.wait("● running  v1")
+        screen.wait("─ job.yaml")
+        screen.type(HOME + "b: 2\r" + CTRL_S)
+        screen.wait("write in place")
+        assert config.read_text() == "a: 1\n"
+        screen.type("w")
+        screen.wait("disk = v2")
+        assert config.read_text() == "b: 2\na: 1\n"
+        screen.type(CTRL_Q)
+        screen.wait("stop the jobs")
+        screen.type("s")
+        assert screen.ended() == 0
+    finally:
+        mounts.close()
+
+
+def test_a_config_of_another_engine_is_not_opened_and_its_holder_named(terminal: Start, tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text("def run(config):\n    return {'a': config['a']}\n")
+    (tmp_path / "job.yaml").write_text("a: 1\n")
+    (tmp_path / "deck.yaml").write_text("jobs: {a: {task: job.py:run, config: job.yaml}}")
+    first = terminal("run", "job.py:run", "-c", "job.yaml")
+    first.wait("● running  v1")
+    second = terminal("run", "deck.yaml", columns=200)
+    second.wait("job.yaml is in use by the deck run (process")
+    assert second.ended() == 2
+    assert LEAVE_ALTERNATE_SCREEN not in second.raw
+    first.wait("● running  v1")
+
+
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 60), (20, 5)])
 def test_every_size_can_be_used(terminal: Start, columns: int, rows: int) -> None:
     screen = terminal("demo", columns=columns, rows=rows)
     screen.wait("small for the deck" if rows == 5 else "running")
     screen.type(CTRL_Q)
-    if rows > 5:
-        screen.wait("stop the jobs")
-    screen.type("s")
+    # Nothing is asked before the jobs are known, which in the smallest one can't be seen.
+    screen.wait(lambda text: ("stop" if rows == 5 else "stop the jobs") in text or not screen.process.isalive())
+    if screen.process.isalive():
+        screen.type("s")
     assert screen.ended() == 0

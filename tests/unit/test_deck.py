@@ -3,9 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tui.config.document import ConfigError
-from tui.engine.deck import Deck, JobSpec, load, single, unsupported
+from tui.engine.deck import _KINDS, load
+from tui.engine.spec import Deck, JobSpec, single
+from tui.runners.command import CommandSpec
+from tui.runners.probe import Ready
 
 GOOD = """\
 jobs:
@@ -14,13 +18,17 @@ jobs:
     config: conf/digits.yaml
     loop: false
     restart: on-failure
+    validate: check.py:check
     stop: {signal: SIGINT, grace: 3}
-    python: ../venv/bin/python
+    python: bin/python
   web:
-    command: [nginx, -g, daemon off;]
+    command: [sh, -c, daemon off;]
     config: /etc/nginx.conf
     on_change: SIGHUP
     check: nginx -t -c {config}
+    env: {PORT: '{server.port}', DEBUG: true}
+    tty: true
+    ready: {port: 8080}
 """
 
 
@@ -30,7 +38,15 @@ def deck(tmp_path: Path, text: str) -> Deck:
     return load(path)
 
 
+def program(path: Path) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
 def test_a_deck_is_read(tmp_path: Path) -> None:
+    program(tmp_path / "bin/python")
     found = deck(tmp_path, GOOD)
     digits = JobSpec(
         "digits",
@@ -41,13 +57,23 @@ def test_a_deck_is_read(tmp_path: Path) -> None:
         restart="on-failure",
         stop_signal="SIGINT",
         grace=3.0,
-        python=str(tmp_path / "../venv/bin/python"),
+        validate="check.py:check",
+        python=str(tmp_path / "bin/python"),
         cwd=tmp_path,
     )
     web = JobSpec(
         "web",
         None,
-        ("nginx", "-g", "daemon off;"),
+        CommandSpec(
+            "web",
+            ("sh", "-c", "daemon off;"),
+            Path("/etc/nginx.conf"),
+            "SIGHUP",
+            env={"PORT": "{server.port}", "DEBUG": "true"},
+            ready=Ready(port=8080),
+            tty=True,
+            cwd=tmp_path,
+        ),
         Path("/etc/nginx.conf"),
         on_change="SIGHUP",
         check="nginx -t -c {config}",
@@ -98,6 +124,14 @@ def job(**fields: str) -> str:
         (job(on_change="SIGHUP"), 5, 16, "jobs.a.on_change", "reload, restart"),
         (job(restart="sometimes"), 5, 14, "jobs.a.restart", "on-failure"),
         (job(check="x"), 5, 5, "jobs.a.check", "for commands"),
+        (job(validate="check.py"), 5, 15, "jobs.a.validate", "names no validator: write FILE.py:FUNC"),
+        (job(validate="[c]"), 5, 15, "jobs.a.validate", "train.py:check"),
+        (job(task="", command="[sh]", on_change="restart", validate="c.py:c"), 6, 5, "jobs.a.validate", "for tasks"),
+        (job(schema="none.json"), 5, 13, "jobs.a.schema", "there is no schema file"),
+        (job(schema="[c]"), 5, 13, "jobs.a.schema", "path of a JSON Schema"),
+        (job(schema="plain"), 5, 13, "jobs.a.schema", "the config is empty"),
+        (job(schema="wrong.json"), 5, 13, "jobs.a.schema", "is no JSON Schema: 'numbr' is not valid"),
+        (job(task="", command="[sh]", on_change="restart", schema="s.json"), 6, 5, "jobs.a.schema", "not parsed"),
         (job(stop="{signal: SIGTREM}"), 5, 20, "jobs.a.stop.signal", "did you mean SIGTERM?"),
         (job(stop="{grace: true}"), 5, 19, "jobs.a.stop.grace", "number of seconds"),
         (job(stop="{grace: -1}"), 5, 19, "jobs.a.stop.grace", "0 or more"),
@@ -106,14 +140,25 @@ def job(**fields: str) -> str:
         (job(stop="SIGTERM"), 5, 11, "jobs.a.stop", "a mapping such as"),
         (job(task="", command="x -y"), 4, 14, "jobs.a.command", "a list"),
         (job(task="", command="[]", on_change="restart"), 4, 14, "jobs.a.command", "empty"),
-        (job(task="", command="[nice, 5]"), 4, 21, "jobs.a.command[1]", "in quotes"),
+        (job(task="", command="[nice, 5]", on_change="restart"), 4, 21, "jobs.a.command[1]", "in quotes"),
         (job(task="", command="[x]"), 2, 3, "jobs.a", "needs on_change"),
         (job(task="", command="[x]", on_change="reload"), 5, 16, "jobs.a.on_change", "signal name"),
         (job(task="", command="[x]", on_change="SIGHUB"), 5, 16, "jobs.a.on_change", "did you mean SIGHUP?"),
         (job(task="", command="[x]", on_change="restart", loop="true"), 6, 5, "jobs.a.loop", "for tasks"),
+        (job(python="none/python"), 5, 13, "jobs.a.python", "there is no program"),
+        (job(tty="true"), 5, 5, "jobs.a.tty", "for commands"),
+        (job(task="", command="[nowhere-at-all]", on_change="restart"), 4, 15, "jobs.a.command[0]", "in PATH"),
+        (job(task="", command="[./plain]", on_change="restart"), 4, 15, "jobs.a.command[0]", "chmod +x"),
+        (job(task="", command="[sh]", on_change="restart", env="{A: [1]}"), 6, 14, "jobs.a.env.A", "text"),
+        (job(task="", command="[sh]", on_change="restart", ready="{prot: 1}"), 6, 13, "jobs.a.ready.prot", "port?"),
+        (job(task="", command="[sh]", on_change="restart", ready="70000"), 6, 12, "jobs.a.ready", "65535"),
+        (job(task="", command="[sh]", on_change="restart", ready="'['"), 6, 12, "jobs.a.ready", "expression"),
+        (job(task="", command="[sh]", on_change="restart", ready="{}"), 6, 12, "jobs.a.ready", "one of"),
     ],
 )
 def test_a_mistake_is_named_and_placed(tmp_path: Path, text: str, line: int, column: int, key: str, words: str) -> None:
+    (tmp_path / "plain").touch()
+    (tmp_path / "wrong.json").write_text('{"type": "numbr"}')
     with pytest.raises(ConfigError) as caught:
         deck(tmp_path, text)
     problem = caught.value.problem
@@ -126,28 +171,45 @@ def test_a_missing_deck_is_named(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
 
 
-def test_a_deck_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    found = single("src/train.py:train", Path("c.yaml"))
+    found = single("src/train.py:train", "c.yaml")
     assert found == Deck(
         "train", None, (JobSpec("train", "src/train.py:train", None, tmp_path / "c.yaml", cwd=tmp_path),)
     )
-    assert single("pkg.mod:f", Path("c.yaml"), "mine").jobs[0].name == "mine"
+    other = single("pkg.mod:f", "c.yaml", "mine", runner="thread", on_change="restart").jobs[0]
+    assert (other.name, other.runner, other.on_change) == ("mine", "thread", "restart")
     with pytest.raises(ConfigError, match=r"FILE\.py:FUNC"):
-        single("train", Path("c.yaml"))
+        single("train", "c.yaml")
 
 
-@pytest.mark.parametrize(
-    ("fields", "key"),
-    [
-        ({}, None),
-        ({"stop": "{grace: 1}", "loop": "false", "python": "python3"}, None),
-        ({"runner": "thread"}, "jobs.a.runner"),
-        ({"on_change": "restart"}, "jobs.a.on_change"),
-        ({"restart": "always"}, "jobs.a.restart"),
-        ({"task": "", "command": "[x]", "on_change": "restart"}, "jobs.a.command"),
-    ],
-)
-def test_what_this_version_cant_run_is_named(tmp_path: Path, fields: dict[str, str], key: str | None) -> None:
-    problem = unsupported(deck(tmp_path, job(**fields)))
-    assert (problem and problem.key) == key
+def test_a_command_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    program(tmp_path / "serve")
+    (found,) = single(("./serve", "-c", "{config}"), "c.conf", on_change="SIGHUP", check="true").jobs
+    command = CommandSpec("serve", ("./serve", "-c", "{config}"), tmp_path / "c.conf", "SIGHUP", cwd=tmp_path)
+    assert (found.name, found.command, found.on_change, found.check) == ("serve", command, "SIGHUP", "true")
+    assert (found.what, found.as_text, found.hosted) == ("./serve -c {config}", True, False)
+    with pytest.raises(ConfigError, match="there is no program"):
+        single(("./none",), "c.conf", on_change="restart")
+
+
+@pytest.mark.parametrize(("value", "ready"), [("8080", Ready(port=8080)), ("'up$'", Ready(line="up$"))])
+def test_ready_in_short(tmp_path: Path, value: str, ready: Ready) -> None:
+    (found,) = deck(tmp_path, job(task="", command="[sh]", on_change="restart", ready=value)).jobs
+    assert found.command is not None
+    assert found.command.ready == ready
+
+
+def test_the_deck_in_the_readme_is_one_and_shows_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    text = readme.partition("## The deck file\n\n```yaml\n")[2].partition("```")[0]
+    program(tmp_path / "bin/nginx")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "venv").mkdir()
+    program(tmp_path / "venv/bin/python")
+    (tmp_path / "deck").mkdir()
+    (tmp_path / "deck/digits.schema.json").write_text("{}")
+    assert [job.name for job in deck(tmp_path / "deck", text).jobs] == ["digits", "web"]
+    data = YAML(typ="safe", pure=True).load(text)
+    assert {key for job in data["jobs"].values() for key in job} == set(_KINDS)

@@ -33,6 +33,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "float | None": st.none() | st.floats(0, 2e9),
     "bool": st.booleans(),
     "Mapping[str, Any]": st.dictionaries(TEXT, VALUES, max_size=3),
+    "Mapping[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
     "Problem | None": st.none() | PROBLEMS,
     "tuple[Change, ...]": st.lists(st.builds(Change, TEXT, VALUES, VALUES), max_size=3).map(tuple),
     "tuple[tuple[str, int | None, float], ...]": st.lists(LINES, max_size=3).map(tuple),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import threading
 from pathlib import Path
 
 import pytest
@@ -76,8 +78,9 @@ async def test_broken_content_is_heard_once_it_has_settled(file: Watched) -> Non
 async def test_what_is_no_text_does_not_pass_for_the_text_before(file: Watched) -> None:
     await file.changed(content(b"lr: \xff\n"), True, 0.0)
     assert (file.text, file.digest) == (None, store.digest(b"lr: \xff\n"))
+    assert (await file.current("start", 0.0)).text == file.heard[0].text
     (heard,) = file.heard
-    assert (heard.text, heard.data) == ("", None)
+    assert (heard.text, heard.data) == ("lr: \N{REPLACEMENT CHARACTER}\n", None)
     assert heard.problem is not None
     assert (heard.problem.line, heard.problem.column) == (1, 5)
 
@@ -104,6 +107,40 @@ async def test_a_save_over_somebody_elses_change_leaves_all_as_it_was(file: Watc
     assert file.path.read_text() == "lr: 9\n"
     assert (file.text, file.heard) == ("lr: 1\n", [])
     assert file.known == [store.digest(b"lr: 2\n"), before]
+
+
+async def test_a_save_is_on_its_way_before_it_is_there_to_stay(file: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled = threading.Event()
+    monkeypatch.setattr(store, "settle", lambda path, folder: settled.wait(60))
+    heard = asyncio.Event()
+    file.listeners.append(lambda _: heard.set())
+    save = asyncio.create_task(file.save("lr: 2\n", file.digest, False, 1.0))
+    await asyncio.wait_for(heard.wait(), 60)
+    assert file.path.read_text() == "lr: 2\n"
+    await asyncio.sleep(0.05)
+    assert not save.done()
+    settled.set()
+    await asyncio.wait_for(save, 60)
+
+
+async def test_a_save_that_may_not_stay_is_told_and_is_what_runs(
+    file: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(store, "_sync_folder", fail)
+    with pytest.raises(StoreError, match="is written, but may be lost"):
+        await file.save("lr: 2\n", file.digest, False, 1.0)
+    assert (file.text, file.digest, file.path.read_text()) == ("lr: 2\n", store.digest(b"lr: 2\n"), "lr: 2\n")
+    assert [heard.data for heard in file.heard] == [{"lr": 2}]
+    assert file.known == [file.digest]
+
+
+async def test_a_text_that_can_not_be_encoded_is_refused(file: Watched) -> None:
+    with pytest.raises(StoreError, match=r"U\+D800, half a character"):
+        await file.save("lr: '\ud800'\n", file.digest, False, 1.0)
+    assert (file.path.read_text(), file.heard) == ("lr: 1\n", [])
 
 
 async def test_a_large_text_is_parsed_all_the_same(file: Watched) -> None:

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from io import BufferedReader
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tui import events
-from tui.engine.headless import MOST_LINES, Printer, Readable, reload_words
+from tui.engine import headless
+from tui.engine.headless import MOST_LINES, Printer, Readable, as_json, reload_words
 from tui.events import Change, Lines, Log, Notice, Problem, Reload, Running, State
 
 
@@ -51,7 +54,7 @@ def lines(first: int, count: int) -> Lines:
 
 
 def test_events_come_out_in_order_and_lines_one_by_one(reader: Reader) -> None:
-    printer = Printer(events.encode, reader.descriptor)
+    printer = Printer(as_json, reader.descriptor)
     told = [State("job", "starting"), Notice("job", "hello"), Reload("job", 1, "sent", "start")]
     for event in (told[0], lines(0, 2), *told[1:], Running("job", 1)):
         printer.put(event)
@@ -60,7 +63,7 @@ def test_events_come_out_in_order_and_lines_one_by_one(reader: Reader) -> None:
 
 
 def test_a_slow_reader_loses_lines_but_never_an_event(reader: Reader) -> None:
-    printer = Printer(events.encode, reader.descriptor)
+    printer = Printer(as_json, reader.descriptor)
     batches = 3 * MOST_LINES // 1_000
     for batch in range(batches):
         printer.put(lines(batch * 1_000, 1_000))
@@ -76,7 +79,7 @@ def test_a_slow_reader_loses_lines_but_never_an_event(reader: Reader) -> None:
 
 
 def test_lines_are_counted_as_dropped_where_they_are_missing(reader: Reader) -> None:
-    printer = Printer(events.encode, reader.descriptor)
+    printer = Printer(as_json, reader.descriptor)
     flood = 3 * MOST_LINES
     printer.put(lines(0, flood))
     mark = events.encode(State("job", "flooded", time=6.0))
@@ -98,11 +101,29 @@ def test_lines_are_counted_as_dropped_where_they_are_missing(reader: Reader) -> 
 def test_a_reader_that_has_gone_is_told_once_and_holds_nothing_up(capsys: pytest.CaptureFixture[str]) -> None:
     reader = Reader()
     reader.stream.close()
-    printer = Printer(events.encode, reader.descriptor)
+    printer = Printer(as_json, reader.descriptor)
     printer.put(lines(0, 10))
     printer.close()
     os.close(reader.descriptor)
     assert capsys.readouterr().err == "tunedeck: standard output: Broken pipe; the jobs go on unheard\n"
+
+
+def test_who_asks_for_the_end_is_not_held_up_and_events_go_before_lines(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headless, "LAST_WORDS", 0.05)
+    printer = Printer(as_json, reader.descriptor)
+    printer.put(lines(0, 5_000))
+    printer.put(State("job", "stopped"))
+    printer.put(lines(5_000, 5_000))
+    printer.close(wait=False)  # nobody has read anything
+    found = reader.all(printer)
+    states = [index for index, event in enumerate(found) if isinstance(event, State)]
+    kept = sum(isinstance(event, Log) for event in found)
+    dropped = [event.count for event in found if isinstance(event, events.Dropped)]
+    assert [len(states), kept + sum(dropped)] == [1, 10_000]
+    assert kept < 200  # what the pipe and the piece before it hold
+    assert [type(event) for event in found[-3:]] == [events.Dropped, State, events.Dropped]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +131,7 @@ def test_a_reader_that_has_gone_is_told_once_and_holds_nothing_up(capsys: pytest
     [
         (State("a", "running", pid=7), "* running pid 7"),
         (State("a", "crashed", exit_code=1, reason="ValueError: no"), "* crashed ValueError: no"),
-        (Log("a", "hello", 1), "| hello"),
+        (Lines("a", 3, (("hello", 1, 5.0),)), "| hello"),
         (events.Dropped("a", 12), "* 12 lines were dropped here"),
         (Notice("a", "gone", "warning"), "* warning: gone"),
     ],
@@ -145,3 +166,10 @@ def test_a_reload_in_one_line(row: Reload, words: str) -> None:
 
 def test_json_is_one_object_a_line() -> None:
     assert json.loads(events.encode(Notice("a", "two\nlines")))["message"] == "two\nlines"
+
+
+@given(text=st.text(), job=st.text(), version=st.none() | st.integers(1), at=st.floats(0, 1e12))
+def test_a_line_is_encoded_like_its_event(text: str, job: str, version: int | None, at: float) -> None:
+    batch = Lines(job, 0, ((text, version, at), ("{}", None, 1.5)))
+    logs = [Log(job, text, version, time=at), Log(job, "{}", None, time=1.5)]
+    assert events.encode_lines(batch) == b"".join(map(events.encode, logs))

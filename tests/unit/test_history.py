@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tui.engine import history, place
+from tui.engine import history
 from tui.engine.history import History, HistoryError
 from tui.engine.homes import Homes
-from tui.engine.place import PlaceError
+from tui.engine.place import Lock, PlaceError
 from tui.events import Change, Problem, Reload
 
 APPLIED = Reload("job", 1, "applied", "start", step=0, latency_ms=4.25, time=1.5)
@@ -231,8 +231,11 @@ def test_the_lock_is_that_of_the_file_under_any_spelling_of_its_folder(tmp_path:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     folder = history.folder_of(tmp_path / "real/c.yaml")
-    with place.lock(folder, tmp_path / "real/c.yaml", "me"), pytest.raises(PlaceError, match="in use by me"):
-        place.lock(folder, tmp_path / "link/c.yaml", "you")
+    lock = Lock(folder, tmp_path / "real/c.yaml", "me")
+    with pytest.raises(PlaceError, match="in use by me;"):
+        Lock(folder, tmp_path / "link/c.yaml", "you")
+    lock.release()
+    Lock(folder, tmp_path / "link/c.yaml", "you").release()
 
 
 def test_homes_keep_histories_in_memory_where_there_is_no_place(

@@ -12,6 +12,8 @@ import tui
 
 ROOT = Path(tui.__file__).parent
 WORKER = sorted(f"tui.worker.{file.stem}" for file in (ROOT / "worker").glob("*.py") if not file.stem.startswith("__"))
+#: What a worker imports only when it has coroutines to run.
+COROUTINES = {"tui.worker.coroutines", "tui.worker.watchdog"}
 
 CODE = """
 import json, sys
@@ -49,7 +51,7 @@ def test_the_worker_is_standard_library_only(module: str) -> None:
     assert packages(modules) <= {"tui"} | sys.stdlib_module_names
     ours = {name for name in modules if name.startswith("tui.")}
     assert ours <= {"tui.worker", *WORKER}
-    assert not modules & {"asyncio", "multiprocessing", "ssl"}
+    assert not modules & {"asyncio", "multiprocessing", "ssl"} or module in COROUTINES
 
 
 def test_events_are_standard_library_only() -> None:
@@ -72,4 +74,5 @@ HEAVY = {"textual", "rich", "ruamel", "watchfiles", "tree_sitter", "asyncio", "s
 def test_the_command_line_is_light(statement: str) -> None:
     modules = imported(statement)
     assert not packages(modules) & HEAVY
-    assert {name for name in modules if name.startswith("tui")} == {"tui", "tui.cli", "tui.engine", "tui.engine.place"}
+    own = {"tui", "tui.cli", "tui.usage", "tui.versions", "tui.engine", "tui.engine.place"}
+    assert {name for name in modules if name.startswith("tui")} == own

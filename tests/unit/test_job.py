@@ -1,121 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import sqlite3
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.unit.plays import Play, turn
 from tui import events
-from tui.config import store
-from tui.config.store import Content, StoreError
-from tui.engine import history
-from tui.engine.deck import JobSpec
-from tui.engine.files import ConfigFile
-from tui.engine.history import History
 from tui.engine.job import Job
-from tui.events import FINAL, Event, Metrics, Notice, Reload, Running, State
-
-
-class FakeWorker:
-    """Notes what it is told; a test plays its part."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[Any, ...]] = []
-        self.gone = asyncio.Event()
-        self.asked = asyncio.Event()
-
-    def setup(self, task: str, version: int, config: Mapping[str, Any], again: bool) -> None:
-        self.told.append(("setup", version, dict(config)))
-
-    def send(self, version: int, config: Mapping[str, Any]) -> None:
-        self.told.append(("reload", version, dict(config)))
-
-    async def stop(self, number: int, grace: float) -> None:
-        self.told.append(("stop", number, grace))
-        self.asked.set()
-        await self.gone.wait()
-
-    async def wait_gone(self) -> None:
-        await self.gone.wait()
-
-
-class Play:
-    """A job with everything around it, none of it real; the file's content is what a test says it is."""
-
-    def __init__(self, text: str | None = "lr: 1\n") -> None:
-        self.events: list[Event] = []
-        self.workers: list[FakeWorker] = []
-        self.launched = [asyncio.Event() for _ in range(100)]
-        self.launch_error: OSError | None = None
-        self.connection = history.in_memory()
-        config = Path("/nowhere/c.yaml")
-        self.history = History(self.connection, Path("/nowhere/.tunedeck"), config, "job")
-        self.file = ConfigFile(config, lambda path, digest: None)
-        self.text = text
-        spec = JobSpec("job", "job.py:run", None, config, stop_signal="SIGINT", grace=3.0)
-        self.job = Job(spec, self.file, self.history, self.launch, self.events.append)
-
-    def launch(self, owner: object) -> FakeWorker:
-        if self.launch_error is not None:
-            raise self.launch_error
-        self.launched[len(self.workers)].set()
-        self.workers.append(FakeWorker())
-        return self.workers[-1]
-
-    @property
-    def worker(self) -> FakeWorker:
-        return self.workers[-1]
-
-    async def save(self, text: str | None) -> None:
-        """Have the watch find this content; None for a missing file."""
-        if text is None:
-            await self.file.changed(StoreError("c.yaml is missing"), True, 0.0)
-        else:
-            await self.file.changed(Content(text.encode(), store.digest(text.encode())), True, 0.0)
-
-    async def start(self) -> None:
-        """Start the job with the first content."""
-        listeners, self.file.listeners = self.file.listeners, []
-        await self.save(self.text)
-        self.file.listeners = listeners
-        await self.job.start()
-
-    async def run(self) -> None:
-        """Start the job and let the worker take the first config."""
-        await self.start()
-        self.job.worker_started(42)
-        self.job.worker_said({"kind": "loaded"})
-        self.apply(1)
-
-    def apply(self, version: int, step: int = 0, superseded: tuple[int, ...] = ()) -> None:
-        self.job.worker_said(
-            {"kind": "applied", "version": version, "step": step, "at": 0.0, "superseded": list(superseded)}
-        )
-
-    def exit(self, code: int | None) -> None:
-        self.job.worker_exited(code)
-
-    def vanish(self) -> None:
-        worker = self.worker
-        self.job.worker_gone()
-        worker.gone.set()
-
-    def of(self, kind: type[Event]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    @property
-    def states(self) -> list[str]:
-        return [event.state for event in self.of(State)]
-
-    def rows(self) -> dict[int, Reload]:
-        return {event.version: event for event in self.of(Reload)}
+from tui.events import Metrics, Notice, Reload, Running, State
+from tui.runners.base import Payload
 
 
 async def test_a_life_without_accidents() -> None:
@@ -151,7 +45,12 @@ async def test_a_row_is_kept_before_it_is_sent() -> None:
     play = Play()
     kept: list[int] = []
     await play.run()
-    play.worker.send = lambda version, config: kept.append(play.history.newest())  # type: ignore[method-assign]
+
+    def send(payload: Payload) -> bool:
+        kept.append(play.history.newest())
+        return True
+
+    play.worker.send = send  # type: ignore[method-assign]
     await play.save("lr: 2\n")
     assert kept == [2]
 
@@ -372,147 +271,6 @@ async def test_a_state_that_cannot_follow_is_refused() -> None:
         play.job.worker_said({"kind": "loaded"})
 
 
-EDGES = {
-    "stopped": {"starting", "stopped"},
-    "finished": {"starting", "stopped"},  # stopped: started again, with a config that is no longer valid
-    "crashed": {"starting", "stopped"},
-    "starting": {"starting", "running", "finished", "crashed", "stopped"},
-    "running": {"running", "finished", "crashed", "stopped"},
-}
-
-
-class JobLives(RuleBasedStateMachine):
-    """Starts, stops, saves, and whatever a worker does and when; the engine's loop runs as far as it can."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loop = asyncio.new_event_loop()
-        self.play = self.do(self.make())
-        self.pending: set[asyncio.Task[None]] = set()
-        self.exited = self.loaded = False
-        self.seen = 0
-
-    async def make(self) -> Play:
-        play = Play()
-        await play.save("lr: 1\n")
-        return play
-
-    def do(self, work: Any) -> Any:
-        return self.loop.run_until_complete(work)
-
-    def turn(self) -> None:
-        """Let every task run until it waits for the worker."""
-        for _ in range(20):
-            self.do(asyncio.sleep(0))
-        for task in [task for task in self.pending if task.done()]:
-            task.result()
-            self.pending.discard(task)
-
-    def wish(self, work: Any) -> None:
-        self.pending.add(self.loop.create_task(work))
-        self.turn()
-
-    @property
-    def worker(self) -> FakeWorker | None:
-        workers = self.play.workers
-        return workers[-1] if workers and not workers[-1].gone.is_set() else None
-
-    @property
-    def lives(self) -> bool:
-        return self.worker is not None and not self.exited
-
-    @rule()
-    def start(self) -> None:
-        self.wish(self.play.job.start())
-
-    @rule()
-    def stop(self) -> None:
-        self.wish(self.play.job.stop())
-
-    @rule(text=st.sampled_from(["lr: 1\n", "lr: 2\n", "lr: 2 # again\n", "lr: [\n", None]))
-    def save(self, text: str | None) -> None:
-        self.do(self.play.save(text))
-        self.turn()
-
-    @precondition(lambda self: self.lives)
-    @rule()
-    def tell_pid(self) -> None:
-        self.play.job.worker_started(42)
-
-    @precondition(lambda self: self.lives and not self.loaded)
-    @rule()
-    def load(self) -> None:
-        self.play.job.worker_said({"kind": "loaded"})
-        self.loaded = True
-
-    @precondition(lambda self: self.lives and self.loaded)
-    @rule()
-    def checkpoint(self) -> None:
-        assert self.worker is not None
-        sent = [version for kind, version, _ in self.worker.told if kind in ("setup", "reload")]
-        self.play.apply(sent[-1], 1, tuple(sent[:-1]))
-
-    @precondition(lambda self: self.lives)
-    @rule(code=st.sampled_from([0, 1, -9, None]))
-    def exit(self, code: int | None) -> None:
-        self.play.exit(code)
-        self.exited = True
-        self.turn()
-
-    @precondition(lambda self: self.worker is not None and self.exited)
-    @rule()
-    def vanish(self) -> None:
-        self.play.vanish()
-        self.exited = self.loaded = False
-        self.turn()
-
-    @invariant()
-    def one_worker_at_a_time(self) -> None:
-        assert sum(not worker.gone.is_set() for worker in self.play.workers) <= 1
-        assert self.play.job.live == self.lives
-
-    @invariant()
-    def states_follow_the_machine(self) -> None:
-        states = ["stopped", *self.play.states]
-        for before, after in itertools.pairwise(states):
-            assert after in EDGES[before]
-
-    @invariant()
-    def every_version_has_its_row(self) -> None:
-        rows = self.play.rows()
-        assert list(rows) == list(range(1, len(rows) + 1))
-        assert list(self.play.history.rows()) == list(rows.values())
-        if not self.play.job.live:
-            assert {row.status for row in rows.values()} <= FINAL
-            assert self.play.job.running.version is None
-
-    @invariant()
-    def the_worker_was_sent_the_newest_valid_save(self) -> None:
-        if self.lives:
-            assert self.worker is not None
-            runs = self.play.job.reloads.waiting or self.play.rows()[self.play.job.reloads.running or 0]
-            text = self.play.history.text(runs.version)
-            sent = [config for kind, _, config in self.worker.told if kind != "stop"][-1]
-            assert text is not None
-            assert text.startswith(f"lr: {sent['lr']}")
-
-    def teardown(self) -> None:
-        self.wish(self.play.job.stop())
-        while self.pending:
-            if self.lives:
-                self.exit(0)
-            elif self.worker is not None:
-                self.vanish()
-            self.turn()
-        assert not self.play.job.live
-        assert not self.play.job.expected
-        self.loop.close()
-
-
-TestJobLives = JobLives.TestCase
-TestJobLives.settings = settings(max_examples=60, stateful_step_count=30)
-
-
 async def test_an_interpreter_that_starts_no_worker_is_named_as_the_cause() -> None:
     play = Play()
     await play.start()
@@ -527,3 +285,101 @@ async def test_a_job_that_is_closed_does_not_start_again() -> None:
     await play.job.start()
     assert play.job.state.state == "stopped"
     assert play.job.reloads.newest == 0
+
+
+async def test_a_refused_reload_leaves_the_job_as_it_is() -> None:
+    play = Play()
+    await play.run()
+    await play.save("lr: -2\n")
+    play.reject(2, "lr must be positive")
+    row = play.rows()[2]
+    assert (row.status, row.error and row.error.message) == ("rejected", "lr must be positive; v1 still runs")
+    assert (play.job.state.state, play.job.running.version, play.job.running.differs) == ("running", 1, True)
+    await play.save("lr: 3\n")
+    play.apply(3, 7)
+    assert [row.status for row in play.rows().values()] == ["applied", "rejected", "applied"]
+    assert list(play.history.rows()) == list(play.rows().values())
+
+
+async def refused_start() -> Play:
+    play = Play()
+    await play.start()
+    play.job.worker_started(42)
+    play.reject(1)
+    return play
+
+
+async def test_a_job_whose_first_config_is_refused_waits_for_a_better_one() -> None:
+    play = await refused_start()
+    play.exit(1)
+    assert (play.job.state.state, play.job.state.reason) == ("stopped", "waiting for a valid config: no")
+    assert play.job.expected
+    assert play.job.refused_at_start
+    play.vanish()
+    await play.save("lr: 2\n")
+    play.job.worker_started(43)
+    play.job.worker_said({"kind": "loaded"})
+    play.apply(2)
+    assert [row.status for row in play.rows().values()] == ["rejected", "applied"]
+    assert play.states == ["starting", "starting", "stopped", "starting", "starting", "running"]
+    assert not play.job.refused_at_start
+
+
+@pytest.mark.parametrize("when", ["before its end", "before it is gone"])
+async def test_a_better_config_may_come_before_the_worker_that_refused_is_gone(when: str) -> None:
+    play = await refused_start()
+    if when == "before its end":
+        await play.save("lr: 2\n")
+    play.exit(1)
+    if when == "before it is gone":
+        await play.save("lr: 2\n")
+    assert play.job.state.state == "starting"
+    await turn()
+    play.vanish()
+    await play.launched[1].wait()
+    assert play.worker.told == [("setup", 2, {"lr": 2})]
+
+
+@pytest.mark.parametrize("restart", ["never", "always"])
+async def test_a_new_worker_that_refuses_gives_way_to_one_with_the_last_good_config(restart: str) -> None:
+    play = Play(on_change="restart", restart=restart)
+    await play.run()
+    await play.save("lr: 2\n")
+    await turn()
+    play.exit(0)
+    play.vanish()
+    await play.launched[1].wait()
+    play.reject(2)
+    play.exit(1)
+    assert (play.job.state.state, play.job.state.reason) == ("backoff", "no; going back to v1")
+    play.vanish()
+    await play.launched[2].wait()
+    assert play.worker.told == [("setup", 1, {"lr": 1})]
+    play.reject(1, "not even this")
+    play.exit(1)
+    assert play.job.state.reason == "waiting for a valid config: not even this"
+    assert [row.status for row in play.rows().values()] == ["applied", "rejected"]
+
+
+async def test_a_start_by_the_user_with_a_refused_config_does_not_bring_back_an_older_one() -> None:
+    play = Play()
+    await play.run()
+    play.exit(0)
+    play.vanish()
+    await play.save("lr: 2\n")
+    await play.job.start()
+    play.reject(3)
+    play.exit(1)
+    assert play.job.state.reason == "waiting for a valid config: no"
+    assert not play.job.refused_at_start  # one has run: the user is there to correct it
+
+
+async def test_a_job_that_is_resumed_before_its_first_receipt_ends_as_any_other() -> None:
+    play = Play(on_change="restart")
+    await play.start()
+    play.job.worker_started(42)
+    play.job.pause()
+    play.job.resume()
+    await turn()
+    play.exit(0)
+    assert play.job.state.state == "finished"

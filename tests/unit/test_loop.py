@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -9,38 +8,11 @@ from typing import Any, cast
 import pytest
 
 import tui
-from tui.worker.channel import Channel
+from tests.unit.loops import STOP, FakeChannel, receipts, reload
+from tui.worker.channel import Channel, JobChannel
+from tui.worker.intake import Intake
 from tui.worker.loop import Loop
-
-Message = dict[str, Any]
-
-
-class FakeChannel:
-    """Keeps what the worker sends, and gives it what a test has sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[Message] = []
-        self.incoming: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self.idle = False
-
-    def send(self, message: Message) -> None:
-        self.sent.append(message)
-
-    def offer(self, message: Message) -> bool:
-        self.sent.append(message)
-        return True
-
-    def wait(self, seconds: float) -> bool:
-        if self.idle:
-            self.idle = False
-            return False
-        return True
-
-    def receive(self) -> Message | None:
-        return self.incoming.get(timeout=10)
-
-    def of(self, kind: str) -> list[Message]:
-        return [message for message in self.sent if message["kind"] == kind]
+from tui.worker.work import feed
 
 
 @pytest.fixture
@@ -50,7 +22,7 @@ def channel() -> FakeChannel:
 
 @pytest.fixture
 def loop(channel: FakeChannel) -> Loop:
-    return Loop(cast(Channel, channel), 1, {"lr": 1})
+    return Loop(cast(JobChannel, channel), 1, {"lr": 1})
 
 
 @pytest.fixture
@@ -59,17 +31,6 @@ def deck(loop: Loop) -> Iterator[Loop]:
     tui._loop = loop
     yield loop
     tui._loop = None
-
-
-def reload(version: int, **config: Any) -> Message:
-    return {"kind": "reload", "version": version, "config": config}
-
-
-STOP = {"kind": "stop"}
-
-
-def receipts(channel: FakeChannel) -> list[tuple[int, int, list[int]]]:
-    return [(message["version"], message["step"], message["superseded"]) for message in channel.of("applied")]
 
 
 def test_a_generator_gets_each_config_at_its_next_checkpoint(loop: Loop, channel: FakeChannel) -> None:
@@ -186,6 +147,18 @@ def test_stop_closes_the_generator_so_that_it_can_clean_up(loop: Loop, channel: 
     assert receipts(channel) == [(1, 0, [])]
 
 
+def test_a_generator_that_will_not_end_is_an_error(loop: Loop) -> None:
+    def task(config: Any) -> Generator[None, Any, None]:
+        loop.mailbox.put(STOP)
+        try:
+            yield
+        except GeneratorExit:
+            yield
+
+    with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
+        loop.run(task, again=True)
+
+
 def test_stop_ends_a_plain_function_between_two_calls(loop: Loop) -> None:
     calls = []
 
@@ -279,7 +252,9 @@ def test_the_receiving_thread_says_when_a_sample_is_due(loop: Loop, channel: Fak
     channel.idle = True
     channel.incoming.put(reload(2, lr=2))
     channel.incoming.put(None)
-    loop.receive()
+    intake = Intake(loop)
+    intake.open(hosted=False)
+    feed(cast(Channel, channel), loop, intake)
     assert loop.sample_due
     assert [message["kind"] for message in loop.mailbox.take()] == ["reload", "stop"]
 

@@ -18,7 +18,16 @@ def test_lines_are_cut_at_newlines_whatever_the_pieces() -> None:
 
 
 def test_a_carriage_return_before_the_newline_is_part_of_the_end() -> None:
-    assert split(b"one\r\ntwo\r", b"\nthree\rfour\n") == ["one", "two", "three\rfour"]
+    assert split(b"one\r\ntwo\r", b"\nthree\rfour\n") == ["one", "two", "four"]
+
+
+def test_a_progress_bar_is_one_line_and_takes_no_room() -> None:
+    splitter = LineSplitter()
+    for percent in range(100):
+        assert splitter.feed(b"\r%3d%% " % percent + b"#" * 5000) == []
+    assert splitter.feed(b"\r100%\r") == []
+    assert splitter.feed(b"\r\nnext") == ["100%"]
+    assert splitter.end() == ["next"]
 
 
 def test_characters_may_be_torn_apart() -> None:

@@ -9,9 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.statuses import FINAL
 from tui.config.diff import changes, same
 from tui.engine.reload import Candidate, Reloads, move
-from tui.events import FINAL, Change, Problem, Reload
+from tui.events import Change, Problem, Reload
 
 BAD = Problem("a ': ' is missing", 3, 7)
 
@@ -36,10 +37,10 @@ def test_a_start_is_sent_and_applied() -> None:
     reloads = Reloads("job")
     sent = reloads.begin(good(source="start", seen=10.0), live=True, time=5.0)
     assert sent == Reload("job", 1, "sent", "start", time=5.0)
-    assert (reloads.waiting, reloads.running, reloads.text) == (sent, None, None)
+    assert (reloads.pending and reloads.pending[0], reloads.running, reloads.text) == (1, None, None)
     (applied,) = reloads.applied(1, 0, at=10.0415)
     assert applied == Reload("job", 1, "applied", "start", step=0, latency_ms=41.5, time=5.0)
-    assert (reloads.waiting, reloads.running, reloads.text) == (None, 1, "lr: 0.1\n")
+    assert (reloads.pending, reloads.running, reloads.text) == (None, 1, "lr: 0.1\n")
 
 
 def test_versions_go_on_from_the_history() -> None:
@@ -50,14 +51,14 @@ def test_an_invalid_text_becomes_a_row_and_nothing_else() -> None:
     reloads = running()
     row = reloads.begin(bad(), live=True, time=5.0)
     assert row == Reload("job", 2, "invalid", "editor", error=BAD, time=5.0)
-    assert (reloads.running, reloads.text, reloads.waiting) == (1, "lr: 0.1\n", None)
+    assert (reloads.running, reloads.text, reloads.pending) == (1, "lr: 0.1\n", None)
 
 
 def test_the_same_data_is_applied_without_the_worker() -> None:
     reloads = running()
     row = reloads.begin(good(text="lr: 0.1 # slow\n"), live=True, step=40, time=5.0)
     assert row == Reload("job", 2, "applied", "disk", step=40, latency_ms=0.0, time=5.0)
-    assert (reloads.running, reloads.text, reloads.waiting) == (2, "lr: 0.1 # slow\n", None)
+    assert (reloads.running, reloads.text, reloads.pending) == (2, "lr: 0.1 # slow\n", None)
 
 
 @pytest.mark.parametrize(("old", "new"), [(1, 1.0), (1, True), (0, False)])
@@ -72,7 +73,7 @@ def test_back_to_what_runs_is_sent_while_something_else_is_on_its_way() -> None:
     reloads = running(0.1)
     reloads.begin(good(0.2), live=True, time=0)
     assert reloads.begin(good(0.1), live=True, time=0).status == "sent"
-    rows = reloads.applied(3, 9, 0, superseded=[2])
+    rows = reloads.applied(3, 9, 0)
     assert [(row.version, row.status, row.by, row.changes) for row in rows] == [
         (2, "superseded", 3, (Change("lr", 0.1, 0.2),)),
         (3, "applied", None, ()),
@@ -105,7 +106,7 @@ def test_the_end_of_the_worker_fails_what_it_has_not_answered() -> None:
         (2, "failed", Problem("the worker was killed")),
         (3, "failed", Problem("the worker was killed")),
     ]
-    assert (reloads.running, reloads.text, reloads.waiting) == (None, "lr: 0.1\n", None)
+    assert (reloads.running, reloads.text, reloads.pending) == (None, "lr: 0.1\n", None)
     assert reloads.ended("again") == []
 
 
@@ -132,10 +133,67 @@ def test_a_final_status_is_never_left(status: str) -> None:
             move(row, then)
 
 
-def test_only_an_applied_reload_can_be_reverted() -> None:
+def test_what_was_taken_or_is_on_its_way_can_be_reverted() -> None:
     assert move(Reload("job", 4, "applied", "disk"), "reverted", by=5).by == 5
-    with pytest.raises(ValueError, match="sent"):
-        move(Reload("job", 4, "sent", "disk"), "reverted")
+    with pytest.raises(ValueError, match="failed"):
+        move(Reload("job", 4, "failed", "disk"), "reverted")
+
+
+def test_a_worker_that_dies_of_a_reload_gets_the_last_good_version_again() -> None:
+    reloads = running(0.1)
+    reloads.begin(good(0.2), live=True, time=0)
+    reloads.begin(good(0.3), live=True, time=0)
+    reloads.lost()
+    rows = reloads.revert("it died", seen=20.0, time=7.0)
+    assert [(row.version, row.status, row.by, row.source) for row in rows] == [
+        (2, "superseded", 3, "disk"),
+        (3, "reverted", 4, "disk"),
+        (4, "sent", None, "guard"),
+    ]
+    assert rows[1].error == Problem("it died")
+    assert reloads.pending is not None
+    assert reloads.pending[1].text == "lr: 0.1\n"
+    (row,) = reloads.applied(4, 0, 20.5)
+    assert (row.status, row.changes, row.latency_ms, reloads.running) == ("applied", (), 500.0, 4)
+
+
+@pytest.mark.parametrize(("said", "shown"), [("no", "no; v1 still runs"), ("a\nb", "a\nb\nv1 still runs")])
+def test_a_refused_version_is_answered_alone(said: str, shown: str) -> None:
+    reloads = running(0.1)
+    reloads.begin(good(0.2), live=True, time=0)
+    reloads.begin(good(0.3), live=True, time=0)
+    reloads.begin(good(0.4), live=True, time=0)
+    (row,) = reloads.rejected(3, said)
+    assert (row.version, row.status, row.error) == (3, "rejected", Problem(shown))
+    assert reloads.pending is not None
+    assert reloads.pending[0] == 4
+    (row,) = reloads.rejected(4, said)
+    assert (reloads.pending[0], reloads.running) == (2, 1)
+    (row,) = reloads.applied(2, 5, 0)
+    assert (row.status, row.changes) == ("applied", (Change("lr", 0.1, 0.2),))
+
+
+def test_nothing_runs_when_the_first_is_refused() -> None:
+    reloads = Reloads("job")
+    reloads.begin(good(source="start"), live=True, time=0)
+    (row,) = reloads.rejected(1, "no")
+    assert row.error == Problem("no")
+    assert (reloads.running, reloads.last, reloads.pending) == (None, None, None)
+    assert reloads.rejected(1, "no") == []
+
+
+def test_a_worker_that_is_started_again_takes_what_ran_without_a_new_row() -> None:
+    reloads = running(0.1)
+    reloads.lost()
+    assert reloads.applied(1, 0, 30.0) == []
+    assert (reloads.running, reloads.newest) == (1, 1)
+
+
+def test_what_was_replaced_before_its_check_has_its_row() -> None:
+    reloads = running(0.1)
+    skipped = reloads.skip(good(0.2), 3.0)
+    assert (skipped.version, skipped.status, skipped.by) == (2, "superseded", 3)
+    assert reloads.begin(good(0.3), live=True, time=4.0).version == 3
 
 
 @dataclass
@@ -145,6 +203,7 @@ class ModelWorker:
     inbox: deque[tuple[int, dict[str, Any]]] = field(default_factory=deque)
     outbox: deque[tuple[Any, ...]] = field(default_factory=deque)
     mailbox: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    refused: set[int] = field(default_factory=set)
     config: dict[str, Any] | None = None
     step: int = 0
     alive: bool = True
@@ -155,7 +214,10 @@ EDGES = {
     "sent": {"applied", "superseded", "rejected", "failed"},
 }
 
-CONFIGS = st.fixed_dictionaries({"lr": st.sampled_from([1, 2, 1.0]), "layers": st.sampled_from([[1], [1, 2]])})
+#: What the model's worker refuses.
+REFUSED = 3
+
+CONFIGS = st.fixed_dictionaries({"lr": st.sampled_from([1, 2, 1.0, REFUSED]), "layers": st.sampled_from([[1], [1, 2]])})
 
 
 class ReloadLives(RuleBasedStateMachine):
@@ -195,7 +257,8 @@ class ReloadLives(RuleBasedStateMachine):
         if self.worker is None:
             assert row.status == "failed"
             return
-        self.newest = row.version, data
+        if data["lr"] != REFUSED:
+            self.newest = row.version, data
         if row.status == "sent":
             self.worker.inbox.append((row.version, data))
         else:
@@ -222,7 +285,7 @@ class ReloadLives(RuleBasedStateMachine):
         row = self.begin(data, "start", live=True)
         assert row.status == "sent"
         self.worker = ModelWorker(deque([(row.version, data)]))
-        self.newest = row.version, data
+        self.newest = None if data["lr"] == REFUSED else (row.version, data)
 
     @precondition(lambda self: self.worker is not None and self.worker.alive and self.worker.inbox)
     @rule()
@@ -230,7 +293,12 @@ class ReloadLives(RuleBasedStateMachine):
         """The worker's receiving thread takes a message; the first one is the setup."""
         assert self.worker is not None
         version, data = self.worker.inbox.popleft()
-        if self.worker.config is None:
+        if data["lr"] == REFUSED:
+            self.worker.refused.add(version)
+            self.worker.outbox.append(("rejected", version))
+            if self.worker.config is None:
+                self.die()
+        elif self.worker.config is None:
             self.worker.config = data
             self.worker.outbox.append(("applied", version, 0, []))
         else:
@@ -263,10 +331,13 @@ class ReloadLives(RuleBasedStateMachine):
         if kind == "exit":
             rows = self.reloads.ended("it ended")
             self.worker = self.newest = None
+        elif kind == "rejected":
+            rows = self.reloads.rejected(said[0], "no")
+            assert [(row.version, row.status) for row in rows] == [(said[0], "rejected")]
         else:
             version, step, superseded = said
             before = self.data.get(self.reloads.running) if self.reloads.running is not None else None
-            rows = self.reloads.applied(version, step, self.clock + 0.5, superseded)
+            rows = self.reloads.applied(version, step, self.clock + 0.5)
             assert [row.version for row in rows] == [*superseded, version]
             assert all(row.by == version for row in rows[:-1])
             assert rows[-1].latency_ms is not None
@@ -284,7 +355,8 @@ class ReloadLives(RuleBasedStateMachine):
     @invariant()
     def what_waits_is_what_was_sent(self) -> None:
         open_rows = [row for row in self.rows.values() if row.status == "sent"]
-        assert self.reloads.waiting == (open_rows[-1] if open_rows else None)
+        pending = self.reloads.pending
+        assert (pending and pending[0]) == (open_rows[-1].version if open_rows else None)
         if self.worker is None:
             assert not open_rows
 

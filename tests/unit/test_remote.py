@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import socket
 import tempfile
@@ -42,8 +44,47 @@ def test_what_a_dead_engine_has_left_is_removed(path: Path) -> None:
 @pytest.mark.usefixtures("listening")
 def test_an_engine_that_hangs_is_not_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PATIENCE", 0.05)
-    assert remote.ask(path) is None
+    found = remote.ask(path)
+    assert found == remote.stop(path) == remote.Hanging(path, os.getpid())
     assert path.exists()
+    assert "kill -CONT" in str(found)
+
+
+def test_an_engine_that_takes_no_more_connections_hangs(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen(0)
+        waiting = [socket.socket(socket.AF_UNIX) for _ in range(10)]
+        for connection in waiting:
+            connection.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                connection.connect(str(path))
+        found = remote.ask(path)
+        for connection in waiting:
+            connection.close()
+    assert isinstance(found, remote.Hanging)
+    assert "look for its process" in str(found)
+    assert path.exists()
+
+
+def test_an_engine_that_hangs_after_it_was_told_to_stop_is_not_waited_for(
+    path: Path, listening: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "PATIENCE", 0.2)
+
+    def serve() -> None:
+        connection = listening.accept()[0]
+        with connection, connection.makefile("rwb") as stream:
+            for _ in range(2):
+                stream.readline()
+            stream.write(events.encode(events.State("a", "running")))
+            stream.flush()
+            assert stream.read() == b""
+
+    engine = threading.Thread(target=serve)
+    engine.start()
+    assert isinstance(remote.stop(path), remote.Hanging)
+    engine.join()
 
 
 def test_an_engine_says_what_it_runs(path: Path, listening: socket.socket) -> None:
@@ -67,7 +108,7 @@ def test_an_engine_says_what_it_runs(path: Path, listening: socket.socket) -> No
     engine.start()
     found = remote.ask(path)
     engine.join()
-    assert found is not None
+    assert isinstance(found, remote.Running)
     assert (found.socket, found.hello) == (path, said[0])
     assert (found.jobs, found.states, found.versions) == ({"a": said[1]}, {"a": said[2]}, {"a": 7})
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tui.samples import anneal, digits
+from tui.samples import anneal, case100, digits
 
 CONFIGS = Path(__file__).parents[2] / "sample_configs"
 # The optimal tour that TSPLIB gives in berlin52.opt.tour, places counted from 1.
@@ -223,3 +223,67 @@ def test_the_same_seed_gives_the_same_run(start: Any) -> None:
     first, second = ([run(task, config, 60), run(task, {**config, "report_every": 5}, 10)] for task, config in runs)
     assert first == second
     assert run(other, config, 60) != first[0]
+
+
+def start_case100(**values: Any) -> tuple[Task, dict[str, Any]]:
+    config = {**shipped("case100"), **values}
+    task = case100.serve(config)
+    next(task)
+    return task, config
+
+
+async def run_async(config: dict[str, Any], changed: dict[str, Any], steps: int) -> list[dict[str, float]]:
+    task = case100.serve_async(config)
+    try:
+        return [await anext(task), *[await task.asend(changed) for _ in range(steps)]]
+    finally:
+        await task.aclose()
+
+
+async def test_case100_is_the_same_in_all_three_ways() -> None:
+    jobs = read("three_ways.yaml")["jobs"]
+    assert {(job["config"], job.get("runner", "process"), job.get("on_change", "reload")) for job in jobs.values()} == {
+        ("case100.yaml", "process", "restart"),
+        ("case100.yaml", "process", "reload"),
+        ("case100.yaml", "thread", "reload"),
+        ("case100.yaml", "asyncio", "reload"),
+    }
+    config = shipped("case100")
+    changed = {**config, "batch": 32}
+    task = case100.serve(config)
+    assert [next(task), *run(task, changed, 100)] == await run_async(config, changed, 100)
+
+
+def test_case100_keeps_what_it_has_counted_and_shows_what_a_change_does(capsys: pytest.CaptureFixture[str]) -> None:
+    task, config = start_case100()
+    calm = run(task, config, 300)[-1]
+    busy = run(task, {**config, "rate": 500}, 300)[-1]
+    better = run(task, {**config, "rate": 500, "batch": 32}, 300)[-1]
+    assert calm["lost"] == 0
+    assert 0 < calm["latency_ms"] < 100 < busy["latency_ms"]
+    assert busy["waiting"] > 100
+    assert 0 < busy["lost"] <= better["lost"]
+    assert better["waiting"] < 30
+    assert calm["handled"] < busy["handled"] < better["handled"]
+    assert capsys.readouterr().out.splitlines()[0].startswith("handled ")
+
+
+def test_case100_finishes_after_its_requests() -> None:
+    task, config = start_case100(requests=50)
+    with pytest.raises(StopIteration):
+        run(task, config, 100)
+
+
+@pytest.mark.parametrize(
+    "key", ["rate", "queue", "timeout", "workers", "batch", "overhead", "cost", "report_every", "requests"]
+)
+@pytest.mark.parametrize("value", [0, -3, 10**9])
+def test_case100_survives_any_number(key: str, value: float) -> None:
+    task, config = start_case100()
+    changed = {**config, key: value}
+    try:
+        metrics = run(task, changed, 20)
+    except StopIteration:
+        assert key == "requests"
+        return
+    assert all(math.isfinite(number) and number >= 0 for step in metrics for number in step.values())

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tui.config import store
-from tui.config.store import Conflict, Content, Irreplaceable, StoreError, digest, read, write
+from tui.config.store import Conflict, Content, Irreplaceable, ReadOnly, StoreError, digest, read, write
 
 OLD = b"lr: 0.1  # keep\n"
 NEW = b"lr: 0.05  # keep\n" * 400
@@ -181,9 +181,17 @@ def test_a_change_during_the_write_is_a_conflict(config: Path, monkeypatch: pyte
 @pytest.mark.parametrize("in_place", [False, True])
 def test_a_read_only_file_is_refused_even_for_root(config: Path, in_place: bool) -> None:
     config.chmod(0o444)
-    with pytest.raises(StoreError, match="read-only"):
+    with pytest.raises(ReadOnly, match="read-only"):
         write(config, NEW, base=digest(OLD), in_place=in_place)
     assert config.read_bytes() == OLD
+    assert names(config.parent) == ["c.yaml"]
+
+
+def test_a_read_only_file_can_be_written_by_who_insists_and_stays_read_only(config: Path) -> None:
+    config.chmod(0o444)
+    write(config, NEW, base=digest(OLD), force=True)
+    assert config.read_bytes() == NEW
+    assert stat.S_IMODE(config.stat().st_mode) == 0o444
     assert names(config.parent) == ["c.yaml"]
 
 

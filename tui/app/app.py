@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -15,22 +14,17 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.timer import Timer
 
 from tui import events
 from tui.app import words
 from tui.app.client import Client
+from tui.app.frames import Frames
 from tui.app.lines import plain
 from tui.app.model import JobModel, Part
 from tui.app.outcome import Outcome
 from tui.app.screens.dialog import Choice, Dialog, Stopping
 from tui.app.screens.main import MainScreen
 from tui.app.theme import DECK
-
-#: News is drawn after at least this pause. What costs is the frame, not the line: a frame is some 5 ms of work, so
-#: that output and metrics, which come all the time, get fewer of them. What comes after a silence is drawn at once.
-FRAME = 0.08
-STREAM_FRAME = 0.25
 
 STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
 LEAVE = Choice("l", "leave", "leave them running", "tunedeck attach brings you back")
@@ -63,10 +57,7 @@ class DeckApp(App[None]):
         self._greeted = False
         self._lost = False
         self._stopping: Stopping | None = None
-        self._changed: dict[str, Part] = {}
-        self._last_frame = 0.0
-        self._frame_timer: Timer | None = None
-        self._frame_due = math.inf
+        self.frames = Frames(self._draw, self._handle_exception)
 
     def get_default_screen(self) -> Screen[None]:
         """Return the main screen."""
@@ -114,8 +105,7 @@ class DeckApp(App[None]):
             parts = job.apply(message)
             if self._greeted:
                 self._tell(job, message, before)
-                self._changed[job.name] = self._changed.get(job.name, Part.NOTHING) | parts
-                self._plan_frame(STREAM_FRAME if isinstance(message, (events.Lines, events.Metrics)) else FRAME)
+                self.frames.note(job.name, parts)
 
     def _begin(self) -> None:
         self._greeted = True
@@ -126,21 +116,9 @@ class DeckApp(App[None]):
             self.main.show_job(chosen)
             self.main.sync(dict.fromkeys(self.jobs, Part.STATUS), self.clock())
 
-    def _plan_frame(self, pause: float) -> None:
-        due = self._last_frame + pause
-        if due >= self._frame_due:
-            return
-        if self._frame_timer is not None:
-            self._frame_timer.stop()
-        self._frame_due = due
-        self._frame_timer = self.set_timer(max(due - time.monotonic(), 0.001), self._frame)
-
-    def _frame(self) -> None:
-        self._frame_due = math.inf
+    def _draw(self, changed: dict[str, Part]) -> None:
         if not self.main.whole:
             return  # the app is ending
-        self._last_frame = time.monotonic()
-        changed, self._changed = self._changed, {}
         self.main.sync(changed, self.clock())
         if self._stopping is not None and self._stopping.is_mounted:
             self._stopping.show(self._states())
@@ -154,15 +132,23 @@ class DeckApp(App[None]):
         name = plain(job.name)
         if isinstance(message, events.State) and message.state != before:
             reason = plain(message.reason or "")
-            if message.state == "crashed":
+            if message.state == "crashed" and not job.fell_with_host:
                 said = reason or f"exit code {message.exit_code}"
-                self._toast(f"{said}\nctrl+r starts it again.", "error", f"{name} crashed")
+                then = "Its jobs ended with it." if job.is_host else "ctrl+r starts it again."
+                self._toast(f"{said}\n{then}", "error", f"{name} crashed")
             elif message.state == "finished":
                 self._toast(reason or "ctrl+r starts it again.", "information", f"{name} finished")
-        elif isinstance(message, events.Reload) and message.status in _SEVERE:
+        elif isinstance(message, events.Reload) and message.status in _SEVERE and self._is_hidden(job, message):
             what = words.problem(message.error) if message.error is not None else words.outcome(message)
             severity = "warning" if message.status == "reverted" else "error"
             self._toast(what, severity, f"{name}: v{message.version} {message.status}")
+
+    def _is_hidden(self, job: JobModel, reload: events.Reload) -> bool:
+        """Tell whether the screen does not show by itself what became of a reload.
+
+        The problem of the newest one stands below the editor, and the user is in the middle of solving it.
+        """
+        return job.name != self.main.current or job.problem is not reload.error or reload.error is None
 
     def _toast(self, message: str, severity: str, title: str) -> None:
         known = _SEVERITIES.get(severity, "information")
@@ -176,7 +162,7 @@ class DeckApp(App[None]):
             self.outcome = Outcome(1, "engine-gone", message=reason or "the engine closed the connection")
             self.exit()
         else:
-            self._frame()
+            self.frames.flush()
             ended = all(not job.alive for job in self.jobs.values())
             what = "The deck was stopped: its engine has ended." if ended else "The engine is gone, unexpectedly."
             self.main.lose(
@@ -191,16 +177,17 @@ class DeckApp(App[None]):
         """Send a command and wait for the reply; raises ConnectionError when the engine is gone."""
         return await self._client.request(command)
 
-    async def order(self, command: events.Command, failure: str) -> events.Reply | None:
-        """Send a command and return the reply if it went well; else say what was wrong."""
+    async def order(self, command: events.Command, failure: str, also: str = "") -> events.Reply | None:
+        """Send a command and return the reply if it went well, or has the code `also`; else say what was wrong."""
         try:
             reply = await self.request(command)
         except ConnectionError as error:
             self._toast(str(error), "error", failure)
             return None
-        if not reply.ok:
-            self._toast(plain(reply.message), "error", failure)
-        return reply if reply.ok else None
+        if reply.ok or reply.code == also:
+            return reply
+        self._toast(plain(reply.message), "error", failure)
+        return None
 
     async def action_quit(self) -> None:
         """Leave the deck; with live jobs or unsaved text, ask how."""
@@ -259,10 +246,19 @@ class DeckApp(App[None]):
         yield SystemCommand("Save the config", "Write it; the job takes it at its next step", main.action_save)
         yield SystemCommand("Restart the job", "Start it, or end it and start it again", main.action_restart)
         yield SystemCommand("Stop the job", "End it in order", main.action_stop)
+        yield SystemCommand("Pause or resume the job", "Hold it at its next checkpoint", main.action_pause)
         view = main.view(main.current)
         if view is not None:
             yield SystemCommand("Follow the log", "Show the newest lines as they come", view.log_view.action_follow)
             yield SystemCommand("Freeze the log", "Hold the view still", view.log_view.action_freeze)
+            yield SystemCommand("Search the log", "Find text or a regular expression", view.log_pane.action_search)
+            yield SystemCommand("Filter the log", "Keep or hide lines", view.log_pane.action_filter)
+            yield SystemCommand("Next error in the log", "Or traceback", lambda: view.log_pane.action_error(1))
+            yield SystemCommand("Wrap the log", "Long lines on several rows, or cut off", view.log_view.action_wrap)
+            yield SystemCommand("Times in the log", "By the clock, as an age, or not", view.log_view.action_times)
+            yield SystemCommand("Save the log", "The lines that are shown, to a file", view.log_pane.action_save_log)
+            yield SystemCommand("Empty the log", "Begin with an empty view", view.log_pane.action_clear_view)
+            yield SystemCommand("Find in the config", "And replace", view.config.find)
             yield SystemCommand("Details of a reload", "Of the row under the cursor", view.timeline.action_open)
         for name in self.jobs:
             if name != main.current:

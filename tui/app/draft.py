@@ -39,7 +39,7 @@ class Draft:
     @property
     def gone(self) -> bool:
         """Whether the file was deleted, or does not exist yet."""
-        return self.known and self.digest is None
+        return self.known and self.digest is None and self.unreadable is None
 
     def dirty(self, shown: str) -> bool:
         """Tell whether the editor's text differs from what it was based on."""
@@ -48,7 +48,7 @@ class Draft:
     def receive(self, document: Document, shown: str) -> Verdict:
         """Take in the file as it stands on disk now, while the editor holds `shown`."""
         first, self.known = not self.known, True
-        self.unreadable = document if document.text is None and document.digest is not None else None
+        self.unreadable = document if document.text is None and not document.missing else None
         if document.text is None:
             self.digest, self.theirs = document.digest, None
             return Verdict.GONE

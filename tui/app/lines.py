@@ -78,12 +78,23 @@ def plain(text: str) -> str:
     return _COLOR.sub("", sanitize(" ".join(text.splitlines())))
 
 
+def bare(line: str) -> str:
+    """Return a sanitized line without its colours."""
+    return _COLOR.sub("", line) if "\x1b" in line else line
+
+
 class Line(NamedTuple):
     """A line of output, or a mark between two: version `mark` took effect, or `dropped` lines were lost."""
 
     text: str
     mark: int | None = None
     dropped: int = 0
+    time: float = 0.0
+
+    @property
+    def is_output(self) -> bool:
+        """Whether the job wrote it."""
+        return self.mark is None and not self.dropped
 
 
 class LineBuffer:
@@ -120,15 +131,19 @@ class LineBuffer:
             raise IndexError(number)
         return self._lines[number - self.base]
 
+    def part(self, start: int, end: int) -> list[Line]:
+        """Return the lines with numbers from `start` up to `end`, both within the buffer."""
+        return self._lines[start - self.base : max(end - self.base, 0)]
+
     def extend(self, first: int, lines: Iterable[tuple[str, int | None, float]]) -> None:
         """Add lines of which the first has the number `first` in the engine's count."""
         if self._expected is not None and first > self._expected:
             self._add(Line("", dropped=first - self._expected))
         self._expected = first
-        for text, version, _ in lines:
+        for text, version, moment in lines:
             if version is not None:
                 self.mark(version)
-            self._add(Line(sanitize(text)))
+            self._add(Line(sanitize(text), time=moment))
             self._expected += 1
         self._prune()
 
@@ -137,6 +152,13 @@ class LineBuffer:
         if self._marked is None or version > self._marked:
             self._marked = version
             self._add(Line("", mark=version))
+
+    def clear(self) -> None:
+        """Forget all lines; those to come get the numbers that they would have got."""
+        self.base = self.end
+        self._lines.clear()
+        self._characters = self.width = 0
+        self.held = None
 
     def snapshot(self) -> LineBuffer:
         """Return a copy that stays as it is, for a view that was frozen."""
@@ -150,7 +172,7 @@ class LineBuffer:
         self._characters += len(line.text)
         length = len(line.text)
         if not line.text.isascii() or "\x1b" in line.text:
-            length = cell_len(_COLOR.sub("", line.text))
+            length = cell_len(bare(line.text))
         self.width = max(self.width, length)
 
     def _prune(self) -> None:

@@ -18,6 +18,7 @@ class Part(enum.Flag):
 
     NOTHING = 0
     STATUS = enum.auto()
+    METRICS = enum.auto()
     LOG = enum.auto()
     TIMELINE = enum.auto()
     DOCUMENT = enum.auto()
@@ -85,6 +86,22 @@ class JobModel:
         return self.state is not None and self.state.state not in events.ENDED
 
     @property
+    def is_host(self) -> bool:
+        """Whether this is no job of the user's, but the process that holds some of them."""
+        return self.info.runner == "host"
+
+    @property
+    def fell_with_host(self) -> bool:
+        """Whether the job ended because its host did: by itself, a job in a host ends with an exit code."""
+        code = self.state.exit_code if self.state is not None else 0
+        return self.info.runner in ("thread", "asyncio") and (code is None or code < 0)
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether a worker exists, whose state a restart would cost."""
+        return self.state is not None and self.state.state in events.LIVE
+
+    @property
     def problem(self) -> events.Problem | None:
         """What is wrong with the newest content of the file."""
         if self.document is not None and self.document.error is not None:
@@ -136,7 +153,7 @@ class JobModel:
         self._steps.append((event.time, event.step))
         while len(self._steps) > 2 and self._steps[1][0] < event.time - RATE_WINDOW:
             self._steps.popleft()
-        return Part.STATUS
+        return Part.METRICS
 
     def _reload(self, event: events.Reload) -> Part:
         self.timeline.put(event)

@@ -91,6 +91,11 @@ def clock(moment: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
+def moment(when: float, style: str, now: float) -> str:
+    """Return a time for the margin of the log, the same width for all: by the ``clock``, or its ``age``."""
+    return f"{clock(when)} " if style == "clock" else f"{duration(now - when):>7} "
+
+
 def value(item: Any) -> str:
     """Return a config value as a config would say it."""
     if isinstance(item, str) and item and item == item.strip():

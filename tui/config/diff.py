@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
 from typing import Any
 
 from tui.config.keys import child
@@ -10,13 +11,30 @@ from tui.events import Change
 
 _MISSING = object()
 
+#: Parsed, or the text itself.
+Config = Mapping[Any, Any] | str
 
-def changes(old: Mapping[Any, Any] | None, new: Mapping[Any, Any]) -> tuple[Change, ...]:
+
+def changes(old: Config | None, new: Config) -> tuple[Change, ...]:
     """Return the changed keys, in the order of `new`, removed ones last; all of them where `old` is None.
 
-    Lists are compared index by index. A part that is there on one side only is one change.
+    Lists are compared index by index. A part that is there on one side only is one change. Of a config that is not
+    parsed, its text, the changed lines are returned, with keys such as ``line 12``.
     """
-    return tuple(_walk("", old or {}, new))
+    if isinstance(new, str):
+        return tuple(_lines(old if isinstance(old, str) else "", new))
+    return tuple(_walk("", old if isinstance(old, Mapping) else {}, new))
+
+
+def _lines(old: str, new: str) -> Iterator[Change]:
+    sides = old.splitlines(), new.splitlines()
+    for kind, a, a_end, b, b_end in SequenceMatcher(None, *sides, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        for offset in range(max(a_end - a, b_end - b)):
+            here, there = (sides[0][a + offset] if a + offset < a_end else None), b + offset
+            line = there if there < b_end else a + offset
+            yield Change(f"line {line + 1}", here, sides[1][there] if there < b_end else None)
 
 
 def same(a: Any, b: Any) -> bool:

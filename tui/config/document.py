@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
 from ruamel.yaml import YAML
-from ruamel.yaml.composer import MaxDepthExceededError
+from ruamel.yaml.composer import Composer, MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
@@ -112,7 +112,17 @@ def parse(text: str) -> Document:
     Raises:
         ConfigError: It is no YAML, or not one mapping with unique keys.
     """
+    return build(text, *compose(text))
+
+
+def compose(text: str, composer: type[Composer] = Composer) -> tuple[YAML, MappingNode]:
+    """Return the nodes of a config, which know their places, and what made them.
+
+    Raises:
+        ConfigError: It is no YAML, or not one mapping.
+    """
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = composer
     yaml.max_depth = DEPTH
     yaml.composer.warn_double_anchors = False
     try:
@@ -133,6 +143,11 @@ def parse(text: str) -> Document:
         kind = "a list" if isinstance(root, SequenceNode) else "a single value"
         _refuse(root, f"the config is {kind}: it must be a mapping, lines of 'key: value'")
     _weigh(root, {})
+    return yaml, root
+
+
+def build(text: str, yaml: YAML, root: MappingNode) -> Document:
+    """Return what the nodes of a config mean; raises ConfigError as `parse` does."""
     builder = _Builder(yaml.constructor.construct_non_recursive_object)
     data = builder.value(root, "")
     if not isinstance(data, dict):

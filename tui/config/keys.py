@@ -7,6 +7,10 @@ import re
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+_STEP = re.compile(r"([A-Za-z0-9_-]+)|\[(\d+)\]")
+
+# More generous than what we write ourselves: a letter of any language needs no quotes.
+_READ = re.compile(r'(?P<dot>\.)?(?P<plain>[\w-]+)|\[(?P<json>"(?:[^"\\]|\\.)*"|[^\]"]*)\]')
 
 
 def child(path: str, key: Any) -> str:
@@ -19,3 +23,63 @@ def child(path: str, key: Any) -> str:
     if not _PLAIN.fullmatch(key):
         return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
     return f"{path}.{key}" if path else key
+
+
+def steps(path: str) -> tuple[Any, ...]:
+    """Return the keys and indexes of a path: what `child` was called with, one after the other.
+
+    Raises:
+        ValueError: It is not spelled as a path.
+    """
+    found, end = _read(path)
+    if not found or end != len(path):
+        raise ValueError(f'{path!r} is no key path: write it as opt.betas[1] or env["a.b"]')
+    return found
+
+
+def assignment(words: str) -> tuple[str, str]:
+    """Part ``key.path=value`` at its ``=``, which is not the one inside a quoted key.
+
+    Raises:
+        ValueError: There is no path, or no ``=`` after it.
+    """
+    end = _read(words)[1]
+    if end == 0 or words[end : end + 1] != "=":
+        raise ValueError(f'{words!r} sets nothing: write key.path=value, a key of other characters as env["a.b"]=value')
+    return words[:end], words[end + 1 :]
+
+
+def matches(key: Any, step: Any) -> bool:
+    """Return whether a key of a mapping is the one that a step of a path names."""
+    return child("", key) == child("", step) or (not isinstance(key, str) and str(key) == step and _special(key))
+
+
+def _special(key: Any) -> bool:
+    """A date, or bytes: JSON has no word for it, so that its path has its text in quotes."""
+    return not isinstance(key, (bool, int, float, type(None)))
+
+
+def _read(path: str) -> tuple[tuple[Any, ...], int]:
+    """Return the steps at the beginning of a text, and where they end."""
+    found: list[Any] = []
+    end = 0
+    while match := _READ.match(path, end):
+        if match["plain"] is not None and bool(match["dot"]) != bool(found):
+            break
+        try:
+            step = match["plain"] if match["plain"] is not None else json.loads(match["json"])
+        except ValueError:
+            break
+        found.append(step)
+        end = match.end()
+    return tuple(found), end
+
+
+def find(data: Any, path: str) -> Any:
+    """Return the value at a path of plain keys and indexes, such as ``opt.betas[1]``; None where there is none."""
+    for key, index in _STEP.findall(path):
+        if index:
+            data = data[int(index)] if isinstance(data, list) and int(index) < len(data) else None
+        else:
+            data = data.get(key) if isinstance(data, dict) else None
+    return data

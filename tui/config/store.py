@@ -28,6 +28,10 @@ class StoreError(ConfigError):
         super().__init__(Problem(message))
 
 
+class Missing(StoreError):  # noqa: N818
+    """There is no such file."""
+
+
 class Conflict(StoreError):  # noqa: N818
     """The file is not what the writer took it for; `current` is what it is, None if it is missing."""
 
@@ -38,6 +42,10 @@ class Conflict(StoreError):  # noqa: N818
 
 class Irreplaceable(StoreError):  # noqa: N818
     """The file can't be replaced by a rename, but it may be possible to write it in place."""
+
+
+class ReadOnly(StoreError):  # noqa: N818
+    """The file is marked as read-only; who insists can write it all the same."""
 
 
 class Fingerprint(NamedTuple):
@@ -95,29 +103,62 @@ def read(path: Path) -> Content:
     return Content(raw, digest(raw), Fingerprint.of(after) if steady else None)
 
 
-def write(path: Path, raw: bytes, *, base: str | None, in_place: bool = False) -> Content:
+def write(path: Path, raw: bytes, *, base: str | None, in_place: bool = False, force: bool = False) -> Content:
+    """Do as `place`, and wait until that would outlive a power failure.
+
+    Raises:
+        StoreError: See `place` and `settle`.
+    """
+    settle(path, place(path, raw, base=base, in_place=in_place, force=force))
+    return Content(raw, digest(raw))
+
+
+def place(path: Path, raw: bytes, *, base: str | None, in_place: bool = False, force: bool = False) -> Path | None:
     """Write a file, if its content is still the one named `base`; None means that it must be missing.
 
     The new text is complete on disk before it takes the place of the old one, in one step. Only with `in_place`
-    is the old one overwritten, for files that can't be replaced.
+    is the old one overwritten, for files that can't be replaced; only with `force` a file that is read-only, and it
+    stays so.
+
+    Returns:
+        The folder in which the new file must still be settled; None where it took no new one.
 
     Raises:
         Conflict: The file is something else than `base`.
         Irreplaceable: The file can't be replaced; nothing has been changed.
+        ReadOnly: The file is read-only; nothing has been changed.
         StoreError: It can't be written; the message says if anything was changed.
     """
     real = Path(os.path.realpath(path))
     try:
         current = _expect(real, base)
-        if current is not None:
+        if current is not None and not force:
             _require_writable(path, real)
         if in_place and current is not None:
             _overwrite(path, real, current.raw, raw)
-        else:
-            _replace(path, real, raw, base)
+            return None
+        _replace(path, real, raw, base)
     except OSError as error:
         raise _unwritable(path, error, solid=False) from error
-    return Content(raw, digest(raw))
+    return real.parent
+
+
+def settle(path: Path, folder: Path | None) -> None:
+    """Wait until what `place` did would outlive a power failure.
+
+    Args:
+        path: The file, for the message.
+        folder: What `place` returned.
+
+    Raises:
+        StoreError: The file is written, but nobody knows whether it would.
+    """
+    if folder is not None:
+        try:
+            _sync_folder(folder)
+        except OSError as error:
+            message = f"{path} is written, but may be lost in a power failure: {error.strerror}"
+            raise StoreError(message) from error
 
 
 def _require_file(path: Path, status: os.stat_result) -> None:
@@ -144,7 +185,7 @@ def _pieces(path: Path, descriptor: int) -> Iterator[bytes]:
 
 def _unreadable(path: Path, error: OSError) -> StoreError:
     if error.errno == errno.ENOENT:
-        return StoreError(f"{path} is missing: create it, or name another file")
+        return Missing(f"{path} is missing: create it, or name another file")
     if error.errno == errno.EACCES:
         return StoreError(f"{path} can't be read: give yourself the permission (chmod u+r)")
     return StoreError(f"{path} can't be read: {error.strerror}")
@@ -164,7 +205,7 @@ def _expect(real: Path, base: str | None) -> Content | None:
 def _require_writable(path: Path, real: Path) -> None:
     # To root the system allows everything; the owner's wish counts for root too.
     if not real.stat().st_mode & 0o222 or not os.access(real, os.W_OK):
-        raise StoreError(f"{path} is read-only: nothing was written (chmod u+w makes it writable)")
+        raise ReadOnly(f"{path} is read-only: nothing was written (chmod u+w makes it writable)")
 
 
 def _replace(path: Path, real: Path, raw: bytes, base: str | None) -> None:
@@ -179,11 +220,6 @@ def _replace(path: Path, real: Path, raw: bytes, base: str | None) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    try:
-        _sync_folder(real.parent)
-    except OSError as error:
-        message = f"{path} is written, but may be lost in a power failure: {error.strerror}"
-        raise StoreError(message) from error
 
 
 def _prepare(path: Path, real: Path, temporary: Path, raw: bytes, *, new: bool) -> None:

@@ -1,4 +1,4 @@
-"""The deck file: which jobs there are, and how each is to be treated."""
+"""Reads a deck file: which jobs there are, and how each is to be treated."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import difflib
 import re
 import signal
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tui.config import document, store
+from tui.config import document, schema, store
 from tui.config.document import ConfigError, Document
 from tui.config.keys import child
 from tui.engine import place
+from tui.engine.spec import Deck, JobSpec, missing_program, task_function
 from tui.events import Problem
+from tui.runners.command import CommandSpec, placeholders
+from tui.runners.probe import Ready
 
 RUNNERS = ("process", "thread", "asyncio")
 RESTARTS = ("never", "on-failure", "always")
 SIGNALS = tuple(item.name for item in signal.Signals)
 
-_TASK = re.compile(r"(?:.+\.py|[^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "task": (str, "text such as train.py:train"),
     "command": (list, "a list such as [nginx, -g, daemon off;]"),
@@ -29,42 +30,27 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "on_change": (str, "a name"),
     "loop": (bool, "true or false"),
     "check": (str, "a command line"),
+    "schema": (str, "the path of a JSON Schema"),
+    "validate": (str, "text such as train.py:check"),
     "restart": (str, "a name"),
     "stop": (dict, "a mapping such as {signal: SIGTERM, grace: 10}"),
     "python": (str, "the path of an interpreter"),
+    "env": (dict, "a mapping such as {PORT: '{server.port}'}"),
+    "tty": (bool, "true or false"),
+    "ready": ((str, int, dict), "a line of output, a port, or one of {line: ...}, {port: ...}, {command: ...}"),
 }
 _STOP_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "signal": (str, "a name such as SIGTERM"),
     "grace": ((int, float), "a number of seconds"),
 }
-
-
-@dataclass(frozen=True)
-class JobSpec:
-    """One job of a deck, as `load` or `single` has validated it; `config` is absolute, its links kept."""
-
-    name: str
-    task: str | None
-    command: tuple[str, ...] | None
-    config: Path
-    runner: str = "process"
-    on_change: str = "reload"
-    loop: bool = True
-    restart: str = "never"
-    stop_signal: str = "SIGTERM"
-    grace: float = 10.0
-    check: str | None = None
-    python: str | None = None
-    cwd: Path = Path()
-
-
-@dataclass(frozen=True)
-class Deck:
-    """The jobs that one engine runs; `path` is None for a deck from the command line."""
-
-    name: str
-    path: Path | None
-    jobs: tuple[JobSpec, ...]
+_READY_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "line": (str, "a pattern for a line of output"),
+    "port": (int, "a number"),
+    "command": (str, "a command line"),
+}
+#: Keys that only the one kind of job has.
+_FOR_TASKS = ("runner", "loop", "python", "validate")
+_FOR_COMMANDS = ("check", "env", "tty", "ready")
 
 
 def load(path: Path) -> Deck:
@@ -81,49 +67,6 @@ def load(path: Path) -> Deck:
     if not isinstance(jobs, dict) or not jobs:
         reader.refuse("jobs" if "jobs" in deck.data else "", "a deck needs jobs: write jobs: {NAME: {task: ...}}")
     return Deck(path.stem, path, tuple(reader.job(name, job) for name, job in jobs.items()))
-
-
-def single(
-    task: str, config: Path, name: str | None = None, *, runner: str = "process", on_change: str = "reload"
-) -> Deck:
-    """Return the deck of one job from the command line; its name is that of the function, if none is given.
-
-    Raises:
-        ConfigError: The task is not spelled as one.
-    """
-    name = name or task_function(task)
-    job = JobSpec(name, task, None, place.absolute(str(config)), runner=runner, on_change=on_change, cwd=Path.cwd())
-    return Deck(name, None, (job,))
-
-
-def task_function(task: str) -> str:
-    """Return the function's name in ``FILE.py:FUNC`` or ``pkg.mod:FUNC``.
-
-    Raises:
-        ConfigError: The task is not spelled as one.
-    """
-    found = _TASK.fullmatch(task)
-    if found is None:
-        raise ConfigError(Problem(f"{task!r} names no task: write FILE.py:FUNC or pkg.mod:FUNC"))
-    return found[1]
-
-
-def unsupported(deck: Deck) -> Problem | None:
-    """Return the first thing in a deck that this version can't run yet."""
-    for job in deck.jobs:
-        wanted = {
-            "command": job.command is not None,
-            f"runner: {job.runner}": job.runner != "process",
-            f"on_change: {job.on_change}": job.on_change != "reload",
-            f"restart: {job.restart}": job.restart != "never",
-            "check": job.check is not None,
-        }
-        for feature, asked in wanted.items():
-            if asked:
-                key = feature.partition(":")[0]
-                message = f"job {job.name}: this version can't run '{feature}' yet"
-                return Problem(message, key=child(child("jobs", job.name), key))
-    return None
 
 
 class _Reader:
@@ -153,24 +96,25 @@ class _Reader:
         self._mapping(path, data, _KINDS)
         stop = data.get("stop", {})
         self._mapping(child(path, "stop"), stop, _STOP_KINDS)
-        task, command = self._task(path, data), self._command(path, data)
         if "config" not in data:
             self.refuse(path, f"job {name} has no config: add config: FILE", at_key=True)
-        if (task is None) == (command is None):
-            what = "neither task nor command" if task is None else "both task and command"
+        if ("task" in data) == ("command" in data):
+            what = "both task and command" if "task" in data else "neither task nor command"
             self.refuse(path, f"job {name} has {what}: give it one of them", at_key=True)
         self._policies(path, data, stop)
-        python = data.get("python")
+        config = place.absolute(str(self._folder / data["config"]))
+        command = self._command(path, name, data, config) if "command" in data else None
         return JobSpec(
             name,
-            task,
+            self._function(path, data, "task", "task"),
             command,
-            place.absolute(str(self._folder / data["config"])),
+            config,
             **{key: data[key] for key in ("runner", "on_change", "loop", "restart", "check") if key in data},
             stop_signal=stop.get("signal", "SIGTERM"),
             grace=float(stop.get("grace", 10.0)),
-            # A bare name is looked up in PATH.
-            python=str(self._folder / python) if python and "/" in python else python,
+            validate=self._function(path, data, "validate", "validator"),
+            schema=self._schema(path, data, command),
+            python=self._python(path, data),
             cwd=self._folder,
         )
 
@@ -186,26 +130,79 @@ class _Reader:
             if value == "":
                 self.refuse(child(path, key), f"{key} is empty: it must be {words}")
 
-    def _task(self, path: str, data: dict[str, Any]) -> str | None:
-        task: str | None = data.get("task")
-        if task is not None:
+    def _function(self, path: str, data: dict[str, Any], key: str, what: str) -> str | None:
+        function: str | None = data.get(key)
+        if function is not None:
             try:
-                task_function(task)
+                task_function(function, what)
             except ConfigError as error:
-                self.refuse(child(path, "task"), str(error))
-        return task
+                self.refuse(child(path, key), str(error))
+        return function
 
-    def _command(self, path: str, data: dict[str, Any]) -> tuple[str, ...] | None:
-        command = data.get("command")
-        if command is None:
+    def _schema(self, path: str, data: dict[str, Any], command: CommandSpec | None) -> Path | None:
+        if "schema" not in data:
             return None
-        where = child(path, "command")
-        if not command:
+        where = child(path, "schema")
+        if command is not None and not command.filled:
+            self.refuse(where, "the config of this command is not parsed: remove the schema", at_key=True)
+        file: Path = self._folder / data["schema"]
+        try:
+            schema.load(file)
+        except schema.SchemaError as error:
+            self.refuse(where, str(error))
+        return file
+
+    def _python(self, path: str, data: dict[str, Any]) -> str | None:
+        python: str | None = data.get("python")
+        if python is None:
+            return None
+        missing = missing_program(python, self._folder)
+        if missing is not None:
+            self.refuse(child(path, "python"), missing)
+        return str(self._folder / python) if "/" in python else python
+
+    def _command(self, path: str, name: str, data: dict[str, Any], config: Path) -> CommandSpec:
+        where, words = child(path, "command"), data["command"]
+        if not words:
             self.refuse(where, "the command is empty: name a program")
-        for index, word in enumerate(command):
+        for index, word in enumerate(words):
             if not isinstance(word, str):
                 self.refuse(child(where, index), "every word of a command is text: put this one in quotes")
-        return tuple(command)
+        if not placeholders(words[0]):
+            missing = missing_program(words[0], self._folder)
+            if missing is not None:
+                self.refuse(child(where, 0), missing)
+        env = data.get("env", {})
+        for variable, value in env.items():
+            if not isinstance(variable, str) or isinstance(value, (dict, list)) or value is None:
+                self.refuse(child(child(path, "env"), variable), "a variable and its value are text or a number")
+        return CommandSpec(
+            name,
+            tuple(words),
+            config,
+            data["on_change"],
+            env={key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in env.items()},
+            ready=self._ready(child(path, "ready"), data["ready"]) if "ready" in data else None,
+            tty=data.get("tty", False),
+            cwd=self._folder,
+        )
+
+    def _ready(self, path: str, data: str | int | dict[str, Any]) -> Ready:
+        if isinstance(data, str):
+            data = {"line": data}
+        elif isinstance(data, int):
+            data = {"port": data}
+        else:
+            self._mapping(path, data, _READY_KINDS)
+        if len(data) != 1:
+            self.refuse(path, "ready is one of line, port and command")
+        if not 0 < data.get("port", 1) < 1 << 16:
+            self.refuse(path, "a port is a number from 1 to 65535")
+        try:
+            re.compile(data.get("line", ""))
+        except re.error as error:
+            self.refuse(path, f"this pattern is no regular expression: {error}")
+        return Ready(**data)
 
     def _policies(self, path: str, data: dict[str, Any], stop: dict[str, Any]) -> None:
         self._choice(path, data, "runner", RUNNERS)
@@ -215,21 +212,28 @@ class _Reader:
             self.refuse(child(child(path, "stop"), "grace"), "grace must be a number of seconds, 0 or more")
         if "task" in data:
             self._choice(path, data, "on_change", ("reload", "restart"))
-            if "check" in data:
-                self.refuse(child(path, "check"), "check is for commands: remove it", at_key=True)
-            return
-        self._choice(path, data, "on_change", ("restart", *SIGNALS))
-        if "on_change" not in data:
-            self.refuse(path, "a command needs on_change: restart, or a signal name such as SIGHUP", at_key=True)
-        for key in ("runner", "loop", "python"):
+        else:
+            self._choice(path, data, "on_change", ("restart", *SIGNALS))
+            if "on_change" not in data:
+                self.refuse(path, "a command needs on_change: restart, or a signal name such as SIGHUP", at_key=True)
+        others, kind = (_FOR_COMMANDS, "commands") if "task" in data else (_FOR_TASKS, "tasks")
+        for key in others:
             if key in data and data[key] != "process":
-                self.refuse(child(path, key), f"{key} is for tasks: remove it", at_key=True)
+                self.refuse(child(path, key), f"{key} is for {kind}: remove it", at_key=True)
 
     def _choice(self, path: str, data: dict[str, Any], key: str, choices: tuple[str, ...]) -> None:
         if key in data and data[key] not in choices:
             known = ", ".join(choices) if len(choices) < 5 else "a signal name"
             hint = _hint(data[key], choices) or f": it must be {known}"
             self.refuse(child(path, key), f"unknown {key} {data[key]}{hint}")
+
+
+def on_change_problem(word: str) -> str | None:
+    """Return what is wrong with the `on_change` of a command, None if nothing is."""
+    if word in ("restart", *SIGNALS):
+        return None
+    hint = _hint(word, ("restart", *SIGNALS)) or ": it must be restart or a signal name"
+    return f"unknown on_change {word}{hint}"
 
 
 def _hint(word: str, known: Iterable[str]) -> str:

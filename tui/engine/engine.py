@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from tui import events
 from tui.config import store, watch
-from tui.engine import place
-from tui.engine.deck import Deck, JobSpec
+from tui.engine import place, tune
 from tui.engine.files import ConfigFile
 from tui.engine.homes import Homes
-from tui.engine.job import Job
+from tui.engine.hosts import HostJob, free_name
+from tui.engine.job import Job, Launch
 from tui.engine.server import Server
+from tui.engine.spec import Deck, JobSpec
+from tui.engine.tasks import Tasks
 from tui.events import ENDED, Document, Event, Message, Notice, Problem, Reply
+from tui.runners.base import Owner, Payload, StuckError, Worker
+from tui.runners.command import CommandRunner
 from tui.runners.process import ProcessRunner
 from tui.worker import processes
+
+#: Seconds between two looks at the folders of the histories: somebody may have deleted them.
+_LOOK = 1.0
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -37,18 +44,24 @@ class Engine:
         headless: No viewer is there to correct a config: a bad one ends the start, and the end of the last job
             ends the engine.
         listener: Takes every event of every job, after the viewers.
+
+    Attributes:
+        asked: It was asked to end, by a signal or a viewer: its jobs have not all ended by themselves.
     """
 
     def __init__(self, deck: Deck, *, headless: bool, listener: Callable[[Event], None] | None = None) -> None:
         self.deck = deck
         self.headless = headless
+        self.asked = False
         self.jobs: dict[str, Job] = {}
+        self._hosts: dict[str | None, HostJob] = {}  # by their interpreters
         self._listener = listener
         self._files: dict[Path, ConfigFile] = {}
         self._homes = Homes(f"the deck {deck.path or deck.name} (process {os.getpid()})")
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._over = asyncio.Event()
-        self._started = False
+        self._started = self._refused = False
+        self._between = 0  # commands that may start again what they have ended
         self._signal: int | None = None
         self._watcher = watch.Watcher([spec.config for spec in deck.jobs], self._on_disk)
         hello = events.Hello(events.PROTOCOL, deck.name, str(deck.path or ""), os.getpid())
@@ -68,30 +81,39 @@ class Engine:
         """
         processes.adopt_orphans()
         try:
-            await self._open()
-            ready(await self._listen())
             self._catch_signals()
+            await self._open()
+            self._tasks.start(self._look_after_homes())
+            ready(await self._listen())
             self._tell_problems()
-            await asyncio.gather(*(job.start() for job in self.jobs.values()))
-            self._started = True
-            self._end_if_idle()
+            self._tasks.start(self._start_jobs())
             await self._over.wait()
-            await asyncio.gather(*(job.close() for job in self.jobs.values()))
+            await asyncio.gather(*map(_close, self.jobs.values()))
+            await asyncio.gather(*(host.end() for host in self._hosts.values()))
         finally:
             await self._close()
         return self._exit_code()
+
+    async def _start_jobs(self) -> None:
+        await asyncio.gather(*(job.start() for job in self.jobs.values()))
+        self._started = True
+        # Refused by its check: headless there is nobody to correct it.
+        self._refused = self.headless and any(job.expected and not job.live for job in self.jobs.values())
+        if self._refused:
+            self._over.set()
+        self._end_if_idle()
 
     async def _open(self) -> None:
         problems = []
         for spec in self.deck.jobs:
             file = self._files.get(spec.config) or await self._open_file(spec)
-            if file.problem is not None and self.headless:
-                problems.append(describe(spec.config, file.problem))
             try:
                 history = self._homes.open(spec.config, spec.name)
             except place.PlaceError as error:
                 raise BadStart(str(error)) from error
-            self.jobs[spec.name] = Job(spec, file, history, self._launcher(spec), self._emit)
+            job = self.jobs[spec.name] = Job(spec, file, history, self._launcher(spec), self._emit)
+            if job.problem is not None and self.headless:
+                problems.append(describe(spec.config, job.problem))
         if problems:
             raise BadStart("\n".join(dict.fromkeys(problems)))
         try:
@@ -100,7 +122,8 @@ class Engine:
             raise BadStart(f"the config files can't be watched: {error.strerror}") from error
 
     async def _open_file(self, spec: JobSpec) -> ConfigFile:
-        file = ConfigFile(spec.config, self._watcher.known)
+        schemas = {job.schema for job in self.deck.jobs if job.config == spec.config and job.schema is not None}
+        file = ConfigFile(spec.config, self._watcher.known, schemas)
         await file.load()
         self._watcher.known(spec.config, file.digest)
         self._files[spec.config] = file
@@ -110,7 +133,8 @@ class Engine:
     async def _listen(self) -> Path:
         try:
             socket = place.socket_of(str(self.deck.path or self.deck.jobs[0].config))
-            await self._server.open(socket, {name: job.scrollback for name, job in self.jobs.items()})
+            talkers: list[Job | HostJob] = [*self.jobs.values(), *self._hosts.values()]
+            await self._server.open(socket, {talker.name: talker.scrollback for talker in talkers})
         except (OSError, place.PlaceError) as error:
             raise BadStart(str(error)) from error
         return socket
@@ -118,14 +142,32 @@ class Engine:
     async def _close(self) -> None:
         self._server.refuse()
         await self._watcher.close()
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
         # Before the connections end: who waits for that may start the deck again at once.
         self._homes.close()
         await self._server.close()
 
-    def _launcher(self, spec: JobSpec) -> Callable[[Any], ProcessRunner]:
-        return lambda owner: ProcessRunner(owner, python=spec.python, cwd=spec.cwd)
+    def _launcher(self, spec: JobSpec) -> Launch:
+        setup = {
+            "job": spec.name,
+            "task": spec.task,
+            "loop": spec.loop,
+            "runner": spec.runner,
+            "validate": spec.validate,
+        }
+        if spec.hosted:
+            if spec.python not in self._hosts:
+                taken = [*(job.name for job in self.deck.jobs), *(host.name for host in self._hosts.values())]
+                self._hosts[spec.python] = HostJob(free_name(taken), spec.python, spec.cwd, self._emit)
+            host = self._hosts[spec.python]
+            return lambda owner, payload: host.host().seat(owner, setup, payload)
+
+        def launch(owner: Owner, payload: Payload) -> Worker:
+            if spec.command is not None:
+                return CommandRunner(owner, spec.command, payload)
+            return ProcessRunner(owner, setup, payload, python=spec.python, cwd=spec.cwd)
+
+        return launch
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -134,12 +176,16 @@ class Engine:
 
     def _on_signal(self, number: int) -> None:
         self._signal = number
+        self._end()
+
+    def _end(self) -> None:
+        self.asked = True
         self._over.set()
 
     def _exit_code(self) -> int:
         if self._signal is not None:
             return 128 + self._signal
-        if self.headless and any(job.unloadable for job in self.jobs.values()):
+        if self._refused or (self.headless and any(job.unloadable for job in self.jobs.values())):
             return 2
         return 1 if any(job.state.state == "crashed" for job in self.jobs.values()) else 0
 
@@ -152,40 +198,48 @@ class Engine:
 
     def _end_if_idle(self) -> None:
         """Headless, the end of the last job is the end of the engine."""
+        # A worker that refuses the first config of all is one too: nobody is there to correct it.
+        if self.headless and self._started and any(job.refused_at_start for job in self.jobs.values()):
+            self._refused = True
+            self._over.set()
         if (
             self.headless
             and self._started
+            and not self._between
             and all(job.state.state in ENDED and not job.expected for job in self.jobs.values())
         ):
             self._over.set()
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_raise)
-
     def _on_disk(self, path: Path, found: store.Content | store.StoreError, settled: bool, seen: float) -> None:
-        self._run(self._files[path].changed(found, settled, seen))
+        self._tasks.start(self._files[path].changed(found, settled, seen))
 
     def _documents(self, file: ConfigFile) -> Iterator[Document]:
         for job in self.jobs.values():
             if job.file is file:
-                yield Document(job.name, file.text, file.digest, file.problem)
+                yield Document(job.name, file.text, file.digest, job.problem, file.missing)
 
     def _tell_document(self, file: ConfigFile) -> None:
         for document in self._documents(file):
             job = self.jobs[document.job]
             self._emit(document)
             job.show_running()
+            if file.remark is not None:
+                self._emit(Notice(job.name, file.remark, "warning"))
             if document.text is None and document.error is not None:
                 goes_on = f"; the job goes on with v{job.running.version}" if job.running.version else ""
                 self._emit(Notice(job.name, document.error.message + goes_on, "warning"))
 
     def _snapshot(self) -> Iterator[Message]:
+        yield from self._snapshot_of_jobs()
+        for host in self._hosts.values():
+            yield events.Job(host.name, "the host of thread and asyncio jobs", "", "host")
+            yield host.state
+
+    def _snapshot_of_jobs(self) -> Iterator[Message]:
         for job in self.jobs.values():
             spec = job.spec
-            yield events.Job(job.name, spec.task or " ".join(spec.command or ()), str(spec.config), spec.runner)
+            runner = "command" if spec.command else spec.runner
+            yield events.Job(job.name, spec.what, str(spec.config), runner, spec.on_change)
             yield job.state
             yield from (item for item in self._documents(job.file) if item.job == job.name)
             yield job.running
@@ -194,19 +248,31 @@ class Engine:
                 yield job.metrics
             if spec.config in self._homes.problems:
                 yield self._problem(job)
+            if job.file.remark is not None:
+                yield Notice(job.name, job.file.remark, "warning")
 
     def _tell_problems(self) -> None:
         for job in self.jobs.values():
             if job.spec.config in self._homes.problems:
                 self._emit(self._problem(job))
+            if job.file.remark is not None:
+                self._emit(Notice(job.name, job.file.remark, "warning"))
 
     def _problem(self, job: Job) -> Notice:
         reason = self._homes.problems[job.spec.config]
         return Notice(job.name, f"the history of {job.spec.config.name} is not kept: {reason}", "warning")
 
+    async def _look_after_homes(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK)
+            for news in self._homes.look():
+                for job in self.jobs.values():
+                    if job.spec.config == news.config:
+                        self._emit(Notice(job.name, news.message, news.severity))
+
     async def _obey(self, command: events.Command) -> Reply:
         if isinstance(command, events.Shutdown):
-            self._over.set()
+            self._end()
             return Reply(command.id, ok=True)
         name = getattr(command, "job", "")
         job = self.jobs.get(name)
@@ -214,19 +280,56 @@ class Engine:
             return Reply(command.id, ok=False, message=f"there is no job {name!r}", code="unknown")
         if isinstance(command, events.Save):
             return await self._save(job, command)
+        if isinstance(command, events.Set):
+            return await tune.set_values(job, self.jobs.values(), command)
+        if isinstance(command, events.Rollback):
+            return await tune.roll_back(job, self.jobs.values(), command)
         if isinstance(command, events.Detail):
             return self._detail(job, command)
-        if isinstance(command, events.Start):
-            if self._over.is_set():
-                return Reply(command.id, ok=False, message="the deck is being stopped", code="stopping")
-            await job.start()
-        elif isinstance(command, events.Stop):
-            await job.stop()
+        if isinstance(command, events.Pause):
+            job.pause() if command.paused else job.resume()
+        elif isinstance(command, (events.Start, events.Stop)):
+            return await self._start_or_stop(job, command)
         return Reply(command.id, ok=True)
+
+    async def _start_or_stop(self, job: Job, command: events.Start | events.Stop) -> Reply:
+        if isinstance(command, events.Start) and self._over.is_set():
+            return Reply(command.id, ok=False, message="the deck is being stopped", code="stopping")
+        self._between += 1
+        try:
+            others = await self._end_host(job) if command.host and job.spec.hosted else []
+            if isinstance(command, events.Start):
+                await job.start()
+            else:
+                await job.stop()
+            await asyncio.gather(*(other.start() for other in others))
+        except StuckError as error:
+            return Reply(command.id, ok=False, message=str(error), code="stuck", data={"with": self._beside(job)})
+        finally:
+            self._between -= 1
+            self._end_if_idle()
+        return Reply(command.id, ok=True)
+
+    def _beside(self, job: Job) -> list[str]:
+        """Return the live jobs in the host of `job`, itself left out."""
+        return [
+            other.name
+            for other in self.jobs.values()
+            if other is not job and other.live and other.spec.hosted and other.spec.python == job.spec.python
+        ]
+
+    async def _end_host(self, job: Job) -> list[Job]:
+        """End the host that `job` is in; return the other jobs that ran in it."""
+        others = [self.jobs[name] for name in self._beside(job)]
+        await asyncio.gather(*map(_stop, others))
+        await self._hosts[job.spec.python].end()
+        return others
 
     async def _save(self, job: Job, command: events.Save) -> Reply:
         try:
-            await job.file.save(command.text, command.base, command.in_place, seen=time.monotonic())
+            await job.file.save(
+                command.text, command.base, command.in_place, seen=time.monotonic(), force=command.force
+            )
         except store.Conflict as conflict:
             theirs = conflict.current
             data = {
@@ -235,8 +338,8 @@ class Engine:
             }
             return Reply(command.id, ok=False, message=str(conflict), code="conflict", data=data)
         except store.StoreError as error:
-            code = "irreplaceable" if isinstance(error, store.Irreplaceable) else "unwritable"
-            return Reply(command.id, ok=False, message=str(error), code=code)
+            codes = {store.Irreplaceable: "irreplaceable", store.ReadOnly: "read-only"}
+            return Reply(command.id, ok=False, message=str(error), code=codes.get(type(error), "unwritable"))
         return Reply(command.id, ok=True, data={"digest": job.file.digest, "version": job.reloads.newest})
 
     def _detail(self, job: Job, command: events.Detail) -> Reply:
@@ -261,7 +364,12 @@ def describe(path: Path, problem: Problem) -> str:
     return f"{path}{place_}: {problem.message}"
 
 
-def _raise(task: asyncio.Task[None]) -> None:
-    """Let a failure of our own come to the loop's exception handler, not vanish with its task."""
-    if not task.cancelled():
-        task.result()
+async def _stop(job: Job) -> None:
+    """Ask a job to end; what does not will end with its host."""
+    with contextlib.suppress(StuckError):
+        await job.stop()
+
+
+async def _close(job: Job) -> None:
+    with contextlib.suppress(StuckError):
+        await job.close()

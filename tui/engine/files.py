@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from tui.config import document, store
+from tui.config import document, schema, store
 from tui.engine.reload import Candidate
 from tui.events import Problem
 
@@ -29,24 +30,38 @@ class ConfigFile:
         path: The file as given, absolute.
         own: Called with the digest of what we are about to write, before it is on disk, so that the watch takes
             it for known.
+        schemas: What jobs want it checked against; a job without one takes what the file names itself.
 
     Attributes:
         text: The text on disk, None where it can't be read.
         digest: The name of that content, None where there is none.
         problem: Why it can't be read or parsed.
+        missing: There is no file.
+        faults: What each schema, None for the one that the file names, objects to.
+        remark: Why the schema that the file names can't be used.
         listeners: Called with every new content that is to become a version.
     """
 
-    def __init__(self, path: Path, own: Callable[[Path, str | None], None]) -> None:
+    def __init__(self, path: Path, own: Callable[[Path, str | None], None], schemas: Collection[Path] = ()) -> None:
         self.path = path
+        self.faults: Mapping[Path | None, Problem] = {}
+        self.remark: str | None = None
+        self._schemas = schemas
         self.text: str | None = None
         self.digest: str | None = None
         self.problem: Problem | None = None
+        self.missing = False
         self.listeners: list[Callable[[Candidate], None]] = []
         self.on_document: Callable[[], None] = lambda: None
         self._own = own
+        self._legible = ""
         self._document: document.Document | None = None
         self._lock = asyncio.Lock()
+
+    @property
+    def data(self) -> Mapping[str, Any] | None:
+        """The parsed text, None where there is none."""
+        return self._document.data if self._document else None
 
     async def current(self, source: str, seen: float) -> Candidate:
         """Return what the file holds as a candidate for a version, once what is being parsed has been."""
@@ -54,15 +69,15 @@ class ConfigFile:
             return self._candidate(source, seen)
 
     def _candidate(self, source: str, seen: float) -> Candidate:
-        data = self._document.data if self._document else None
-        return Candidate(self.text or "", data, self.problem, source, seen)
+        marks = self._document.marks if self._document else {}
+        return Candidate(self._legible, self.data, self.problem, source, seen, marks)
 
     async def load(self) -> None:
         """Read the file for the first time; nobody is told."""
         async with self._lock:
             try:
                 content = store.read(self.path)
-                self._take(content, await _parse(content))
+                self._take(content, await self._parse(content))
             except store.StoreError as error:
                 self._miss(error)
 
@@ -80,33 +95,75 @@ class ConfigFile:
             elif found.digest == self.digest:
                 return
             else:
-                parsed = await _parse(found)
+                parsed = await self._parse(found)
                 if parsed.document is None and not settled:
                     return
                 self._take(found, parsed)
                 self._tell("disk", seen)
             self.on_document()
 
-    async def save(self, text: str, base: str | None, in_place: bool, seen: float) -> None:
+    async def save(self, text: str, base: str | None, in_place: bool, seen: float, *, force: bool = False) -> None:
         """Write `text` to disk, if the file still holds `base`, and take it as a change by the editor.
 
+        The change is on its way once the whole text is in its place; only who saved waits until it is there to stay.
+
         Raises:
-            store.StoreError: It could not be written; the file is as it was.
+            store.StoreError: It could not be written, and the message says if the file is as it was.
+        """
+        raw = self._encoded(text)
+        async with self._lock:
+            await self._write(raw, base, "editor", seen, in_place=in_place, force=force)
+
+    async def edit(self, change: Callable[[bytes], str], source: str, seen: float, *, base: str | None = None) -> bool:
+        """Change what is on disk; return whether there was anything to change.
+
+        Args:
+            change: Is given what is there and returns the new text, or raises ConfigError.
+            source: Of the version that comes of it.
+            seen: Monotonic seconds of the wish's arrival.
+            base: The content that must be there; None for any.
+
+        Raises:
+            ConfigError: It was refused, or could not be written; the file is as it was.
         """
         async with self._lock:
-            raw = text.encode("utf-8")
-            self._own(self.path, store.digest(raw))
-            write = functools.partial(store.write, self.path, raw, base=base, in_place=in_place)
-            writing = asyncio.get_running_loop().run_in_executor(None, write)
-            parsed = await _parse(store.Content(raw, store.digest(raw)))  # while the disk is busy
-            try:
-                content = await writing
-            except store.StoreError:
-                self._own(self.path, self.digest)
-                raise
-            self._take(content, parsed)
-            self._tell("editor", seen)
-            self.on_document()
+            content = store.read(self.path)
+            if base not in (None, content.digest):
+                raise store.Conflict(f"{self.path} has been changed by somebody else: nothing was written", content)
+            new = self._encoded(await asyncio.to_thread(change, content.raw))
+            if new == content.raw:
+                return False
+            faults = (await self._parse(store.Content(new, store.digest(new)))).faults
+            for fault in filter(None, faults.values()):
+                raise document.ConfigError(fault)
+            await self._write(new, content.digest, source, seen)
+            return True
+
+    def _encoded(self, text: str) -> bytes:
+        try:
+            return text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            what = f"U+{ord(text[error.start]):04X}, half a character"
+            raise store.StoreError(f"{self.path} stays as it was: the text holds {what}; remove it") from error
+
+    async def _write(
+        self, raw: bytes, base: str | None, source: str, seen: float, *, in_place: bool = False, force: bool = False
+    ) -> None:
+        self._own(self.path, store.digest(raw))
+        place = functools.partial(store.place, self.path, raw, base=base, in_place=in_place, force=force)
+        placing = asyncio.get_running_loop().run_in_executor(None, place)
+        content = store.Content(raw, store.digest(raw))
+        parsed = await self._parse(content)  # while the disk is busy
+        try:
+            folder = await placing
+        except store.StoreError:
+            self._own(self.path, self.digest)
+            raise
+        settling = asyncio.get_running_loop().run_in_executor(None, store.settle, self.path, folder)
+        self._take(content, parsed)
+        self._tell(source, seen)
+        self.on_document()
+        await settling
 
     def _still(self, found: store.Content | store.StoreError) -> bool:
         """Return whether what was found is what is there."""
@@ -121,11 +178,26 @@ class ConfigFile:
     def _take(self, content: store.Content, parsed: _Parsed) -> None:
         # All at once, after the parsing: nobody may see the digest of one content with the text of another.
         self.digest = content.digest
-        self.text, self.problem, self._document = parsed
+        self.text, self._legible, self.problem, self._document, self.faults, self.remark = parsed
+        self.missing = False
+
+    async def _parse(self, content: store.Content) -> _Parsed:
+        parsed = await _parse(content)
+        if parsed.document is None:
+            return parsed
+        named = schema.named_by(parsed.document.text, self.path.parent)
+        if named is None and not self._schemas:
+            return parsed
+        # In a thread: the library may have to be imported, and takes its time for a large config.
+        faults, remark = await asyncio.to_thread(_check, parsed.document, self._schemas, named)
+        return parsed._replace(faults=faults, remark=remark)
 
     def _miss(self, error: store.StoreError) -> None:
-        self.text = self.digest = self._document = None
+        self.text = self.digest = self._document = self.remark = None
+        self.faults = {}
+        self._legible = ""
         self.problem = Problem(str(error))
+        self.missing = isinstance(error, store.Missing)
 
     def _tell(self, source: str, seen: float) -> None:
         candidate = self._candidate(source, seen)
@@ -134,19 +206,43 @@ class ConfigFile:
 
 
 class _Parsed(NamedTuple):
-    """What a content means: its text if it is one, and its document, or the problem that it has."""
+    """What a content means: its text if it is one, what of it can be read, its document, or the problem it has."""
 
     text: str | None
+    legible: str
     problem: Problem | None
     document: document.Document | None
+    faults: Mapping[Path | None, Problem] = MappingProxyType({})
+    remark: str | None = None
+
+
+def _check(
+    config: document.Document, schemas: Collection[Path], named: Path | None
+) -> tuple[Mapping[Path | None, Problem], str | None]:
+    """Return what each schema objects to; one that can't be used objects too, but the file's own is only remarked."""
+    found: dict[Path | None, Problem | None] = {}
+    remark = None
+    for path in schemas:
+        try:
+            found[path] = schema.check(path, config)
+        except schema.SchemaError as error:
+            found[path] = Problem(str(error))
+    if named is not None:
+        try:
+            found[None] = schema.check(named, config)
+        except schema.SchemaError as error:
+            remark = f"not checked: {error}"
+    return {path: problem for path, problem in found.items() if problem is not None}, remark
 
 
 async def _parse(content: store.Content) -> _Parsed:
-    text = None
     try:
         text = document.decode(content.raw)
-        if len(text) > PARSE_INLINE:
-            return _Parsed(text, None, await asyncio.to_thread(document.parse, text))
-        return _Parsed(text, None, document.parse(text))
     except document.ConfigError as error:
-        return _Parsed(text, error.problem, None)
+        return _Parsed(None, content.raw.decode("utf-8", "replace"), error.problem, None)
+    try:
+        large = len(text) > PARSE_INLINE
+        parsed = await asyncio.to_thread(document.parse, text) if large else document.parse(text)
+    except document.ConfigError as error:
+        return _Parsed(text, text, error.problem, None)
+    return _Parsed(text, text, None, parsed)

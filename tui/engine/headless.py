@@ -6,13 +6,15 @@ A thread of its own writes, so that a slow reader never holds up a job. Events w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from tui import events
 from tui.events import Change, Event
@@ -20,15 +22,21 @@ from tui.events import Change, Event
 #: So many log lines wait for a slow reader.
 MOST_LINES = 20_000
 
+#: Seconds that a reader gets at the end for all that is waiting, then once more for the events among it.
+LAST_WORDS = 1.0
+
+#: So many lines are formed at a time.
+SLICE = 50
+
 #: What a reader of ``--json`` gets; the rest is for viewers.
-_PUBLIC = (events.State, events.Log, events.Dropped, events.Metrics, events.Reload, events.Notice)
+_PUBLIC = (events.State, events.Lines, events.Dropped, events.Metrics, events.Reload, events.Notice)
 
 
 class Printer:
     """Writes events to a file descriptor in the background.
 
     Args:
-        form: Turns an event into the bytes to write, empty for nothing.
+        form: Turns an event, or a batch of log lines, into the bytes to write, empty for nothing.
         descriptor: Where to write.
     """
 
@@ -39,7 +47,7 @@ class Printer:
         self._lines = 0
         self._dropped: dict[str, int] = {}
         self._change = threading.Condition()
-        self._closing = False
+        self._closing = self._hurried = False
         self._thread = threading.Thread(target=self._run, name="printer", daemon=True)
         self._thread.start()
 
@@ -47,27 +55,34 @@ class Printer:
         """Take an event, without ever waiting for the reader."""
         with self._change:
             if isinstance(event, events.Lines):
-                for text, version, at in event.lines:
-                    self._put_line(events.Log(event.job, text, version, time=at))
+                self._put_lines(event)
             elif isinstance(event, _PUBLIC):
                 self._queue.append(event)
             self._change.notify()
 
-    def close(self) -> None:
-        """Write what is waiting, and end."""
+    def close(self, *, wait: bool = True) -> None:
+        """Write what is waiting, and end.
+
+        Args:
+            wait: However long the reader takes. Otherwise one that does not keep up gets events before lines, and
+                after twice `LAST_WORDS` nothing more.
+        """
         with self._change:
             self._closing = True
             self._change.notify()
-        self._thread.join()
+        self._thread.join(None if wait else LAST_WORDS)
+        self._hurried = True
+        self._thread.join(LAST_WORDS)
 
-    def _put_line(self, line: events.Log) -> None:
-        if self._lines >= MOST_LINES:
-            self._dropped[line.job] = self._dropped.get(line.job, 0) + 1
-            return
-        if count := self._dropped.pop(line.job, 0):
-            self._queue.append(events.Dropped(line.job, count))
-        self._queue.append(line)
-        self._lines += 1
+    def _put_lines(self, batch: events.Lines) -> None:
+        kept = batch.lines[: MOST_LINES - self._lines]
+        if kept:
+            if count := self._dropped.pop(batch.job, 0):
+                self._queue.append(events.Dropped(batch.job, count))
+            self._queue.append(replace(batch, lines=kept))
+            self._lines += len(kept)
+        if left := len(batch.lines) - len(kept):
+            self._dropped[batch.job] = self._dropped.get(batch.job, 0) + left
 
     def _take(self) -> list[Event]:
         with self._change:
@@ -84,18 +99,57 @@ class Printer:
     def _run(self) -> None:
         while batch := self._take():
             try:
-                self._write(b"".join(map(self._form, batch)))
+                for piece in self._pieces(batch):
+                    self._write(piece)
             except OSError as error:
                 # The reader has gone. That is no reason to lose the jobs; they can still be attached to.
                 print(f"tunedeck: standard output: {error.strerror}; the jobs go on unheard", file=sys.stderr)
                 self._form = lambda _: b""
 
+    def _pieces(self, batch: Iterable[Event]) -> Iterator[bytes]:
+        """Yield what is to be written for a batch, in pieces, so that `close` can leave out lines at any time."""
+        piece = bytearray()
+        for event in self._sift(batch):
+            piece += self._form(event)
+            if len(piece) >= select.PIPE_BUF:
+                yield bytes(piece)
+                piece.clear()
+        yield bytes(piece)
+
+    def _sift(self, batch: Iterable[Event]) -> Iterator[Event]:
+        """Yield the events, in a hurry without the lines among them."""
+        dropped: dict[str, int] = {}
+        for event in _sliced(batch):
+            if self._hurried and isinstance(event, events.Lines):
+                dropped[event.job] = dropped.get(event.job, 0) + len(event.lines)
+                continue
+            yield from (events.Dropped(job, count) for job, count in dropped.items())
+            dropped.clear()
+            yield event
+        yield from (events.Dropped(job, count) for job, count in dropped.items())
+
     def _write(self, data: bytes) -> None:
-        while data:
-            try:
-                data = data[os.write(self._descriptor, data) :]
-            except BlockingIOError:  # whoever shares it with us has made it so
-                select.select([], [self._descriptor], [])
+        rest = memoryview(data)
+        while rest:
+            # A pipe that is ready takes so much at once: a reader that stops reading never holds us up in a write.
+            select.select([], [self._descriptor], [])
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
+
+
+def _sliced(batch: Iterable[Event]) -> Iterator[Event]:
+    """Yield the events, long batches of lines in parts."""
+    for event in batch:
+        if isinstance(event, events.Lines):
+            for start in range(0, len(event.lines), SLICE):
+                yield replace(event, lines=event.lines[start : start + SLICE])
+        else:
+            yield event
+
+
+def as_json(event: Event) -> bytes:
+    """Form an event as one JSON object a line, and log lines one by one."""
+    return events.encode_lines(event) if isinstance(event, events.Lines) else events.encode(event)
 
 
 class Readable:
@@ -109,12 +163,15 @@ class Readable:
         self._width = width
 
     def __call__(self, event: Event) -> bytes:
-        """Return the line for `event`, empty for none."""
+        """Return the lines for `event`, empty for none."""
+        if isinstance(event, events.Lines):
+            return b"".join(self._line(event.job, f"| {text}", at) for text, _, at in event.lines)
         text = _words(event)
-        if text is None:
-            return b""
-        clock = time.strftime("%H:%M:%S", time.localtime(event.time if isinstance(event, events.Log) else None))
-        return f"{clock} {event.job:<{self._width}} {text}\n".encode("utf-8", "replace")
+        return b"" if text is None else self._line(event.job, text, None)
+
+    def _line(self, job: str, text: str, at: float | None) -> bytes:
+        clock = time.strftime("%H:%M:%S", time.localtime(at))
+        return f"{clock} {job:<{self._width}} {text}\n".encode("utf-8", "replace")
 
 
 def change_words(change: Change) -> str:
@@ -128,8 +185,6 @@ def _value(value: object) -> str:
 
 
 def _words(event: Event) -> str | None:
-    if isinstance(event, events.Log):
-        return f"| {event.line}"
     if isinstance(event, events.State):
         details = (f"pid {event.pid}" if event.pid else "", event.reason or "")
         return " ".join(filter(None, ("*", event.state, *details)))

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import NamedTuple
 
 from tui.engine import history, place
 from tui.engine.history import History, HistoryError
+from tui.engine.place import Lock, PlaceError
+
+
+class News(NamedTuple):
+    """Something that the user of a config should know."""
+
+    config: Path
+    message: str
+    severity: str
 
 
 class Homes:
@@ -22,9 +34,8 @@ class Homes:
 
     def __init__(self, owner: str) -> None:
         self._owner = owner
-        self._databases: dict[Path, sqlite3.Connection] = {}
-        self._folders: dict[Path, Path | None] = {}
-        self._locks: list[IO[str]] = []
+        self._claims: dict[Path, Lock] = {}
+        self._homes: dict[Path, _Home] = {}
         self.problems: dict[Path, str] = {}
 
     def open(self, config: Path, job: str) -> History:
@@ -33,33 +44,157 @@ class Homes:
         Raises:
             place.PlaceError: Another engine holds the config.
         """
-        if config not in self._folders:
-            self._folders[config] = self._lock(config)
-        folder = self._folders[config]
-        try:
-            if folder is None:
-                raise HistoryError(self.problems[config])
-            if folder not in self._databases:
-                self._databases[folder] = history.open_database(folder)
-            kept = History(self._databases[folder], folder, config, job)
-            kept.close_open_rows()
-        except (HistoryError, sqlite3.Error) as error:
-            self.problems[config] = str(error)
-            kept = History(history.in_memory(), config.parent, config, job)
-        return kept
-
-    def close(self) -> None:
-        """Close the histories and give the locks back."""
-        for connection in self._databases.values():
-            connection.close()
-        for lock in self._locks:
-            lock.close()
-
-    def _lock(self, config: Path) -> Path | None:
+        self._claim(config)
         try:
             folder = history.folder_of(config)
-            self._locks.append(place.lock(folder, config, self._owner))
+            home = self._homes.setdefault(folder, _Home(folder, self._owner))
+            home.lock(config)
+            return home.open(config, job)
         except (HistoryError, OSError) as error:
             self.problems[config] = str(error)
-            return None
-        return folder
+            return History(history.in_memory(), config.parent, config, job)
+
+    def look(self) -> Iterator[News]:
+        """Restore what has been deleted, write what could not be written before, and tell of both."""
+        for config in self._claims:
+            with contextlib.suppress(PlaceError):
+                self._claim(config)
+        for home in self._homes.values():
+            try:
+                restored = home.restore()
+            except (HistoryError, PlaceError, OSError, sqlite3.Error) as error:
+                yield from self._fail(home.configs, str(error))
+                continue
+            for config in home.configs:
+                yield from self._flush(home, config, restored)
+
+    def _fail(self, configs: list[Path], reason: str) -> Iterator[News]:
+        for config in configs:
+            if config not in self.problems:
+                self.problems[config] = reason
+                yield News(config, f"the history of {config.name} is no longer kept: {reason}", "error")
+
+    def _flush(self, home: _Home, config: Path, restored: bool) -> Iterator[News]:
+        late = False
+        with contextlib.suppress(sqlite3.Error):  # told when it was to be written first
+            late = home.flush(config)
+        if restored:
+            self.problems.pop(config, None)
+            what = f"{home.folder} was deleted: it has been made anew, with the lock and the whole history in it"
+            yield News(config, what, "warning")
+        elif late:
+            yield News(config, f"the history of {config.name} is complete again", "information")
+
+    def close(self) -> None:
+        """Write what can be written, close the histories and give the locks back."""
+        for _ in self.look():
+            pass  # the viewers have gone
+        for home in self._homes.values():
+            home.close()
+        for claim in self._claims.values():
+            claim.release()
+
+    def _claim(self, config: Path) -> None:
+        """Take a second lock, out of reach of who deletes the first one with all else in its folder."""
+        with contextlib.suppress(OSError):
+            _hold(self._claims, place.sockets_folder(), config, self._owner)
+
+
+class _Home:
+    """One folder: its database, and the locks and histories of the configs that are kept in it."""
+
+    def __init__(self, folder: Path, owner: str) -> None:
+        self.folder = folder
+        self._owner = owner
+        self._locks: dict[Path, Lock] = {}
+        self._histories: dict[Path, list[History]] = {}
+        self._connection: sqlite3.Connection | None = None
+        self._opened: os.stat_result | None = None
+
+    @property
+    def configs(self) -> list[Path]:
+        """The configs whose history is kept here."""
+        return list(self._histories)
+
+    def lock(self, config: Path) -> None:
+        """Hold the lock of a config."""
+        _hold(self._locks, self.folder, config, self._owner)
+
+    def open(self, config: Path, job: str) -> History:
+        """Return the history of a job; no row of it is open."""
+        if self._connection is None:
+            self._connection = history.open_database(self.folder)
+            self._opened = history.identity(self.folder)
+        taken = self._locks[config].left
+        kept = History(self._connection, self.folder, config, job, taken, lambda: self._note(config))
+        self._histories.setdefault(config, []).append(kept)
+        with contextlib.suppress(sqlite3.Error):  # told when the first row can't be written
+            kept.close_open_rows()
+        return kept
+
+    def restore(self) -> bool:
+        """Make anew what has been deleted; return whether the history was."""
+        if self._connection is None:
+            return False
+        gone = self._gone
+        if gone and not self.folder.parent.is_dir():
+            raise HistoryError(f"{self.folder.parent} is gone")
+        history.make_folder(self.folder)
+        for config in self._locks:
+            self.lock(config)
+        if gone:
+            self._move()
+        return gone
+
+    @property
+    def _gone(self) -> bool:
+        """Our database is no longer in its place."""
+        found = history.identity(self.folder)
+        return found is None or self._opened is None or not os.path.samestat(found, self._opened)
+
+    def _move(self) -> None:
+        """Go on in a new database, with all rows of the old one: as long as it is open it can be read."""
+        assert self._connection is not None
+        new = history.open_database(self.folder)
+        try:
+            history.copy(self._connection, new, [history.key(self.folder, config) for config in self._histories])
+        except BaseException:
+            new.close()
+            raise
+        for kept in self._all():
+            kept.move(new)
+        history.abandon(self._connection)
+        self._connection, self._opened = new, history.identity(self.folder)
+
+    def flush(self, config: Path) -> bool:
+        """Write the rows that could not be written before; return whether there were any."""
+        late = [kept for kept in self._histories[config] if kept.late]
+        for kept in late:
+            kept.flush()
+        return bool(late)
+
+    def _note(self, config: Path) -> None:
+        self._locks[config].note(max(kept.unwritten for kept in self._histories[config]))
+
+    def _all(self) -> Iterator[History]:
+        for histories in self._histories.values():
+            yield from histories
+
+    def close(self) -> None:
+        """Close the database and give the locks back."""
+        if self._connection is not None:
+            if self._gone:
+                history.abandon(self._connection)
+            else:
+                self._connection.close()
+        for lock in self._locks.values():
+            lock.release()
+
+
+def _hold(locks: dict[Path, Lock], folder: Path, config: Path, owner: str) -> None:
+    """Have a lock that others find: a new one, where there is none or its file has been deleted."""
+    before = locks.get(config)
+    if before is None or not before.intact:
+        locks[config] = Lock(folder, config, owner)
+        if before is not None:
+            before.release()

@@ -3,65 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from tui import events
 from tui.config.document import ConfigError
 from tui.engine import deck as decks
 from tui.engine import place
-from tui.engine.deck import Deck
 from tui.engine.engine import BadStart, Engine, describe
-from tui.engine.headless import Printer, Readable
+from tui.engine.headless import Printer, Readable, as_json
+from tui.engine.spec import Deck, single
 
 
-def load(deck: str | None, task: str | None, config: str | None, name: str | None) -> Deck:
-    """Return the deck of a deck file, or of a task with its config.
+def load(deck: str | None = None, **job: Any) -> Deck:
+    """Return the deck of a deck file, or of one job as `tui.engine.spec.single` takes it.
 
     Raises:
-        BadStart: It is not right, or needs what this version can't do.
+        BadStart: It is not right.
     """
     path = place.absolute(deck) if deck else None
     try:
         if path is not None:
-            loaded = decks.load(path)
-        else:
-            assert task is not None
-            assert config is not None
-            loaded = decks.single(task, place.absolute(config), name)
-        problem = decks.unsupported(loaded)
+            return decks.load(path)
+        if isinstance(job["what"], list):  # it came as JSON
+            job["what"] = tuple(job["what"])
+        return single(**job)
     except ConfigError as error:
-        problem = error.problem
-    if problem is not None:
-        raise BadStart(problem.message if path is None else describe(path, problem))
-    return loaded
+        message = error.problem.message if path is None else describe(path, error.problem)
+        raise BadStart(message) from error
 
 
-def headless(arguments: dict[str, str | None], *, as_json: bool) -> int:
+def headless(arguments: dict[str, Any], *, json_lines: bool) -> int:
     """Run what `load` makes of the arguments without a viewer, and return the exit code."""
     try:
         deck = load(**arguments)
     except BadStart as error:
         print(error, file=sys.stderr)
         return 2
-    printer = Printer(events.encode if as_json else Readable(max(len(spec.name) for spec in deck.jobs)))
+    printer = Printer(as_json if json_lines else Readable(max(len(spec.name) for spec in deck.jobs)))
+    engine = Engine(deck, headless=True, listener=printer.put)
     try:
-        return asyncio.run(_run(deck, printer))
+        return asyncio.run(engine.run())
     except BadStart as error:
         print(error, file=sys.stderr)
         return 2
     finally:
-        printer.close()
+        # What a job wrote that ended by itself is waited for as in any pipeline; who asks for the end gets it.
+        printer.close(wait=not engine.asked)
 
 
-async def _run(deck: Deck, printer: Printer) -> int:
-    return await Engine(deck, headless=True, listener=printer.put).run()
-
-
-def background(ready: int, arguments: dict[str, str | None]) -> int:
+def background(ready: int, arguments: dict[str, Any]) -> int:
     """Run a deck for viewers; tell on the descriptor `ready`, in one line of JSON, where or why not."""
 
     def tell(**message: object) -> None:
@@ -70,10 +65,21 @@ def background(ready: int, arguments: dict[str, str | None]) -> int:
 
     try:
         deck = load(**arguments)
-        return asyncio.run(_serve(deck, lambda socket: tell(socket=str(socket))))
+        code = asyncio.run(_serve(deck, lambda socket: tell(socket=str(socket))))
     except BadStart as error:
         tell(error=str(error))
-        return 2
+        code = 2
+    _remove_log(arguments.get("deck") or arguments["config"])
+    return code
+
+
+def _remove_log(path: str) -> None:
+    """Remove our log, if nothing went wrong. What it tells otherwise stays until the next start or look."""
+    log = place.log_of(place.socket_of(str(place.absolute(path))))
+    with contextlib.suppress(FileNotFoundError):
+        own, found = os.fstat(sys.stderr.fileno()), log.stat()
+        if os.path.samestat(own, found) and not found.st_size:
+            log.unlink()
 
 
 async def _serve(deck: Deck, ready: Callable[[Path], None]) -> int:

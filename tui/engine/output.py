@@ -13,7 +13,11 @@ Line = tuple[str, int | None, float]
 
 
 class LineSplitter:
-    """Cuts a stream of bytes into lines. Broken UTF-8 becomes U+FFFD, never an error."""
+    """Cuts a stream of bytes into lines. Broken UTF-8 becomes U+FFFD, never an error.
+
+    What a carriage return goes back over is not kept: a progress bar that draws itself a million times is one line, the
+    last of them, as on a terminal.
+    """
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -21,18 +25,29 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> list[str]:
         """Return the lines that `data` completes, without their ends."""
-        *lines, self._rest = (self._rest + self._decoder.decode(data)).split("\n")
+        text = self._rest + self._decoder.decode(data)
+        *lines, self._rest = text.split("\n")
+        if "\r" in text:
+            lines = [_last_drawn(line) for line in lines]
+            # Returns at the end are kept: the next thing after them may be the newline.
+            kept = self._rest.rstrip("\r")
+            self._rest = _last_drawn(kept) + self._rest[len(kept) :]
         if len(self._rest) > LONGEST_LINE:
             lines.append(self._rest)
             self._rest = ""
-        return [line.removesuffix("\r") for line in lines]
+        return lines
 
     def end(self) -> list[str]:
         """Return what is left when the stream has ended: at most one line."""
         rest = self._rest + self._decoder.decode(b"", final=True)
         self._rest = ""
         self._decoder.reset()
-        return [rest] if rest else []
+        return [_last_drawn(rest)] if rest else []
+
+
+def _last_drawn(line: str) -> str:
+    """Return what a line shows in the end, where carriage returns have gone back to its start."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 class Scrollback:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+
+#: So often a lock is asked for: who sweeps holds it for a moment.
+_ATTEMPTS = 3
+
+#: The file of a lock holds a number of so many digits, and then its holder.
+_DIGITS = 20
 
 
 class PlaceError(Exception):
@@ -48,33 +55,100 @@ def socket_of(path: str) -> Path:
     return sockets_folder() / f"{name}-{hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()}.sock"
 
 
+def log_of(socket: Path) -> Path:
+    """Return where the engine behind this socket writes what goes wrong in itself."""
+    return socket.with_suffix(".log")
+
+
 def all_sockets() -> Iterator[Path]:
     """Yield every socket of this user's engines, living or left behind."""
     yield from sorted(sockets_folder().glob("*.sock"))
 
 
-def lock(folder: Path, config: Path, owner: str) -> IO[str]:
-    """Take the lock of `config`, held until the returned file is closed or this process ends.
+def sweep() -> None:
+    """Remove the locks in the folder of the sockets that nobody holds: killed engines leave theirs."""
+    for path in sockets_folder().glob("*.lock"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+class Lock:
+    """The lock of a config, held until it is released or this process ends.
+
+    Its file says who holds it. It also keeps a number for the next holder, in room that it has from the beginning: it
+    can be written even when the disk is full.
 
     Args:
-        folder: The folder that keeps the history of the config.
+        folder: Where the lock lies.
         config: The config file as given.
         owner: Who takes it, for the message that the next one gets.
+
+    Attributes:
+        left: The number that the last holder has left, 0 for none.
 
     Raises:
         PlaceError: Another engine has it.
     """
-    # The same file under another spelling of its folder has the same lock.
-    name = hashlib.blake2b(os.fsencode(config.parent.resolve() / config.name), digest_size=6).hexdigest()
-    file = (folder / f"{config.name}-{name}.lock").open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip() or "another engine"
-        file.close()
-        raise PlaceError(f"{config} is in use by {holder}; `tunedeck ls` shows it") from None
-    file.truncate(0)
-    file.write(owner)
-    file.flush()
-    return file
+
+    def __init__(self, folder: Path, config: Path, owner: str) -> None:
+        # The same file under another spelling of its folder has the same lock.
+        name = hashlib.blake2b(os.fsencode(config.parent.resolve() / config.name), digest_size=6).hexdigest()
+        self._path = folder / f"{config.name[:64]}-{name}.lock"
+        self._take(config)
+        self._number = self.left = self._read()[0]
+        line = b"%0*d %s\n" % (_DIGITS, self.left, owner.encode())
+        with contextlib.suppress(OSError):  # a full disk: it is held all the same
+            os.pwrite(self._descriptor, line, 0)
+            os.ftruncate(self._descriptor, len(line))
+
+    @property
+    def intact(self) -> bool:
+        """Others find the lock; else its file has been deleted."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except OSError:
+            return False
+
+    def note(self, number: int) -> None:
+        """Leave a number for the next holder, 0 for none; never a smaller one than was found."""
+        number = max(number, self.left)
+        if number != self._number:
+            with contextlib.suppress(OSError):
+                os.pwrite(self._descriptor, b"%0*d" % (_DIGITS, number), 0)
+            self._number = number
+
+    def release(self) -> None:
+        """Give the lock back; its file goes away, unless it has something to keep."""
+        if not self._number and self.intact:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+        os.close(self._descriptor)
+
+    def _take(self, config: Path) -> None:
+        attempts = 0
+        while True:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = self._read()[1] or "another engine"
+                os.close(self._descriptor)
+                attempts += 1
+                if attempts < _ATTEMPTS:
+                    time.sleep(0.01)
+                    continue
+                raise PlaceError(f"{config} is in use by {holder}; `tunedeck ls` shows it") from None
+            if self.intact:
+                return
+            os.close(self._descriptor)  # the last holder has removed it meanwhile
+
+    def _read(self) -> tuple[int, str]:
+        """Return the number and who holds the lock."""
+        number, _, holder = os.pread(self._descriptor, 1 << 12, 0).decode("utf-8", "replace").strip().partition(" ")
+        return (int(number), holder) if number.isdecimal() else (0, "")

@@ -5,40 +5,47 @@
     (new) --> invalid                      the text does not parse
     (new) --> applied                      the data equals what runs: nothing to send
     (new) --> failed                       no worker to send it to
+    (new) --> superseded                   a newer one came before it was checked
     (new) --> sent --> applied             the worker took it
                    --> superseded          the worker took a newer one instead
-                   --> rejected            the worker refused it
+                   --> rejected            the worker refused it, whether the task runs or was to start with it
                    --> failed              the worker ended before it answered
+                   --> reverted            a new worker died of it, the last good version was started again
     applied -------> reverted              an automatic rollback took it back
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tui.config.diff import changes, same
+from tui.config.document import Mark
+from tui.config.errors import Error, problem_of
 from tui.events import Problem, Reload
 
 _NEXT: dict[str, frozenset[str]] = {
-    "sent": frozenset({"applied", "superseded", "rejected", "failed"}),
+    "sent": frozenset({"applied", "superseded", "rejected", "failed", "reverted"}),
     "applied": frozenset({"reverted"}),
 }
 
-Data = Mapping[str, Any]
+Data = Mapping[str, Any] | str
 
 
 @dataclass(frozen=True)
 class Candidate:
     """New content on its way to become a version: its text and, where that parses, its data.
 
+    The data of a config that is not parsed is its text.
+
     Attributes:
-        text: The text of the whole file; what could be read of it where it is no text.
+        text: The text of the whole file; where that is not UTF-8, with U+FFFD for what can't be read.
         data: The parsed config, or None with a `problem`.
         problem: Why it is invalid.
         source: Where it came from: ``start``, ``disk``, ``editor`` and so on.
         seen: Monotonic seconds of the engine's first sight of it.
+        marks: Where its values stand.
     """
 
     text: str
@@ -46,6 +53,7 @@ class Candidate:
     problem: Problem | None
     source: str
     seen: float
+    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Reloads:
@@ -53,7 +61,7 @@ class Reloads:
 
     Attributes:
         running: The version that the worker runs, None before the first and after the worker's end.
-        text: The text of the version that runs, or ran last.
+        last: The version that runs, or ran last, and its content.
         newest: The newest version, 0 before the first.
     """
 
@@ -61,14 +69,18 @@ class Reloads:
         self.job = job
         self.newest = newest
         self.running: int | None = None
-        self.text: str | None = None
-        self._data: Data | None = None
+        self.last: tuple[int, Candidate] | None = None
         self._sent: dict[int, tuple[Reload, Candidate]] = {}
 
     @property
-    def waiting(self) -> Reload | None:
-        """The newest reload that the worker has not answered."""
-        return next(reversed(self._sent.values()))[0] if self._sent else None
+    def text(self) -> str | None:
+        """The text of the version that runs, or ran last."""
+        return self.last[1].text if self.last is not None else None
+
+    @property
+    def pending(self) -> tuple[int, Candidate] | None:
+        """The newest version that the worker has not answered, and its content."""
+        return next(((version, sent[1]) for version, sent in reversed(self._sent.items())), None)
 
     def begin(self, candidate: Candidate, *, live: bool, step: int | None = None, time: float) -> Reload:
         """Give `candidate` the next version and decide what becomes of it.
@@ -82,54 +94,101 @@ class Reloads:
         Returns:
             The new row. When its status is ``sent`` the caller records it and then sends it.
         """
-        self.newest += 1
-        row = Reload(self.job, self.newest, "", candidate.source, time=time)
+        row = self._row(candidate, time)
         if candidate.data is None:
             return replace(row, status="invalid", error=candidate.problem)
-        row = replace(row, changes=changes(self._data, candidate.data) if self._data is not None else ())
         if not live:
             problem = Problem("the job is not running; its next start takes the file as it is then")
             return replace(row, status="failed", error=problem)
-        if self.running is not None and not self._sent and self._data is not None and same(self._data, candidate.data):
+        if self.running is not None and not self._sent and self.last is not None and same(self._data, candidate.data):
             self._run(row.version, candidate)
             return replace(row, status="applied", step=step, latency_ms=0.0)
         row = replace(row, status="sent")
         self._sent[row.version] = (row, candidate)
         return row
 
-    def applied(self, version: int, step: int, at: float, superseded: Iterable[int] = ()) -> list[Reload]:
-        """Take the worker's receipt for `version`.
+    def skip(self, candidate: Candidate, time: float) -> Reload:
+        """Return the row of content that a newer one replaced before it was checked: the next version."""
+        row = self._row(candidate, time)
+        return replace(row, status="superseded", by=row.version + 1)
+
+    def applied(self, version: int, step: int, at: float) -> list[Reload]:
+        """Take the worker's receipt for `version`, which settles all older ones too.
 
         Args:
             version: What the task took.
             step: Checkpoints completed.
             at: Monotonic seconds at which the task took it.
-            superseded: Versions that the worker dropped for it.
 
         Returns:
             The rows that changed, oldest first.
         """
-        rows = [self._answer(old, "superseded", by=version) for old in sorted(superseded) if old in self._sent]
         if version not in self._sent:
-            return rows
+            if self.last is not None and version == self.last[0]:
+                self.running = version  # a new worker took what ran before
+            return []
+        older = [sent for sent in self._sent if sent < version]
+        rows = [self._answer(old, "superseded", by=version) for old in older]
         candidate = self._sent[version][1]
         assert candidate.data is not None
-        now = changes(self._data, candidate.data) if self._data is not None else ()
+        now = changes(self._data, candidate.data) if self.last is not None else ()
         latency = round((at - candidate.seen) * 1000, 3)
         rows.append(self._answer(version, "applied", step=step, latency_ms=latency, changes=now))
         self._run(version, candidate)
         return rows
 
+    def rejected(self, version: int, message: str, errors: Iterable[Error] = ()) -> list[Reload]:
+        """Take the worker's refusal of `version`; what was sent before and after it is answered on its own.
+
+        Returns:
+            The row, with the reason and what still runs; none where it is a new worker that refuses what ran before.
+        """
+        if version not in self._sent:
+            return []
+        candidate = self._sent[version][1]
+        problem = problem_of(message, errors, candidate.data, candidate.marks)
+        if self.running is not None:
+            joint = "\n" if "\n" in problem.message else "; "
+            problem = replace(problem, message=f"{problem.message}{joint}v{self.running} still runs")
+        return [self._answer(version, "rejected", error=problem)]
+
+    def lost(self) -> None:
+        """The worker ended, and a new one will answer what is still open."""
+        self.running = None
+
     def ended(self, reason: str) -> list[Reload]:
         """The worker ended: nothing runs, and what it has not answered has failed."""
-        rows = [self._answer(version, "failed", error=Problem(reason)) for version in list(self._sent)]
         self.running = None
-        return rows
+        return [self._answer(version, "failed", error=Problem(reason)) for version in list(self._sent)]
+
+    def revert(self, reason: str, *, seen: float, time: float) -> list[Reload]:
+        """The worker died of the newest reload: go back to what ran last, as a new version.
+
+        Returns:
+            The rows that changed, oldest first; the last one is new, and to be sent.
+        """
+        assert self.last is not None
+        assert self._sent
+        self.running = None
+        *older, newest = self._sent
+        good = replace(self.last[1], source="guard", seen=seen)
+        rows = [self._answer(version, "superseded", by=newest) for version in older]
+        rows.append(self._answer(newest, "reverted", by=self.newest + 1, error=Problem(reason)))
+        return [*rows, self.begin(good, live=True, time=time)]
+
+    @property
+    def _data(self) -> Data | None:
+        return self.last[1].data if self.last is not None else None
+
+    def _row(self, candidate: Candidate, time: float) -> Reload:
+        self.newest += 1
+        known = self.last is not None and candidate.data is not None
+        changed = changes(self._data, candidate.data) if known else ()  # type: ignore[arg-type]
+        return Reload(self.job, self.newest, "", candidate.source, changes=changed, time=time)
 
     def _run(self, version: int, candidate: Candidate) -> None:
         self.running = version
-        self.text = candidate.text
-        self._data = candidate.data
+        self.last = version, candidate
 
     def _answer(self, version: int, status: str, **fields: Any) -> Reload:
         row = self._sent.pop(version)[0]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -25,6 +27,9 @@ _BATCH_LINES = 2_000
 
 #: Seconds that a viewer has at the end of the engine to take what is waiting for it.
 _LAST_WORDS = 1.0
+
+#: So many viewers may wait to be let in while the engine is busy.
+_BACKLOG = 100
 
 #: Events of which only the latest counts.
 _CURRENT = (events.Metrics, events.Running, events.Document)
@@ -128,8 +133,18 @@ class Server:
         The caller holds the locks of the deck's configs, so what lies at `path` is left from a dead engine.
         """
         self._scrollbacks = scrollbacks
-        path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, path, limit=LIMIT)
+        # It takes its place when it listens: before, it would be taken for the socket of a dead engine and removed.
+        new = path.with_suffix(f".{os.getpid()}")
+        listener = socket.socket(socket.AF_UNIX)
+        try:
+            new.unlink(missing_ok=True)
+            listener.bind(str(new))
+            listener.listen(_BACKLOG)
+            new.replace(path)
+        except BaseException:
+            listener.close()
+            raise
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LIMIT, backlog=_BACKLOG)
         self._path = path
 
     def refuse(self) -> None:
@@ -165,8 +180,9 @@ class Server:
         finally:
             self._tasks.discard(task)
             writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+            with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+                await asyncio.wait_for(writer.wait_closed(), _LAST_WORDS)
+            writer.transport.abort()  # a viewer that does not read would keep the rest, and us, forever
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         greeting = _decode(await reader.readline())

@@ -7,15 +7,29 @@ have made. Every dict has a ``kind``.
 ========== ========== ==================================================================================
 direction  kind       further keys
 ========== ========== ==================================================================================
-to worker  setup      task, version, config, loop
+to worker  host       first message of a process that will hold many jobs
+to worker  setup      task, version, config, loop, runner (process, thread or asyncio), validate (may be left out)
 to worker  reload     version, config
-to worker  stop
+to worker  pause      from the next checkpoint on the task is held
+to worker  resume
+to worker  stop       end at the next checkpoint
+to worker  cancel     end where it is: for an async task that does not get to a checkpoint
 to engine  loaded     the task is imported and about to be called
 to engine  unloadable message: why the task could not be imported
 to engine  raised     message: the exception that ended the task
+to engine  rejected   version, message: the task will not get this config, and why; the worker that is to start with it
+                      ends. errors: what belongs to single values, as pairs of the steps to the value and the words
 to engine  applied    version, step, at (seconds of the monotonic clock), superseded (versions)
+to engine  paused     step: the task is held at a checkpoint
 to engine  metrics    step, values
+to engine  wrote      text: what Python code of the job printed, in whole lines where possible; from a host only
+to engine  blocking   seconds, where ("file.py:12 in step"): this coroutine keeps the host's event loop from all
+                      others; told about once a second; with seconds 0 and no `where` when it is over
+to engine  ended      code: as a process would exit; the last message of this run of the job; from a host only
 ========== ========== ==================================================================================
+
+Every message about a job has its name as ``job``, given by the engine and echoed in every answer. A process whose
+first message is ``setup`` is that job's; its exit tells the end.
 """
 
 from __future__ import annotations
@@ -26,9 +40,13 @@ import select
 import socket
 import struct
 import threading
-from typing import Any
+import time
+from typing import Any, Callable
 
 _LENGTH = struct.Struct(">I")
+
+#: Seconds between two ticks of a receiving thread.
+TICK = 0.05
 
 
 def pack(message: dict[str, Any]) -> bytes:
@@ -42,7 +60,7 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket: socket.socket | None = connection
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer that runs just here may print
 
     def receive(self) -> dict[str, Any] | None:
         """Return the next message of the engine, or None when the engine is gone."""
@@ -76,7 +94,7 @@ class Channel:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def _write(self, data: bytes) -> None:
         with self._lock:
@@ -99,3 +117,40 @@ class Channel:
                 return None
             data += part
         return bytes(data)
+
+
+class JobChannel:
+    """The channel as one job uses it: every message carries the job's name.
+
+    Args:
+        channel: The connection to the engine.
+        job: The name.
+    """
+
+    def __init__(self, channel: Channel, job: str) -> None:
+        self._channel = channel
+        self._job = job
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message that must arrive."""
+        self._channel.send({"job": self._job, **message})
+
+    def offer(self, message: dict[str, Any]) -> None:
+        """Send a message that may be left out."""
+        self._channel.offer({"job": self._job, **message})
+
+
+def listen(channel: Channel, handle: Callable[[dict[str, Any]], None], tick: Callable[[], None]) -> None:
+    """Hand on what the engine sends until the engine is gone, and call `tick` 20 times a second."""
+    due = time.monotonic()
+    while True:
+        now = time.monotonic()
+        if now >= due:
+            tick()
+            due = now + TICK
+        if not channel.wait(due - now):
+            continue
+        message = channel.receive()
+        if message is None:
+            return
+        handle(message)

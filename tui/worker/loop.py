@@ -1,4 +1,8 @@
-"""The reload loop: what happens at a checkpoint, the same for every kind of task."""
+"""The reload loop: what happens at a checkpoint, the same for every kind of task.
+
+`Loop.run` drives plain functions and generators, `Loop.run_async` async functions and async generators. They differ
+in how they call the task and how they wait; what they count, take and answer at a checkpoint is one code.
+"""
 
 from __future__ import annotations
 
@@ -6,52 +10,60 @@ import inspect
 import sys
 import threading
 import time
-from typing import Any, Callable, Generator, Mapping
+import types
+from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, Generator, NoReturn
 
 import tui
-from tui.worker.channel import Channel
-from tui.worker.mailbox import Mailbox
+from tui.worker.channel import JobChannel
+from tui.worker.mailbox import AsyncMailbox, Mailbox
+from tui.worker.metrics import Metrics
 
-#: Seconds between two samples of the metrics: 20 a second.
-SAMPLE_EVERY = 0.05
+if TYPE_CHECKING:
+    import asyncio
+
+
+@types.coroutine
+def _give_way() -> Generator[None, None, None]:
+    """Let the others on the event loop run: what ``asyncio.sleep(0)`` does, without the import."""
+    yield
 
 
 class Loop:
     """Drives one task: counts its checkpoints, hands it new configs and answers for them.
 
     Attributes:
+        channel: Where the answers go.
         step: Checkpoints completed.
         config: The config that runs, the same object until the next reload.
         version: The version of that config.
-        sample_due: Set by the receiving thread 20 times a second; the next checkpoint then reports.
+        sample_due: Set by the receiving thread when metrics are wanted; the next checkpoint then reports. It stays
+            set while the task is paused, so that no checkpoint takes the short way.
     """
 
-    def __init__(self, channel: Channel, version: int, config: Any) -> None:
+    def __init__(self, channel: JobChannel, version: int, config: Any) -> None:
+        self.channel = channel
         self.mailbox = Mailbox()
         self.step = 0
         self.config = config
         self.version = version
         self.sample_due = True
-        self._channel = channel
-        self._lock = threading.Lock()
+        self._metrics = Metrics(channel, self._complain)
+        self._lock = threading.RLock()  # a signal handler may come to a checkpoint within a checkpoint
+        self._exchange = threading.Lock()
+        self._task: asyncio.Task[Any] | None = None
+        self._home: asyncio.AbstractEventLoop | None = None
+        self._reloads: list[dict[str, Any]] = []
         self._stopping = False
-        self._reported = -1
+        self._paused = False
+        self._told_paused = False
         self._complaints: set[str] = set()
 
-    def receive(self) -> None:
-        """Feed the mailbox from the engine, in a thread of its own, until the engine is gone."""
-        due = time.monotonic()
-        while True:
-            now = time.monotonic()
-            if now >= due:
-                self.sample_due = True
-                due = now + SAMPLE_EVERY
-            if not self._channel.wait(due - now):
-                continue
-            message = self._channel.receive()
-            self.mailbox.put(message or {"kind": "stop"})
-            if message is None:
-                return
+    def put(self, message: dict[str, Any]) -> None:
+        """Take a message of the engine, in the receiving thread."""
+        with self._exchange:
+            self.mailbox.put(message)
+            if message["kind"] == "cancel" and isinstance(self.mailbox, AsyncMailbox):
+                self.mailbox.call(self._cancel)
 
     def run(self, task: Callable[[Any], Any], again: bool) -> None:
         """Call `task` and drive what it returns until it is done.
@@ -66,34 +78,77 @@ class Loop:
         self._answer([])
         metrics = None
         try:
-            result = task(self.config)
-            if inspect.isgenerator(result):
-                self._drive(result)
+            metrics = task(self.config)
+            if inspect.isgenerator(metrics):
+                self._drive(metrics)
                 return
-            metrics = result
+            _refuse_async(metrics)
             while again:
                 self.checkpoint(metrics)
                 metrics = task(self.config)
         except tui.Done:
             pass
-        self._report(metrics)
+        self._metrics.report(self.step, metrics)
+
+    async def run_async(self, task: Callable[[Any], Any], again: bool) -> None:
+        """Call an async `task` and drive what it returns until it is done or stopped.
+
+        Args:
+            task: The user's async function or async generator function.
+            again: Call an async function again and again.
+
+        Raises:
+            asyncio.CancelledError: The task was cancelled, and not because the job was to stop.
+        """
+        import asyncio
+
+        with self._exchange:
+            self._home = asyncio.get_running_loop()
+            self._task = asyncio.current_task()
+            early = self.mailbox.take()
+            self.mailbox = AsyncMailbox(early)
+        if any(message["kind"] == "cancel" for message in early):
+            self._cancel()
+        self._answer([])
+        try:
+            result = task(self.config)
+            if inspect.isasyncgen(result):
+                await self._drive_async(result)
+            else:
+                await self._call_async(result, task if again else None)
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
 
     def checkpoint(self, metrics: Any) -> Any:
         """Complete a checkpoint that is no `yield`: report, take what is waiting, return the current config.
 
         Raises:
             SystemExit: The job is being stopped.
+            asyncio.CancelledError: The same, on the event loop of an async task.
         """
         self.step += 1
         if self.sample_due or self.mailbox.event.is_set():
             self._attend(metrics)
         if self._stopping:
-            raise SystemExit(0)
+            self._leave()
         return self.config
 
     def sleep(self, seconds: float) -> None:
         """Sleep until a message waits in the mailbox, at most `seconds`."""
-        self.mailbox.event.wait(seconds)
+        if self._home is None:
+            self.mailbox.event.wait(seconds)
+        elif self._at_home():
+            self._complain("tui.sleep blocks the event loop of an async task: use await tui.asleep")
+            time.sleep(seconds)
+        else:  # a thread of an async task
+            self.mailbox.wait(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        """Sleep in any event loop until a message waits in the mailbox, at most `seconds`."""
+        if self._paused and self._at_home():
+            await self._hold_async()
+        await self.mailbox.wait_async(0 if self._reloads else seconds)
 
     def _drive(self, generator: Generator[Any, Any, Any]) -> None:
         # The idle path of a live job: everything that is not needed at each step is elsewhere.
@@ -111,57 +166,131 @@ class Loop:
                         return
                 config = self.config
         except (StopIteration, tui.Done):
-            self._report(metrics)
+            self._metrics.report(self.step, metrics)
+
+    async def _drive_async(self, generator: AsyncGenerator[Any, Any]) -> None:
+        config = metrics = None
+        try:
+            while True:
+                metrics = await generator.asend(config)
+                await self._checkpoint_async(metrics)
+                if self._stopping:
+                    return
+                config = self.config
+        except (StopAsyncIteration, tui.Done):
+            self._metrics.report(self.step, metrics)
+        finally:
+            await generator.aclose()  # also when it was cancelled here, where the generator does not see it
+
+    async def _call_async(self, result: Any, task: Callable[[Any], Any] | None) -> None:
+        metrics = None
+        try:
+            metrics = await result
+            while task is not None:
+                await self._checkpoint_async(metrics)
+                if self._stopping:
+                    return
+                metrics = await task(self.config)
+        except tui.Done:
+            pass
+        self._metrics.report(self.step, metrics)
+
+    async def _checkpoint_async(self, metrics: Any) -> None:
+        self.step += 1
+        # A task that never waits would neither let the others run nor the event be set.
+        await _give_way()
+        if self.sample_due or self.mailbox.event.is_set():
+            with self._lock:
+                self._look(metrics)
+            if self._held():
+                await self._hold_async()
+                with self._lock:
+                    self._look(metrics)
 
     def _attend(self, metrics: Any) -> None:
         """The slow path of a checkpoint: something waits, or a sample is due."""
-        with self._lock:  # a framework may call back from threads of its own
-            if self.mailbox.event.is_set():
-                self._obey(self.mailbox.take())
-            if self.sample_due:
-                self.sample_due = False
-                self._report(metrics)
+        with self._lock:  # a framework may call back from threads of its own; who is held holds the others
+            self._look(metrics)
+            while self._home is None and self._held():
+                self._tell_paused()
+                self.mailbox.event.wait()
+                self._sort(self.mailbox.take())
+                if not self._held():
+                    self._look(metrics)
 
-    def _obey(self, messages: list[dict[str, Any]]) -> None:
-        self._stopping = self._stopping or any(message["kind"] == "stop" for message in messages)
-        reloads = [message for message in messages if message["kind"] == "reload"]
-        if reloads and not self._stopping:
+    async def _hold_async(self) -> None:
+        while self._held():
+            self._tell_paused()
+            await self.mailbox.event.wait()
+            with self._lock:
+                self._sort(self.mailbox.take())
+
+    def _held(self) -> bool:
+        return self._paused and not self._stopping
+
+    def _look(self, metrics: Any) -> None:
+        if self.mailbox.event.is_set():
+            self._sort(self.mailbox.take())
+        if self._reloads and not self._paused and not self._stopping:
+            reloads, self._reloads = self._reloads, []
             self.config = reloads[-1]["config"]
             self.version = reloads[-1]["version"]
             self._answer([message["version"] for message in reloads[:-1]])
+        if self.sample_due:
+            self.sample_due = self._paused
+            self._metrics.report(self.step, metrics)
+
+    def _sort(self, messages: list[dict[str, Any]]) -> None:
+        for message in messages:
+            kind = message["kind"]
+            if kind == "reload":
+                self._reloads.append(message)
+            elif kind in ("stop", "cancel"):
+                self._stopping = True
+            elif kind in ("pause", "resume"):
+                self._paused = kind == "pause"
+                self._told_paused = False
+        self.sample_due = self.sample_due or self._paused
+
+    def _tell_paused(self) -> None:
+        if not self._told_paused:
+            self._told_paused = True
+            self.channel.send({"kind": "paused", "step": self.step})
+
+    def _cancel(self) -> None:
+        self._stopping = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def _at_home(self) -> bool:
+        """Whether this is the thread of the async task's event loop."""
+        if self._home is None:
+            return False
+        import asyncio
+
+        return asyncio._get_running_loop() is self._home
+
+    def _leave(self) -> NoReturn:
+        if self._at_home():
+            import asyncio
+
+            raise asyncio.CancelledError  # SystemExit that leaves an asyncio task tears down its event loop
+        raise SystemExit(0)
 
     def _answer(self, superseded: list[int]) -> None:
-        self._channel.send(
-            {
-                "kind": "applied",
-                "version": self.version,
-                "step": self.step,
-                "at": time.monotonic(),
-                "superseded": superseded,
-            }
-        )
-
-    def _report(self, metrics: Any) -> None:
-        if self.step == self._reported:
-            return
-        self._reported = self.step
-        values = self._numbers(metrics) if isinstance(metrics, Mapping) else {}
-        if metrics is not None and not isinstance(metrics, Mapping):
-            self._complain(f"a task reports a mapping of metrics or None, not {type(metrics).__name__}")
-        self._channel.offer({"kind": "metrics", "step": self.step, "values": values})
-
-    def _numbers(self, metrics: Mapping[Any, Any]) -> dict[str, float]:
-        values = {}
-        for name, value in metrics.items():
-            try:
-                is_count = type(value) is int and value.bit_length() < 1024  # what is larger is no float either
-                values[str(name)] = value if is_count else float(value)
-            except Exception as error:  # whatever a user's type raises must not end the job
-                self._complain(f"metric {name!s} is left out, it is no number: {error}")
-        return values
+        receipt = {"version": self.version, "step": self.step, "at": time.monotonic(), "superseded": superseded}
+        self.channel.send({"kind": "applied", **receipt})
 
     def _complain(self, message: str) -> None:
         """Say something about the task in its log, once."""
         if message not in self._complaints:
             self._complaints.add(message)
             print(f"tunedeck: {message}", file=sys.stderr)
+
+
+def _refuse_async(result: Any) -> None:
+    if inspect.iscoroutine(result):
+        result.close()
+    elif not inspect.isasyncgen(result):
+        return
+    raise TypeError("the task is a plain function that returned a coroutine: make it async def")

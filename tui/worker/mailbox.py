@@ -9,33 +9,42 @@ an event. And one config taken per wakeup would leave the task behind after two 
 
 The loop is the same whatever runs the task. Only the library that the queue and the event come from differs:
 
-====================  =========================  =========================
-the task runs in      queue                      event
-====================  =========================  =========================
-a process, a thread   ``queue.SimpleQueue``      ``threading.Event``
-====================  =========================  =========================
-
-In a worker process a receiving thread puts in what the engine sends.
+====================  =========================  =========================  ==================================
+the task runs in      queue                      event                      a receiving thread puts in by
+====================  =========================  =========================  ==================================
+a process, a thread   ``queue.SimpleQueue``      ``threading.Event``        a plain call
+a coroutine           ``asyncio.Queue``          ``asyncio.Event``          ``loop.call_soon_threadsafe``
+====================  =========================  =========================  ==================================
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import queue
 import threading
-from typing import Any
+from typing import Any, Callable, Iterator
 
 
 class Mailbox:
     """One queue and one event between a sender and the task's side."""
 
+    queue: Any
+    event: Any
+
     def __init__(self) -> None:
-        self.queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.queue = queue.SimpleQueue()
         self.event = threading.Event()
+        self._empty: type[Exception] = queue.Empty
+        self._wakers: set[Callable[[], Any]] = set()
 
     def put(self, item: Any) -> None:
         """Hand over `item`: into the queue first, the event second."""
-        self.queue.put(item)
+        self.queue.put_nowait(item)
         self.event.set()
+        for wake in tuple(self._wakers):
+            with contextlib.suppress(RuntimeError):  # its event loop is closed: nobody waits any more
+                wake()
 
     def take(self) -> list[Any]:
         """Return all that has arrived, oldest first: the event is cleared first, the queue drained second."""
@@ -44,5 +53,62 @@ class Mailbox:
         while True:
             try:
                 items.append(self.queue.get_nowait())
-            except queue.Empty:
+            except self._empty:
                 return items
+
+    def wait(self, seconds: float) -> None:
+        """Wait in a thread until something has been put in, at most `seconds`."""
+        woken = threading.Event()
+        with self._woken_by(woken.set):
+            if not self.event.is_set():
+                woken.wait(seconds)
+
+    async def wait_async(self, seconds: float) -> None:
+        """Wait in any event loop until something has been put in, at most `seconds`."""
+        import asyncio  # a worker of a plain task starts without it
+
+        loop = asyncio.get_running_loop()
+        woken = asyncio.Event()
+        with self._woken_by(functools.partial(loop.call_soon_threadsafe, woken.set)):
+            timer = loop.call_later(0 if self.event.is_set() else seconds, woken.set)
+            try:
+                await woken.wait()
+            finally:
+                timer.cancel()
+
+    @contextlib.contextmanager
+    def _woken_by(self, wake: Callable[[], Any]) -> Iterator[None]:
+        """Have `wake` called after each put: from before the look at the event, or a put in between is missed."""
+        self._wakers.add(wake)
+        try:
+            yield
+        finally:
+            self._wakers.discard(wake)
+
+
+class AsyncMailbox(Mailbox):
+    """The same for a coroutine. Made inside its running event loop, to which Python 3.8 and 3.9 bind the parts.
+
+    Args:
+        early: What had arrived before the event loop ran.
+    """
+
+    def __init__(self, early: list[Any]) -> None:
+        import asyncio
+
+        super().__init__()
+        self.queue = asyncio.Queue()
+        self.event = asyncio.Event()
+        self._empty = asyncio.QueueEmpty
+        self._loop = asyncio.get_running_loop()
+        for item in early:
+            super().put(item)
+
+    def put(self, item: Any) -> None:
+        """Hand over `item` from any thread."""
+        self.call(super().put, item)
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call a function in the event loop, from any thread."""
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: the task is over
+            self._loop.call_soon_threadsafe(function, *arguments)

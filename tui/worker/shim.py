@@ -5,8 +5,9 @@ their own included, stays below it. When the worker ends, or the engine disappea
 closes, whatever killed it), the shim ends all that is left. Should the shim itself be killed, the kernel kills the
 worker, and the engine, a subreaper too, inherits the rest.
 
-The engine sends one JSON object a line: ``{"signal": n}``, for the whole tree. The shim tells ``{"pid": n}`` once and
-``{"exit": n}`` when the worker has ended, with the exit code or minus the signal; it exits when nothing is left.
+The engine sends one JSON object a line: ``{"signal": n, "alone": false}`` for the whole tree, with ``true`` for the
+worker only. The shim tells ``{"pid": n}`` once and ``{"exit": n}`` when the worker has ended, with the exit code or
+minus the signal; it exits when nothing is left. Before a worker that can't begin, ``{"refused": why}`` comes.
 """
 
 from __future__ import annotations
@@ -47,17 +48,21 @@ def watch(worker: int, control: socket.socket) -> None:
             with contextlib.suppress(BlockingIOError):
                 os.read(wakeup, 4096)
         if control.fileno() in ready:
-            engine_lives = _obey(control)
+            engine_lives = _obey(worker, control)
     _end_all()
 
 
-def _obey(control: socket.socket) -> bool:
+def _obey(worker: int, control: socket.socket) -> bool:
     try:
         data = control.recv(4096)
     except ConnectionResetError:
         return False
     for line in data.splitlines():
-        processes.signal_tree(os.getpid(), json.loads(line)["signal"])
+        message = json.loads(line)
+        if message["alone"]:
+            os.kill(worker, message["signal"])  # it has not been reaped: the id is still its own
+        else:
+            processes.signal_tree(os.getpid(), message["signal"])
     return bool(data)
 
 

@@ -1,70 +1,81 @@
-"""From the setup message to the task's end: the main function of a worker process."""
+"""From the first message to the end of a worker process: its main function."""
 
 from __future__ import annotations
 
+import contextvars
 import os
 import socket
-import sys
 import threading
-import traceback
+from typing import Any
 
 import tui
 from tui.worker import processes, task
-from tui.worker.channel import Channel
+from tui.worker.channel import Channel, JobChannel, listen
+from tui.worker.intake import Intake, load_rules
 from tui.worker.loop import Loop
-
-_OURS = os.path.dirname(os.path.abspath(__file__))
+from tui.worker.outcome import describe, print_traceback
+from tui.worker.run import run
 
 
 def work(connection: socket.socket) -> None:
-    """Receive the setup, load the task and run it.
+    """Be the process of one job, or the host of many, as the first message says.
 
     Raises:
-        SystemExit: Always where the task did not simply return: with the task's own code, or 1 after an exception,
-            whose traceback is in the log.
+        SystemExit: Always where the one task did not simply return: with the task's own code, or 1 after an
+            exception, whose traceback is in the log.
     """
     processes.line_buffer_stdout()
     os.environ["PYTHONUNBUFFERED"] = "1"  # for the task's own children: their output belongs in order too
     channel = Channel(connection)
-    setup = channel.receive()
-    if setup is None:
-        return
-    loop = Loop(channel, setup["version"], setup["config"])
-    tui._loop = loop
     os.register_at_fork(after_in_child=lambda: _leave_deck(channel))
-    threading.Thread(target=loop.receive, name="tunedeck-receive", daemon=True).start()
+    first = channel.receive()
+    if first is not None and first["kind"] == "host":
+        from tui.worker.host import host
+
+        host(channel)
+    elif first is not None:
+        _work_alone(channel, first)
+
+
+def feed(channel: Channel, loop: Loop, intake: Intake) -> None:
+    """Hand the engine's messages to the job's intake, in a thread of its own, until the engine is gone."""
+
+    def tick() -> None:
+        loop.sample_due = True
+
+    listen(channel, intake.put, tick)
+    loop.put({"kind": "stop"})
+
+
+def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
+    """Load the one task and run it."""
+    mine = JobChannel(channel, setup.get("job", ""))
+    loop = tui._loop = Loop(mine, setup["version"], setup["config"])
+    intake = Intake(loop)
+    threading.Thread(target=feed, args=(channel, loop, intake), name="tunedeck-receive", daemon=True).start()
+    task.set_program(setup["task"])
     try:
-        function = task.load(setup["task"])
+        module = task.load_module(setup["task"])
+        function = task.find(module, setup["task"])
+        rules = load_rules(setup.get("validate"), setup["task"], module, function)
     except (Exception, SystemExit) as error:
         if not isinstance(error, task.TaskError):
-            _print_traceback(error)
-        channel.send({"kind": "unloadable", "message": _describe(error)})
+            print_traceback(error)
+        mine.send({"kind": "unloadable", "message": describe(error)})
         raise SystemExit(1) from None
-    channel.send({"kind": "loaded"})
+    if not intake.admit(rules):
+        raise SystemExit(1)
+    mine.send({"kind": "loaded"})
+    intake.open(hosted=False)
     try:
-        loop.run(function, setup["loop"])
+        run(loop, function, setup["loop"])
     except Exception as error:
-        _print_traceback(error)
-        channel.send({"kind": "raised", "message": _describe(error)})
+        print_traceback(error)
+        mine.send({"kind": "raised", "message": describe(error)})
         raise SystemExit(1) from None
 
 
 def _leave_deck(channel: Channel) -> None:
     tui._loop = None
+    tui._hosted = contextvars.ContextVar("tunedeck", default=None)  # whatever context the code there comes to
     channel.abandon()
-
-
-def _describe(error: BaseException) -> str:
-    if isinstance(error, task.TaskError):
-        return str(error)
-    return "".join(traceback.format_exception_only(type(error), error)).strip()
-
-
-def _print_traceback(error: BaseException) -> None:
-    """Print the traceback as the task's own program would: from the first frame that is not ours."""
-    frame = error.__traceback__
-    while frame is not None and os.path.dirname(os.path.abspath(frame.tb_frame.f_code.co_filename)) == _OURS:
-        frame = frame.tb_next
-    while frame is not None and "importlib" in frame.tb_frame.f_code.co_filename:
-        frame = frame.tb_next
-    traceback.print_exception(type(error), error, frame, file=sys.stderr)

@@ -14,6 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+#: Columns of a terminal in which a choice and its explanation fit on one line.
+ROOMY = 60
+
 
 class Choice(NamedTuple):
     """An answer: the key that gives it, the value that the dialog returns, its label and a word of explanation."""
@@ -46,7 +49,8 @@ class Dialog(ModalScreen[str]):
     def _prompt(self, choice: Choice) -> Text:
         key = "esc" if choice.key == "escape" else choice.key
         prompt = Text.assemble((f" {key:<4}", "bold"), choice.label)
-        return prompt.append(f"  {choice.note}", "dim") if choice.note else prompt
+        roomy = self.app.size.width >= ROOMY
+        return prompt.append(f"  {choice.note}", "dim") if choice.note and roomy else prompt
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Answer by enter or a click."""

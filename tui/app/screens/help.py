@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -30,19 +31,17 @@ class HelpScreen(ModalScreen[None]):
             with VerticalScroll():
                 yield Static(self._table())
 
-    def _table(self) -> Text:
-        table = Text()
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column()
         for title, bindings in self._sections:
-            table.append(f"{title}\n", "bold underline")
+            table.add_row(Text(f"\n{title}" if table.row_count else title, "underline"))
             meanings: dict[str, list[Binding]] = {}
             for binding in bindings:
                 meanings.setdefault(binding.description, []).append(binding)
             for same in meanings.values():
                 names = [self.app.get_key_display(binding) for binding in same]
                 keys = ", ".join(names) if len(names) < 4 else f"{names[0]} … {names[-1]}"
-                table.append(f"  {keys:<22}", "bold")
-                table.append(f"{same[0].description}", "")
-                table.append(f"  {same[0].tooltip}\n" if same[0].tooltip else "\n", "dim")
-            table.append("\n")
-        table.rstrip()
+                table.add_row(f"  {keys}", Text.assemble(same[0].description, "  ", (same[0].tooltip, "dim")))
         return table

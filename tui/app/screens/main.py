@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
@@ -14,15 +15,19 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static, TextArea
 
 from tui import events
+from tui.app import control
+from tui.app.compositor import FrugalCompositor
 from tui.app.lines import plain
 from tui.app.model import JobModel, Part
-from tui.app.screens.dialog import Choice, Dialog
 from tui.app.screens.diff import detail_screen
 from tui.app.screens.help import HelpScreen
+from tui.app.screens.jump import JumpScreen, Target
 from tui.app.widgets.diff import DiffView
 from tui.app.widgets.editor import ConfigEditor
+from tui.app.widgets.find import FindBar
 from tui.app.widgets.job import JobView
 from tui.app.widgets.log import LogView
+from tui.app.widgets.logpane import LogPane
 from tui.app.widgets.status import StatusLine
 from tui.app.widgets.tabs import JobTabs
 from tui.app.widgets.timeline import TimelineView
@@ -30,26 +35,50 @@ from tui.app.widgets.timeline import TimelineView
 if TYPE_CHECKING:
     from tui.app.app import DeckApp
 
-RESTART = Choice("r", "restart", "restart it", "its state is lost; the file as it stands is used")
-STOP = Choice("s", "stop", "stop it")
+
+#: What can't be done to a host.
+_OF_JOBS = frozenset({"save", "settle", "restart", "stop", "pause"})
+
+#: When there is anything to settle.
+CONFLICT = "In a conflict with the disk"
+
+#: What leads to the jobs in jump mode: their numbers, then the letters that lead to no pane.
+JOB_KEYS = "123456789abdefghijkmnopqrsuvwxyz"
 
 
 class MainScreen(Screen[None]):
     """Shows one job of the deck at a time."""
 
+    BLANK = True
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "Save", tooltip="Write the config; the job takes it at its next step", id="save"),
-        Binding("f7", "settle('mine')", "Keep mine", show=False, priority=True, id="conflict.mine"),
-        Binding("f8", "settle('theirs')", "Take theirs", show=False, priority=True, id="conflict.theirs"),
-        Binding(
-            "f9", "settle('difference')", "Show the difference", show=False, priority=True, id="conflict.difference"
+        *(
+            Binding(
+                key, f"settle('{choice}')", what, show=False, priority=True, tooltip=CONFLICT, id=f"conflict.{choice}"
+            )
+            for key, choice, what in (
+                ("f7", "mine", "Keep mine"),
+                ("f8", "theirs", "Take theirs"),
+                ("f9", "difference", "Show the difference"),
+            )
         ),
-        Binding("ctrl+o", "next_pane", "Next pane", tooltip="Config, log, timeline in turn", id="pane.next"),
-        Binding("f6", "next_pane", "Next pane", show=False, priority=True, id="pane.next.f6"),
+        Binding("ctrl+o", "jump", "Jump", tooltip="A key over each pane and job leads there", id="jump"),
+        Binding(
+            "f6", "next_pane", "Next pane", show=False, priority=True, tooltip="Config, log, timeline", id="pane.next"
+        ),
         Binding(
             "ctrl+r", "restart", "Restart", tooltip="Start the job; a running one is ended first", id="job.restart"
         ),
         Binding("ctrl+t", "stop", "Stop", tooltip="End the job in order", id="job.stop"),
+        Binding(
+            "f5",
+            "pause",
+            "Pause",
+            show=False,
+            tooltip="Hold the job at its next checkpoint; once more resumes it",
+            id="job.pause",
+        ),
         Binding("f3", "cycle(-1)", "Previous job", show=False, id="job.previous"),
         Binding("f4", "cycle(1)", "Next job", show=False, tooltip="A click on its name does it too", id="job.next"),
         *(Binding(f"alt+{n}", f"pick({n})", "Job by its place", show=False, id=f"job.{n}") for n in range(1, 10)),
@@ -60,7 +89,11 @@ class MainScreen(Screen[None]):
 
     def __init__(self, jobs: dict[str, JobModel]) -> None:
         super().__init__()
+        self._compositor = FrugalCompositor()
         self._jobs = jobs
+        self._views: dict[str, JobView] = {}
+        self._tabs = JobTabs()
+        self._status = StatusLine()
 
     @property
     def deck(self) -> DeckApp:
@@ -69,25 +102,21 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the frame; the panes of a job come with the job."""
-        yield JobTabs()
-        yield StatusLine()
+        yield self._tabs
+        yield self._status
         yield Static(id="lost", markup=False)
         yield Container(id="views")
         yield Static("This terminal is too small for the deck. The job goes on; ctrl+q quits.", id="tiny")
-        yield Footer()
+        yield Footer(compact=True)
 
     @property
     def whole(self) -> bool:
         """Whether there is something to draw on: at the end of the app the widgets go before the timers."""
-        return self.is_running and bool(self.query(StatusLine))
-
-    def views(self) -> Iterator[JobView]:
-        """Return the views of the jobs that were looked at so far."""
-        yield from self.query(JobView)
+        return self.is_running and self._status.is_attached
 
     def view(self, name: str) -> JobView | None:
         """Return the view of a job, if it was looked at before."""
-        return next((view for view in self.views() if view.job.name == name), None)
+        return self._views.get(name)
 
     @property
     def job(self) -> JobModel | None:
@@ -100,16 +129,17 @@ class MainScreen(Screen[None]):
             return
         self.current = name
         now = self.deck.clock()
-        for other in self.views():
+        for other in self._views.values():
             other.display = other.job.name == name
         view = self.view(name)
         if view is None:
-            view = JobView(self._jobs[name], self.deck.request, now)
+            view = self._views[name] = JobView(self._jobs[name], self.deck.request, now)
             self.query_one("#views").mount(view)
         elif view.ready:
             view.sync(Part.LOG | Part.TIMELINE | Part.DOCUMENT, now)
-            view.config.editor.focus()
+            view.focus_first()
         self.sync({name: Part.STATUS}, now)
+        self.refresh_bindings()
 
     def sync(self, changed: dict[str, Part], now: float) -> None:
         """Draw again what has changed, of the job on the screen and of those behind it."""
@@ -117,10 +147,10 @@ class MainScreen(Screen[None]):
             view = self.view(name)
             if view is not None and view.ready:
                 view.sync(parts if name == self.current else parts & Part.DOCUMENT, now)
-        if Part.STATUS in changed.get(self.current, Part.NOTHING) and self.job is not None:
-            self.query_one(StatusLine).show(self.job, now)
+        if changed.get(self.current, Part.NOTHING) & (Part.STATUS | Part.METRICS) and self.job is not None:
+            self._status.show(self.job, now)
         if len(self._jobs) > 1 and any(Part.STATUS in parts for parts in changed.values()):
-            self.query_one(JobTabs).show(self._jobs.values(), self.current)
+            self._tabs.show(self._jobs.values(), self.current)
 
     def tick(self, now: float) -> None:
         """Let the clocks on the screen go on, if one of them runs."""
@@ -128,21 +158,23 @@ class MainScreen(Screen[None]):
         if view is not None and view.ready:
             view.tick(now)
             if view.job.alive:
-                self.query_one(StatusLine).show(view.job, now)
+                self._status.show(view.job, now)
 
     def lose(self, short: str, message: str) -> None:
         """Say that the engine is gone; everything stays readable."""
         banner = self.query_one("#lost", Static)
         banner.update(message)
         banner.display = True
-        self.query_one(StatusLine).lose(short)
+        self._status.lose(short)
 
     def unsaved(self) -> list[str]:
         """Return the config files with changes that were not saved."""
-        return [plain(view.job.info.config) for view in self.views() if view.ready and view.config.dirty]
+        return [plain(view.job.info.config) for view in self._views.values() if view.ready and view.config.dirty]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Offer the answers to a conflict only in one, and the change of jobs only where there are two."""
+        """Offer only what makes sense: the answers to a conflict in one, other jobs where there are some."""
+        if action in _OF_JOBS and self.job is not None and self.job.is_host:
+            return False
         if action == "settle":
             view = self.view(self.current)
             return view is not None and view.ready and view.config.draft.theirs is not None
@@ -160,15 +192,28 @@ class MainScreen(Screen[None]):
         if (view := self.view(self.current)) is not None:
             view.config.settle(choice)
 
+    def action_jump(self) -> None:
+        """Show a key over each pane and job."""
+        if any(self._targets()):
+            self.app.push_screen(JumpScreen(self._targets))
+
+    def _targets(self) -> Iterator[Target]:
+        view = self.view(self.current)
+        for pane, goal in view.panes() if view is not None else ():
+            yield Target(str(pane.id)[0], pane.region.offset, partial(self.set_focus, goal))
+        for key, (name, place) in zip(JOB_KEYS, self._tabs.places(), strict=False):
+            yield Target(key, place, partial(self.show_job, name))
+
     def action_next_pane(self) -> None:
         """Move the focus from pane to pane: config, log, timeline."""
         view = self.view(self.current)
         if view is None:
             return
-        panes = [pane for pane in (view.config.editor, view.log_view, view.timeline) if pane.focusable]
-        place = next((index for index, pane in enumerate(panes) if pane.has_focus), -1)
-        if panes:
-            panes[(place + 1) % len(panes)].focus()
+        goals = [goal for _, goal in view.panes()]
+        place = next((index for index, goal in enumerate(goals) if goal.has_focus), -1)
+        if goals:
+            # At once: `focus()` waits, and a second key would start from the same pane again.
+            self.set_focus(goals[(place + 1) % len(goals)])
 
     def action_cycle(self, by: int) -> None:
         """Show the next or the previous job."""
@@ -187,24 +232,21 @@ class MainScreen(Screen[None]):
 
     @work(exclusive=True, group="job")
     async def action_restart(self) -> None:
-        """Start the job; ask first where that costs a running one its state."""
-        job = self.job
-        if job is None:
-            return
-        title = f"{plain(job.name)} is still {job.state.state if job.state else 'there'}"
-        if job.alive and await self.app.push_screen_wait(Dialog(title, "", [RESTART])) != "restart":
-            return
-        await self.deck.order(events.Start(0, job.name), "Not started")
+        """Start the job, or end it and start it again."""
+        if self.job is not None:
+            await control.restart(self.deck, self.job)
 
     @work(exclusive=True, group="job")
     async def action_stop(self) -> None:
-        """Stop the job, after asking."""
-        job = self.job
-        if job is None or not job.alive:
-            return
-        title = f"Stop {plain(job.name)}?"
-        if await self.app.push_screen_wait(Dialog(title, "The deck stays open; ctrl+r starts it again.", [STOP])):
-            await self.deck.order(events.Stop(0, job.name), "Not stopped")
+        """End the job in order."""
+        if self.job is not None:
+            await control.stop(self.deck, self.job)
+
+    @work(exclusive=True, group="pause")
+    async def action_pause(self) -> None:
+        """Hold the job, or let it go on."""
+        if self.job is not None:
+            await control.pause(self.deck, self.job)
 
     @work(exclusive=True, group="detail")
     async def on_timeline_view_opened(self, message: TimelineView.Opened) -> None:
@@ -217,12 +259,20 @@ class MainScreen(Screen[None]):
         if reply is not None:
             self.app.push_screen(detail_screen(row, reply.data))
 
+    @work(exclusive=True, group="rollback")
+    async def on_timeline_view_rolled_back(self, message: TimelineView.RolledBack) -> None:
+        """Write a version back to the file."""
+        view = self.view(self.current)
+        if view is not None and view.ready:
+            await control.roll_back(self.deck, view.job, message.version, unsaved=view.config.dirty)
+
     def action_help(self) -> None:
         """Show all keys."""
         sections = [
             ("Everywhere", [*_bindings(type(self)), *_bindings(type(self.app))]),
             ("Config", _bindings(ConfigEditor)),
-            ("Log", _bindings(LogView)),
+            ("Find in the config", _bindings(FindBar)),
+            ("Log", [*_bindings(LogPane), *_bindings(LogView)]),
             ("Timeline", _bindings(TimelineView)),
             ("Difference", _bindings(DiffView)),
             ("Editing text", _bindings(TextArea)),

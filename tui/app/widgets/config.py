@@ -22,6 +22,7 @@ from tui.app.screens.dialog import Choice, Dialog
 from tui.app.screens.diff import DiffScreen
 from tui.app.widgets.diff import diff_lines
 from tui.app.widgets.editor import ConfigEditor
+from tui.app.widgets.find import FindBar
 
 Request = Callable[[events.Command], Awaitable[events.Reply]]
 
@@ -46,26 +47,34 @@ class ConfigPane(Vertical):
         self._name = plain(Path(job.info.config).name)
 
     def compose(self) -> ComposeResult:
-        """Yield the bar of a conflict, the editor and the line of a problem; the outer two hide themselves."""
+        """Yield what tells of a conflict, the editor, find, and the line of a problem; the editor is always there."""
         yield Static(
             "[b]▲ changed on disk[/b]  [@click=screen.settle('mine')]f7 keep mine[/]  "
             "[@click=screen.settle('theirs')]f8 take theirs[/]  "
             "[@click=screen.settle('difference')]f9 show difference[/]",
             id="conflict",
         )
-        yield ConfigEditor()
+        editor = ConfigEditor()
+        yield editor
+        yield FindBar(editor)
         yield Static(id="problem", markup=False)
 
     def on_mount(self) -> None:
         """Show what is known already, the cursor in the editor."""
         self.sync()
         self.ready = True
-        self.editor.focus()
+        if not self.job.is_host:
+            self.editor.focus()
 
     @property
     def editor(self) -> ConfigEditor:
         """The editor."""
         return self.query_one(ConfigEditor)
+
+    @on(ConfigEditor.FindAsked)
+    def find(self) -> None:
+        """Ask what to find in the text."""
+        self.query_one(FindBar).open()
 
     @property
     def dirty(self) -> bool:
@@ -163,10 +172,10 @@ class ConfigPane(Vertical):
                 )
             )
 
-    async def _write(self, base: str | None, in_place: bool = False) -> None:
+    async def _write(self, base: str | None, *, in_place: bool = False, force: bool = False) -> None:
         text = self.draft.pending = self.draft.base.restore(self.editor.text)
         try:
-            reply = await self._request(events.Save(0, self.job.name, text, base, in_place))
+            reply = await self._request(events.Save(0, self.job.name, text, base, in_place, force))
         except ConnectionError as error:
             self.app.notify(f"{error}. Your text is still in the editor.", title="Not saved", severity="error")
             return
@@ -183,7 +192,10 @@ class ConfigPane(Vertical):
             await self._settle("ask")
         elif reply.code == "irreplaceable":
             if await self._ask_in_place(reply.message):
-                await self._write(base, in_place=True)
+                await self._write(base, in_place=True, force=force)
+        elif reply.code == "read-only":
+            if await self._ask_read_only():
+                await self._write(base, in_place=in_place, force=True)
         else:
             self.app.notify(plain(reply.message), title="Not saved", severity="error", timeout=15, markup=False)
 
@@ -191,6 +203,11 @@ class ConfigPane(Vertical):
         choices = [Choice("w", "write", "write in place", "a crash in that moment could leave half a file")]
         title = f"{self._name} can't be replaced by a new file"
         return await self.app.push_screen_wait(Dialog(title, plain(reason), choices)) == "write"
+
+    async def _ask_read_only(self) -> bool:
+        choices = [Choice("o", "overwrite", "overwrite it", "it stays marked as read-only")]
+        dialog = Dialog(f"{self._name} is read-only", "Nothing was written.", choices)
+        return await self.app.push_screen_wait(dialog) == "overwrite"
 
     async def _ask_unreadable(self, document: events.Document) -> bool:
         reason = words.problem(document.error) if document.error else "its text can't be shown"

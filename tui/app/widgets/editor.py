@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -13,8 +14,10 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.document._document import EditResult, Location, Selection
 from textual.document._edit import Edit
+from textual.message import Message
 from textual.widgets import TextArea
 
+from tui.app.search import Query
 from tui.app.text import changed_span, moved_row, visible
 from tui.app.theme import editor_theme
 from tui.events import Problem
@@ -28,13 +31,35 @@ def yaml_language() -> str | None:
     return "yaml" if find_spec("tree_sitter") and find_spec("tree_sitter_yaml") else None
 
 
+def toggled(lines: list[str]) -> list[str]:
+    """Return lines as comments, or, if all of them are that already, without the sign; empty ones stay."""
+    filled = [line for line in lines if line.strip()]
+    if filled and all(line.lstrip().startswith("#") for line in filled):
+        return [re.sub(r"^(\s*)# ?", r"\1", line) for line in lines]
+    indent = min((len(line) - len(line.lstrip()) for line in filled), default=0)
+    return [f"{line[:indent]}# {line[indent:]}" if line.strip() else line for line in lines]
+
+
 class ConfigEditor(TextArea):
     """Edits one config as text; it never touches what the user did not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+f", "find", "Find", show=False, tooltip="And replace, in the config", id="editor.find"),
+        Binding(
+            "ctrl+underscore,ctrl+slash",  # the first is what most terminals send for the second
+            "toggle_comment",
+            "Comment",
+            show=False,
+            key_display="^/",
+            tooltip="Make the selected lines comments, or undo that",
+            id="editor.comment",
+        ),
         Binding("ctrl+z", "undo", "Undo", show=False, id="editor.undo"),
         Binding("ctrl+y", "redo", "Redo", show=False, id="editor.redo"),
     ]
+
+    class FindAsked(Message):
+        """The user wants to find something in the text."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,13 +68,21 @@ class ConfigEditor(TextArea):
         self.indent_width = 2
         # A blinking cursor would redraw an idle screen twice a second.
         self.cursor_blink = False
+        self.sought: Query | None = None
         self._problem: Problem | None = None
         self._problem_text = ""
+        self._height = 0
 
     def on_mount(self) -> None:
         """Take the colours of the app's theme, now and when it changes."""
         self._recolor()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._recolor())
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Keep the cursor in view in a pane that has become smaller."""
+        if event.size.height < self._height:
+            self.scroll_cursor_visible()
+        self._height = event.size.height
 
     def _recolor(self) -> None:
         self.register_theme(editor_theme(self.app.theme_variables))
@@ -62,6 +95,11 @@ class ConfigEditor(TextArea):
             self.load_text(text)
 
     def follow(self, text: str) -> None:
+        """Become `text`, which is not the user's doing."""
+        with self._quietly():
+            self.rewrite(text)
+
+    def rewrite(self, text: str) -> None:
         """Become `text` by one edit that can be undone; the cursor stays on its line, the view where it is."""
         old = self.text
         if old == text:
@@ -71,10 +109,9 @@ class ConfigEditor(TextArea):
         selection = Selection(*(self._moved(old, text, place) for place in self.selection))
         top = moved_row(old, text, self.scroll_offset.y)
         scroll_x = self.scroll_offset.x
-        with self._quietly():
-            self.history.checkpoint()
-            self.edit(Edit(text[span.start : span.new_end], start, end, maintain_selection_offset=True))
-            self.history.checkpoint()
+        self.history.checkpoint()
+        self.edit(Edit(text[span.start : span.new_end], start, end, maintain_selection_offset=True))
+        self.history.checkpoint()
         self.selection = selection
         self.scroll_to(x=scroll_x, y=top, animate=False)
 
@@ -119,6 +156,26 @@ class ConfigEditor(TextArea):
         indent = line[: len(line) - len(line.lstrip(" "))][:column]
         self.replace(f"\n{indent}", start, end, maintain_selection_offset=False)
 
+    def action_find(self) -> None:
+        """Ask what to find."""
+        self.post_message(self.FindAsked())
+
+    def action_toggle_comment(self) -> None:
+        """Make the selected lines comments, or take the signs away where all of them are comments."""
+        if self.read_only:
+            return
+        start, end = sorted(self.selection)
+        last = end[0] - (end[1] == 0 and end[0] > start[0])
+        lines = self.text.split("\n")
+        lines[start[0] : last + 1] = toggled(lines[start[0] : last + 1])
+        self.rewrite("\n".join(lines))
+
+    def seek(self, query: Query | None) -> None:
+        """Mark what `query` finds."""
+        self.sought = query
+        self.notify_style_update()
+        self.refresh()
+
     def mark(self, problem: Problem | None) -> None:
         """Underline where `problem` is, as long as that line stays what it is."""
         if problem == self._problem:
@@ -150,4 +207,9 @@ class ConfigEditor(TextArea):
             column = min((self._problem.column or 1) - 1, max(len(line) - 1, 0))
             color = self.app.theme_variables["error-muted"].split()[0]
             line.stylize(Style(underline=True, bgcolor=color if color.startswith("#") else "red"), column)
+        if self.sought is not None:
+            color = self.app.theme_variables["warning-muted"].split()[0]
+            style = Style(underline=True, bold=True, bgcolor=color if color.startswith("#") else None)
+            for match in self.sought.pattern.finditer(line.plain):
+                line.stylize(style, *match.span())
         return line

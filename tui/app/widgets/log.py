@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
-from rich.ansi import AnsiDecoder
 from rich.style import Style
 from rich.text import Text
+from textual import work
 from textual.binding import Binding, BindingType
-from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from tui.app import words
-from tui.app.lines import Line, LineBuffer
+from tui.app.lines import Line, LineBuffer, bare
 from tui.app.model import JobModel
+from tui.app.rows import Rows, cuts
+from tui.app.search import Query
+from tui.app.widgets.logtext import LogText
+from tui.app.widgets.rowview import RowView
 from tui.app.widgets.tones import TONES, drawn, tone
 
+HOST_SILENT = "nothing yet: what C code and child processes of thread and asyncio jobs write comes here"
 
-class LogView(ScrollView, can_focus=True):
+
+class LogView(RowView, can_focus=True):
     """The output of one job. Lines are addressed by number, so that pruning never moves what is read."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", tooltip="Show the newest lines as they come", id="log.follow"),
-        Binding("space", "freeze", "Freeze", tooltip="Hold the view still; the output is kept", id="log.freeze"),
+        Binding(
+            "space",
+            "freeze",
+            "Freeze",
+            tooltip="Hold the view still; the output is kept",
+            key_display="␣",
+            id="log.freeze",
+        ),
+        Binding("w", "wrap", "Wrap", show=False, tooltip="Long lines on several rows, or cut off", id="log.wrap"),
+        Binding("t", "times", "Times", show=False, tooltip="By the clock, as an age, not at all", id="log.times"),
         Binding("up,k", "scroll_up", "Up", show=False),
         Binding("down,j", "scroll_down", "Down", show=False),
         Binding("home,g", "scroll_home", "Oldest line", show=False),
@@ -39,14 +53,16 @@ class LogView(ScrollView, can_focus=True):
 
     follow = reactive(True, init=False)
     frozen = reactive(False, init=False)
+    wrap = reactive(False, init=False)
 
     def __init__(self, job: JobModel) -> None:
-        super().__init__(id="log")
+        super().__init__("log")
         self._job = job
-        self._shown: LineBuffer = job.lines
-        self._base = 0
-        self._strips: LRUCache[int, Strip] = LRUCache(1024)
-        self._decoder = AnsiDecoder()
+        self.shown: LineBuffer = job.lines
+        self.rows = Rows(0)
+        self._test: Callable[[Line], bool] | None = None
+        self._anchor: int | None = None
+        self.text = LogText(self, job)
         self._syncing = False
         self._ground: Style | None = None
         self.border_title = "log"
@@ -54,40 +70,71 @@ class LogView(ScrollView, can_focus=True):
     def on_mount(self) -> None:
         """Show what is there already."""
         self.sync()
+        if self._job.is_host:
+            self.focus()
 
     def sync(self) -> None:
         """Take over what came into the buffer since the last time, in one redraw."""
-        buffer = self._shown
+        self._settle(self.rows.sync(self.shown))
+
+    def keep(self, test: Callable[[Line], bool] | None) -> None:
+        """Show the lines that pass a test, or all."""
+        self._test = test
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Find out anew what stands on which row; the reader stays at the line on top."""
+        if not self.follow and self._anchor is None:
+            self._anchor = self.first_visible()
+        width = max(self.size.width - self.text.margin, 1)
+        self.rows.choose(self.shown, self._test, width if self.wrap else 0)
+        self.drawn.clear()
+        if not self._scan():
+            self._go_on()
+
+    def _scan(self) -> bool:
+        self._settle(-self.rows.scan(self.shown))
+        if not self.rows.complete(self.shown):
+            return False
+        self._anchor = None
+        return True
+
+    @work(exclusive=True, group="rows")
+    async def _go_on(self) -> None:
+        """Find the rows of older lines, in slices."""
+        while True:
+            await asyncio.sleep(0)
+            if self._scan():
+                return
+
+    def _settle(self, gone: int) -> None:
+        """Draw anew, where the reader is, after `gone` rows have gone from the front."""
         self._syncing = True
         try:
-            pruned = buffer.base - self._base
-            self._base = buffer.base
-            self._measure(Size(buffer.width, len(buffer)))
-            if self.follow:
-                self.scroll_to(y=self.max_scroll_y, animate=False)
-            elif pruned:
-                self.scroll_to(y=max(self.scroll_y - pruned, 0), animate=False)
+            width = 1 if self.rows.wrap else self.shown.width + self.text.margin
+            self.become(Size(width, self.rows.height(self.shown)))
+            # A reader who has begun to move away is not called back.
+            if self.follow and not self.app.animator.is_being_animated(self, "scroll_y"):
+                self.go_to(self.max_scroll_y)
+            elif self._anchor is not None:
+                self.go_to(min(self.rows.row(self._anchor, self.shown), self.max_scroll_y))
+            elif gone:
+                self.go_to(max(self.scroll_y - gone, 0))
         finally:
             self._syncing = False
+        self.draw_bar()
         self._label()
-        self.refresh()
-
-    def _measure(self, size: Size) -> None:
-        """Become `size` inside, without laying out the whole screen again for every line."""
-        if self.show_vertical_scrollbar and size.height > self.size.height:
-            self.set_reactive(LogView.virtual_size, size)
-            self.vertical_scrollbar.window_virtual_size = size.height
-        else:
-            self.virtual_size = size
+        # The lines alone: without a region, frame and scrollbar would be drawn again with them.
+        self.refresh(self.size.region)
 
     def _label(self) -> None:
         buffer = self._job.lines
         if self.frozen:
-            text = f"‖ frozen, {buffer.end - self._shown.end:,} more"
+            text = f"‖ frozen, {buffer.end - self.shown.end:,} more"
         elif self.follow:
             text = "following"
         else:
-            text = f"▲ {max(len(buffer) - self.scroll_offset.y - self.size.height, 0):,} below"
+            text = f"▲ {max(self.virtual_size.height - self.scroll_offset.y - self.size.height, 0):,} below"
         if self.border_subtitle != text:
             self.border_subtitle = text
 
@@ -100,6 +147,60 @@ class LogView(ScrollView, can_focus=True):
         """Hold the view still, or let it go on."""
         self.frozen = not self.frozen
 
+    def action_wrap(self) -> None:
+        """Put long lines on several rows, or cut them off."""
+        self.wrap = not self.wrap
+
+    def watch_wrap(self) -> None:
+        """Begin at the left: wrapped lines have nothing to the right."""
+        self._arrange()
+        self.scroll_to(x=0, animate=False)
+
+    def action_times(self) -> None:
+        """Show when lines came: by the clock, then as an age, then not."""
+        self.text.times = {"": "clock", "clock": "age"}.get(self.text.times, "")
+        self._arrange()
+
+    def tick(self, now: float) -> None:
+        """Let the ages grow."""
+        self.text.now = now
+        if self.text.times == "age":
+            self.drawn.clear()
+            self.refresh(self.size.region)
+
+    def lines(self) -> list[str]:
+        """Return the text of all lines that are shown, without colours."""
+        shown = self.shown
+        numbers = self.rows.numbers(shown.base, shown.end, shown)
+        return [bare(shown[number].text) for number in numbers if shown[number].is_output]
+
+    def highlight(self, query: Query | None, here: int | None) -> None:
+        """Mark what `query` finds, in line `here` more than elsewhere."""
+        self.text.query, self.text.here = query, here
+        self.drawn.clear()
+        self.refresh(self.size.region)
+
+    def first_visible(self) -> int:
+        """Return the number of the line on top."""
+        return self.rows.at(self.scroll_offset.y, self.shown)[0]
+
+    def last_visible(self) -> int:
+        """Return the number of the line at the bottom."""
+        bottom = min(self.scroll_offset.y + max(self.size.height, 1), self.virtual_size.height) - 1
+        return self.rows.at(max(bottom, 0), self.shown)[0]
+
+    def can_see(self, number: int) -> bool:
+        """Tell whether a line is in view."""
+        return self.first_visible() <= number <= self.last_visible()
+
+    def reveal(self, number: int) -> None:
+        """Bring a line into view, with as much above it as below; the view then stays there."""
+        if not self.can_see(number):
+            self.set_reactive(LogView.follow, False)
+            self.go_to(min(max(self.rows.row(number, self.shown) - self.size.height // 2, 0), self.max_scroll_y))
+            self._hold()
+            self.sync()
+
     def watch_follow(self) -> None:
         """Hold on to what the reader looks at, or go to the end."""
         self._hold()
@@ -107,7 +208,7 @@ class LogView(ScrollView, can_focus=True):
 
     def watch_frozen(self, frozen: bool) -> None:
         """Show a copy of the buffer while frozen."""
-        self._shown = self._job.lines.snapshot() if frozen else self._job.lines
+        self.shown = self._job.lines.snapshot() if frozen else self._job.lines
         self.sync()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -115,6 +216,7 @@ class LogView(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if self._syncing or old_value == new_value:
             return
+        self._anchor = None
         # Without the watcher: it would scroll, in the middle of a scroll.
         if new_value < min(old_value, self.max_scroll_y):
             self.set_reactive(LogView.follow, False)
@@ -124,71 +226,73 @@ class LogView(ScrollView, can_focus=True):
         self._label()
 
     def _hold(self) -> None:
-        self._job.lines.held = None if self.follow else self._base + self.scroll_offset.y
+        self._job.lines.held = None if self.follow else self.first_visible()
 
     def on_resize(self) -> None:
-        """Stay at the end in a new size too."""
-        if self.follow:
+        """Stay at the end in a new size too, and wrap anew at a new width."""
+        if self.wrap and self.rows.wrap != self.size.width - self.text.margin:
+            self._arrange()
+        elif self.follow:
             self.sync()
 
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         super().notify_style_update()
-        self._strips.clear()
+        self.drawn.clear()
         self._ground = None
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002
         """Draw a selection that changed."""
+        self.drawn.clear()
         self.refresh()
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text; offsets count in line numbers, not rows."""
-        buffer = self._shown
+        buffer = self.shown
         first = buffer.base if selection.start is None else max(selection.start.y, buffer.base)
         last = buffer.end - 1 if selection.end is None else min(selection.end.y, buffer.end - 1)
         taken = []
-        for number in range(first, last + 1):
+        for number in self.rows.numbers(first, last, buffer):
             span = selection.get_span(number)
             if span is not None:
-                text = self._text(buffer[number]).plain
+                text = self.text.of(number, buffer[number], self.size.width).plain
                 taken.append(text[span[0] : len(text) if span[1] == -1 else span[1]])
         return "\n".join(taken), "\n"
 
+    def place(self, row: int) -> tuple[int, int] | None:
+        """Return the line at a row, and which of its rows that is; a rule may still change."""
+        number, part = self.rows.at(row, self.shown)
+        there = self.shown.base <= number < self.shown.end and self.shown[number].mark is None
+        return (number, part) if there else None
+
     def render_line(self, y: int) -> Strip:
-        """Draw one row of the screen."""
+        """Draw one row inside the frame."""
         if self._ground is None:
             self._ground = self.rich_style
         width, style = self.size.width, self._ground
         scroll_x, scroll_y = self.scroll_offset
-        number = self._base + scroll_y + y
-        if number >= self._shown.end or number < self._shown.base:
-            if not len(self._shown) and y == 0:
-                return drawn(self, Text("no output yet", tone(self, "dim"))).crop_extend(0, width, style)
+        number, part = self.rows.at(scroll_y + y, self.shown)
+        if number >= self.shown.end or number < self.shown.base:
+            if not self.virtual_size.height and y == 0:
+                return drawn(self, Text(self._silence(), tone(self, "dim"))).crop_extend(0, width, style)
             return Strip.blank(width, style)
-        strip = self._strip(number).crop_extend(scroll_x, scroll_x + width, style)
-        return strip.apply_offsets(scroll_x, number)
-
-    def _strip(self, number: int) -> Strip:
-        line = self._shown[number]
+        line = self.shown[number]
+        margin = drawn(self, self.text.time(line, part), style)
+        room = max(width - margin.cell_length, 1)
+        text = self.text.of(number, line, room)
         selection = self.text_selection
-        if selection is None and line.mark is None and (cached := self._strips.get(number)) is not None:
-            return cached
-        text = self._text(line)
         if selection is not None and (span := selection.get_span(number)) is not None:
             chosen = self.screen.get_component_rich_style("screen--selection")
             text.stylize(chosen, span[0], len(text) if span[1] == -1 else span[1])
-        strip = drawn(self, text)
-        if selection is None and line.mark is None:
-            self._strips[number] = strip
-        return strip
+        left, start = scroll_x, scroll_x
+        if self.rows.wrap and line.is_output:
+            starts = [*cuts(text.plain, self.rows.wrap), len(text)]
+            left, start = 0, starts[part]
+            text = text[start : starts[part + 1]]
+        content = drawn(self, text, style).crop_extend(left, left + room, style).apply_offsets(start, number)
+        return Strip.join([margin, content]) if margin.cell_length else content
 
-    def _text(self, line: Line) -> Text:
-        if line.mark is not None:
-            said = words.applied(self._job.timeline.get(line.mark), line.mark)
-            return Text(f"──── {said} ".ljust(max(self.size.width, 24), "─"), tone(self, "key"))
-        if line.dropped:
-            return Text(f"┄┄┄┄ {line.dropped:,} lines were dropped here", tone(self, "wait"))
-        if "\x1b" in line.text:
-            self._decoder.style = Style.null()
-            return self._decoder.decode_line(line.text)
-        return Text(line.text)
+    def _silence(self) -> str:
+        if len(self.shown):
+            return "no line passes the filter" if self._anchor is None else ""
+        return HOST_SILENT if self._job.is_host else "no output yet"

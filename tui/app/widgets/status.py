@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
+from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.app import words
 from tui.app.lines import plain
 from tui.app.model import JobModel
-from tui.app.widgets.tones import TONES, tone
+from tui.app.widgets.tones import TONES, drawn, tone
 
 GAP = "  "
 
@@ -35,7 +37,7 @@ def pieces(job: JobModel, now: float) -> list[Piece]:
         Piece(f" {plain(job.name)} ", "badge", 1),
         Piece(f"{sign.glyph} {state}", sign.tone),
         Piece(f"v{version}", "strong", 2) if version is not None else Piece(""),
-        Piece(_reason(job), "bad" if state == "crashed" else "wait", 4),
+        Piece(_reason(job, now), "bad" if state in ("crashed", "backoff") else "wait", 4),
     ]
     if job.metrics is not None:
         found.append(Piece(f"step {job.metrics.step:,}", rank=5))
@@ -47,17 +49,24 @@ def pieces(job: JobModel, now: float) -> list[Piece]:
     return [piece for piece in [*found, _drift(job, version)] if piece.text]
 
 
-def _reason(job: JobModel) -> str:
+def _reason(job: JobModel, now: float) -> str:
     if job.state is None:
         return ""
-    reason = plain(job.state.reason or "")
     code = job.state.exit_code
-    return reason or (f"exit code {code}" if code else "")
+    reason = plain(job.state.reason or "") or (f"exit code {code}" if code else "")
+    if job.state.state == "paused":
+        return f"{reason}, f5 resumes"
+    if job.state.retry_at is not None:
+        return f"next try in {math.ceil(max(job.state.retry_at - now, 0))} s: {reason}"
+    return reason
 
 
 def _drift(job: JobModel, version: int | None) -> Piece:
-    if job.document is not None and job.document.digest is None:
-        return Piece("no file on disk", "bad", 3, right=True)
+    if job.document is not None and job.document.text is None:
+        what = "no file on disk" if job.document.missing else "file can't be read"
+        return Piece(what, "bad", 3, right=True)
+    if job.state is not None and not (job.alive or job.is_host) and job.problem is None:
+        return Piece("ctrl+r starts it", "dim", 3, right=True)
     if job.running is None or version is None:
         return Piece("")
     if job.running.differs:
@@ -95,19 +104,25 @@ class StatusLine(Widget):
         self._job: JobModel | None = None
         self._now = 0.0
         self._lost = ""
+        self._said: Text | None = None
 
     def show(self, job: JobModel, now: float) -> None:
-        """Draw the line again for `job` as it is `now`."""
+        """Say how `job` is `now`, if that is anything new."""
         self._job, self._now = job, now
-        self.refresh()
+        if self._text() != self._said:
+            self.refresh()
 
     def lose(self, message: str) -> None:
         """Say from now on that nothing of this is news any more."""
         self._lost = message
         self.refresh()
 
-    def render(self) -> Text:
+    def render_line(self, y: int) -> Strip:
         """Return the line, cut to the width of the screen."""
+        self._said = self._text() if y == 0 else Text()
+        return drawn(self, self._said.copy()).crop_extend(0, self.size.width, self.rich_style)
+
+    def _text(self) -> Text:
         width = self.size.width
         if self._job is None:
             return Text(self._lost or "connecting …", style=tone(self, "bad" if self._lost else "dim"), no_wrap=True)
@@ -118,9 +133,7 @@ class StatusLine(Widget):
         left = self._join([piece for piece in kept if not piece.right])
         right = self._join([piece for piece in kept if piece.right])
         left.append(" " * max(width - left.cell_len - right.cell_len - 1, 0))
-        left.append_text(right)
-        left.truncate(width)
-        return left
+        return left.append_text(right)
 
     def _join(self, found: list[Piece]) -> Text:
         return Text(GAP, no_wrap=True).join(Text(piece.text, tone(self, piece.tone)) for piece in found)

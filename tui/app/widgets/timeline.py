@@ -45,6 +45,7 @@ class TimelineView(ScrollView, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Details", tooltip="The whole change and what became of it", id="timeline.open"),
+        Binding("r", "roll_back", "Roll back", tooltip="Write this version back to the file", id="timeline.rollback"),
         Binding("up,k", "move(-1)", "Newer", show=False),
         Binding("down,j", "move(1)", "Older", show=False),
         Binding("pageup", "page(-1)", "A page newer", show=False),
@@ -55,6 +56,13 @@ class TimelineView(ScrollView, can_focus=True):
 
     class Opened(Message):
         """The user wants to see all of a version."""
+
+        def __init__(self, version: int) -> None:
+            super().__init__()
+            self.version = version
+
+    class RolledBack(Message):
+        """The user wants a version back."""
 
         def __init__(self, version: int) -> None:
             super().__init__()
@@ -104,6 +112,11 @@ class TimelineView(ScrollView, can_focus=True):
         """Open the row under the cursor."""
         if self._count:
             self.post_message(self.Opened(self._rows.at(self.row).version))
+
+    def action_roll_back(self) -> None:
+        """Go back to the row under the cursor."""
+        if self._count:
+            self.post_message(self.RolledBack(self._rows.at(self.row).version))
 
     def on_focus(self) -> None:
         """Pin the cursor to its row before anything new can slip under it."""

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.engine.runs import TICKER, Folder, ask, row, tunedeck
+from tui import events
+
+STUCK = """
+    import time
+    def tick(config):
+        yield
+        time.sleep(60)
+"""
+
+
+def test_set_on_a_running_job_prints_the_receipt(folder: Folder) -> None:
+    run = folder.run_task(TICKER, "tick", "lr: 0.1  # keep\nbetas: [1, 2]\n")
+    run.wait_for(row(1, "applied"))
+    done = tunedeck("set", "c.yaml", "lr=0.05", "betas[1]=3", cwd=folder.path)
+    wanted = r"v2 applied at step \d+ in \d+\.\d ms: lr 0\.1 → 0\.05, betas\[1\] 2 → 3\n"
+    assert done.returncode == 0, done
+    assert re.fullmatch(wanted, done.stdout), done
+    assert run.wait_for(row(2, "applied"))["source"] == "set"
+    assert (folder.path / "c.yaml").read_text() == "lr: 0.05  # keep\nbetas: [1, 3]\n"
+    done = tunedeck("set", "c.yaml", "lr=7", "lr.x=1", cwd=folder.path)
+    assert done.returncode == 1
+    done = tunedeck("set", "c.yaml", "betas[0]=7", "betas[5]=1", "--job", "tick", cwd=folder.path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "refused: line 2:8: betas is a list of 2" in done.stderr
+    assert (folder.path / "c.yaml").read_text() == "lr: 0.05  # keep\nbetas: [1, 3]\n"
+    assert tunedeck("set", "c.yaml", "lr=0.05", cwd=folder.path).stdout == "the file says so already\n"
+    run.stop()
+    assert list(run.rows()) == [1, 2]
+
+
+def test_a_set_is_based_on_what_is_on_disk(folder: Folder) -> None:
+    run = folder.run_task(TICKER, "tick", "lr: 1\n")
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", "lr: 1\nother: 2\n")
+    assert tunedeck("set", "c.yaml", "lr=3", cwd=folder.path).returncode == 0
+    assert (folder.path / "c.yaml").read_text() == "lr: 3\nother: 2\n"
+    run.stop()
+
+
+def test_a_set_of_a_job_without_a_checkpoint_is_on_its_way(folder: Folder) -> None:
+    run = folder.run_task(STUCK, "tick")
+    run.wait_for(row(1, "applied"))
+    done = tunedeck("set", "c.yaml", "lr=3", "--timeout", "0.5", cwd=folder.path)
+    assert (done.returncode, done.stdout) == (
+        0,
+        "v2 is in the file and on its way: the job has not taken it yet\n",
+    )
+
+
+def test_jobs_that_share_a_config_answer_each(folder: Folder) -> None:
+    folder.task(TICKER)
+    run = folder.run_deck("""
+        jobs:
+          a: {task: job.py:tick, config: c.yaml}
+          b: {task: job.py:tick, config: c.yaml}
+    """)
+    for name in "ab":
+        run.wait_for(lambda event, name=name: row(1, "applied")(event) and event["job"] == name)  # type: ignore[misc]
+    done = tunedeck("set", "c.yaml", "lr=2", cwd=folder.path)
+    assert re.fullmatch(r"a: v2 applied .*: lr 1 → 2\nb: v2 applied .*: lr 1 → 2\n", done.stdout), done
+    done = tunedeck("set", "c.yaml", "lr=3", "--job", "b", cwd=folder.path)
+    assert re.fullmatch(r"b: v3 applied .*\n", done.stdout), done
+    assert tunedeck("set", "c.yaml", "lr=3", "--job", "x", cwd=folder.path).returncode == 2
+    run.stop()
+
+
+def test_without_a_job_the_file_is_edited(folder: Folder) -> None:
+    path = folder.write("c.yaml", "lr: 1 # c\n")
+    done = tunedeck("set", "c.yaml", "lr=2", 'env["a=b"].c=x y', cwd=folder.path)
+    assert (done.returncode, done.stdout) == (0, "c.yaml is written: no job is running with it\n")
+    assert path.read_text() == "lr: 2 # c\nenv:\n  a=b:\n    c: x y\n"
+    done = tunedeck("set", "c.yaml", "lr=1", "lr2.x=1", "env.y.z=2", "lr.q=2", cwd=folder.path)
+    assert done.returncode == 1
+    assert path.read_text().startswith("lr: 2 # c\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("none.yaml", "lr=1"), "none.yaml is missing"),
+        (("c.yaml", "lr"), "sets nothing"),
+        (("c.yaml", "lr=[1"), "is no value"),
+        (("c.yaml", "lr=1", "lr=2"), "set twice"),
+        (("c.yaml", "lr=1", "--job", "x"), "no job x is running"),
+    ],
+)
+def test_bad_usage_exits_with_2(folder: Folder, arguments: tuple[str, ...], words: str) -> None:
+    folder.write("c.yaml", "lr: 1\n")
+    done = tunedeck("set", *arguments, cwd=folder.path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+def test_rollback_on_a_running_job_and_without_one(folder: Folder) -> None:
+    run = folder.run_task(TICKER, "tick", "lr: 1  # é\r\n")
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", "lr: 2\n")
+    run.wait_for(row(2, "applied"))
+    folder.save("c.yaml", "lr: [\n")
+    run.wait_for(row(3, "invalid"))
+    done = tunedeck("rollback", "c.yaml", "1", cwd=folder.path)
+    assert done.returncode == 0, done
+    assert re.fullmatch(r"v4 applied at step \d+ in .* ms: lr 2 → 1\n", done.stdout), done
+    assert run.wait_for(row(4, "applied"))["source"] == "rollback"
+    assert (folder.path / "c.yaml").read_bytes() == "lr: 1  # é\r\n".encode()
+    done = tunedeck("rollback", "c.yaml", "3", cwd=folder.path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert tunedeck("rollback", "c.yaml", "99", cwd=folder.path).returncode == 2
+    run.stop()
+    done = tunedeck("rollback", "c.yaml", "2", cwd=folder.path)
+    assert (done.returncode, done.stdout) == (0, "c.yaml is written: no job is running with it\n")
+    assert (folder.path / "c.yaml").read_text() == "lr: 2\n"
+    assert tunedeck("rollback", "c.yaml", "3", cwd=folder.path).returncode == 2
+    assert tunedeck("rollback", "c.yaml", "99", cwd=folder.path).returncode == 2
+    assert (folder.path / "c.yaml").read_text() == "lr: 2\n"
+
+
+def test_a_rollback_is_refused_when_the_file_is_another_one(folder: Folder) -> None:
+    run = folder.run_task(TICKER, "tick")
+    run.wait_for(row(1, "applied"))
+    reply = ask(folder.path / "c.yaml", events.Rollback(1, "tick", 1, "another"))
+    assert (reply.ok, reply.code) == (False, "unwritable")
+    assert "changed by somebody else" in reply.message
+    run.stop()

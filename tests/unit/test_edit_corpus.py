@@ -1,0 +1,137 @@
+"""Every value of many real-looking files is set, one at a time, to values of several kinds."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui.config import document, keys
+from tui.config.diff import same
+from tui.config.document import ConfigError, Document
+from tui.config.edit import set_values
+
+FILES = sorted((Path(__file__).parent / "corpus").glob("*.yaml"))
+
+VALUES: list[Any] = [7, "new text", "a: b # c", None, [1, "x, y"], {"k": {"m": 1.5}}, "two\nlines\n", "1", 1e-05, {}]
+
+
+def padded(text: str) -> str:
+    return re.sub(r"(?m)^(\s*[\w-]+):$", r"\1:  ", text)
+
+
+#: In these, some values belong to several keys.
+SHARING = ("anchors", "compose")
+REFUSAL = re.compile("alias|used elsewhere|'<<'|what is around it")
+
+STYLES: dict[str, Callable[[str], str]] = {
+    "as it is": lambda text: text,
+    "crlf": lambda text: text.replace("\n", "\r\n"),
+    "byte order mark": lambda text: "\ufeff" + text,
+    "no last newline": lambda text: text.rstrip("\n"),
+    "trailing blanks": padded,
+    "many last newlines": lambda text: text if text.endswith("...\n") else text + "\n\n# bye\n",
+}
+
+
+def test_the_corpus_is_large() -> None:
+    assert len(FILES) * len(STYLES) >= 100
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_value_can_be_set_alone(path: Path, style: str) -> None:
+    text = STYLES[style](path.read_text(encoding="utf-8"))
+    before = document.parse(text)
+    refused = 0
+    for number, place in enumerate(place for place in before.marks if place):
+        for value in (VALUES[number % len(VALUES)], VALUES[(number * 3 + 1) % len(VALUES)]):
+            try:
+                after = set_values(text, {place: value})
+            except ConfigError as error:
+                if path.stem not in SHARING or not REFUSAL.search(str(error)):
+                    raise
+                refused += 1
+                continue
+            assert same(document.parse(after).data, intended(before, place, value)), (place, value, after)
+            mark = before.marks[place]
+            if path.stem in SHARING:
+                continue  # the place of a value that was merged is elsewhere
+            if mark.key is not None:
+                assert after.startswith(text[: offset(text, mark.key[0])]), (place, value, after)
+            rest = untouched(text, before, place)
+            assert after.endswith(rest), (place, value, after, rest)
+    assert refused < len(before.marks)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_key_can_be_added_to_every_mapping(path: Path, style: str) -> None:
+    text = STYLES[style](path.read_text(encoding="utf-8"))
+    before = document.parse(text)
+    for number, place in enumerate(mappings(before.data)):
+        if number % 3 and style != "as it is":
+            continue
+        for name, value in ((["new"], 1), (["new", "a b", "c"], [1, "x"])):
+            where = place
+            for key in name:
+                where = keys.child(where, key)
+            try:
+                after = set_values(text, {where: value})
+            except ConfigError as error:
+                if path.stem not in SHARING or not REFUSAL.search(str(error)):
+                    raise
+                continue
+            assert same(document.parse(after).data, intended(before, where, value)), (where, after)
+            assert subsequence(text, after), (where, after)
+
+
+def subsequence(old: str, new: str) -> bool:
+    """Nothing was removed: what was added stands in one place, but for a comma before it."""
+    start = next((index for index, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), len(old))
+    if old == new or new.endswith(old[start:]):
+        return True
+    if new[start] != ",":
+        return False
+    return subsequence(old, new[:start] + new[start + 1 :])
+
+
+def mappings(data: Any, path: str = "") -> Iterator[str]:
+    if isinstance(data, dict):
+        yield path
+    for key, item in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield from mappings(item, keys.child(path, key))
+
+
+def intended(before: Document, path: str, value: Any) -> Any:
+    data: Any = copy.deepcopy(before.data)
+    inner = data
+    *steps, last = keys.steps(path)
+    for step in steps:
+        inner = inner[step] if isinstance(inner, list) else inner.setdefault(step, {})
+    inner[last] = value
+    return data
+
+
+def offset(text: str, line: int) -> int:
+    place = 0
+    for _ in range(line - 1):
+        place = text.index("\n", place) + 1
+    return place
+
+
+def untouched(text: str, before: Document, place: str) -> str:
+    """The text from the line of the first key after the value on."""
+    mark = before.marks[place]
+    lines = [
+        other.key[0]
+        for path, other in before.marks.items()
+        if other.key is not None and other.start >= mark.end and other.key > mark.value and not path.startswith(place)
+    ]
+    ends = text.count("\n", 0, mark.end) + 1
+    later = [line for line in lines if line > ends]
+    return text[offset(text, min(later)) :] if later else ""

@@ -1,0 +1,272 @@
+"""What becomes of the history and the lock when somebody deletes them, or when they can't be written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui.engine import history
+from tui.engine.history import History
+from tui.engine.homes import Homes, News
+from tui.engine.place import Lock, PlaceError
+from tui.events import Reload
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "conf" / "c.yaml"
+
+
+@pytest.fixture(autouse=True)
+def made(config: Path) -> None:
+    config.parent.mkdir()
+
+
+def sent(version: int, job: str = "job") -> Reload:
+    return Reload(job, version, "sent", "disk", time=float(version))
+
+
+def applied(version: int) -> Reload:
+    return Reload("job", version, "applied", "disk", step=7, time=float(version))
+
+
+def rows(config: Path, job: str = "job") -> list[Reload]:
+    """Return what another process reads."""
+    connection = history.open_database(config.parent / ".tunedeck", read_only=True)
+    try:
+        return list(History(connection, config.parent / ".tunedeck", config, job).rows())
+    finally:
+        connection.close()
+
+
+def block(kept: History, on: bool) -> None:
+    """Have the database refuse every write, as on a full disk."""
+    kept._connection.execute(f"PRAGMA query_only = {int(on)}")
+
+
+def fail(write: Callable[[], None]) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        write()
+
+
+def test_a_folder_that_was_deleted_is_made_anew_with_all_that_was_in_it(config: Path) -> None:
+    homes = Homes("me")
+    kept = homes.open(config, "job")
+    kept.add(applied(1), "one")
+    assert list(homes.look()) == []
+    shutil.rmtree(config.parent / ".tunedeck")
+    kept.add(sent(2), "two")  # it is not noticed yet
+    (news,) = homes.look()
+    assert (news.config, news.severity) == (config, "warning")
+    assert "was deleted: it has been made anew" in news.message
+    assert list(homes.look()) == []
+    kept.update(applied(2))
+    assert rows(config) == [applied(1), applied(2)] == list(kept.rows())
+    assert kept.text(2) == "two"
+    assert sorted(item.name for item in (config.parent / ".tunedeck").iterdir() if item.suffix != ".lock") == [
+        *(".gitignore", "history.db", "history.db-shm", "history.db-wal")
+    ]
+    homes.close()
+    assert rows(config) == [applied(1), applied(2)]
+    homes = Homes("me")
+    assert homes.open(config, "job").newest() == 2
+    homes.close()
+
+
+def test_the_end_restores_too(config: Path) -> None:
+    homes = Homes("me")
+    homes.open(config, "job").add(applied(1), "one")
+    shutil.rmtree(config.parent / ".tunedeck")
+    homes.close()
+    assert rows(config) == [applied(1)]
+
+
+@pytest.mark.parametrize("look", [False, True], ids=["before", "after"])
+def test_no_other_engine_can_take_a_config_whose_lock_was_deleted(config: Path, look: bool) -> None:
+    homes = Homes("me")
+    homes.open(config, "job")
+    shutil.rmtree(config.parent / ".tunedeck")
+    if look:
+        assert list(homes.look())
+    with pytest.raises(PlaceError, match="in use by me;"):
+        Homes("you").open(config, "job")
+    if look:
+        with pytest.raises(PlaceError, match="in use by me;"):
+            Lock(config.parent / ".tunedeck", config, "you")
+    homes.close()
+    Homes("you").open(config, "job")
+
+
+def test_a_lock_alone_is_restored_without_a_word(config: Path) -> None:
+    homes = Homes("me")
+    homes.open(config, "job")
+    for lock in (config.parent / ".tunedeck").glob("*.lock"):
+        lock.unlink()
+    assert list(homes.look()) == []
+    with pytest.raises(PlaceError):
+        Lock(config.parent / ".tunedeck", config, "you")
+    homes.close()
+
+
+def test_a_folder_that_can_not_be_made_anew_is_told_once_and_made_when_it_can(config: Path) -> None:
+    homes = Homes("me")
+    kept = homes.open(config, "job")
+    shutil.rmtree(config.parent)
+    assert list(homes.look()) == [
+        News(config, f"the history of c.yaml is no longer kept: {config.parent} is gone", "error")
+    ]
+    assert list(homes.look()) == []
+    assert config in homes.problems
+    kept.add(applied(1), "one")
+    config.parent.mkdir()
+    assert [news.severity for news in homes.look()] == ["warning"]
+    assert homes.problems == {}
+    assert rows(config) == [applied(1)]
+    homes.close()
+
+
+def test_two_engines_that_share_a_folder_both_restore_what_is_theirs(config: Path) -> None:
+    other = config.with_name("d.yaml")
+    first, second = Homes("first"), Homes("second")
+    one, two = first.open(config, "job"), second.open(other, "job")
+    one.add(applied(1), "")
+    two.add(sent(1), "")
+    shutil.rmtree(config.parent / ".tunedeck")
+    assert [news.config for news in first.look()] == [config]
+    two.update(applied(1))
+    assert [news.config for news in second.look()] == [other]
+    two.add(applied(2), "")
+    first.close()
+    two.add(applied(3), "")
+    assert rows(config) == [applied(1)]
+    assert rows(other) == [applied(1), applied(2), applied(3)]
+    second.close()
+    assert rows(other) == [applied(1), applied(2), applied(3)]
+
+
+def test_what_could_not_be_written_is_written_the_next_time(config: Path) -> None:
+    homes = Homes("me")
+    kept = homes.open(config, "job")
+    kept.add(sent(1), "one")
+    block(kept, True)
+    fail(lambda: kept.update(applied(1)))
+    fail(lambda: kept.add(sent(2), "two"))
+    fail(lambda: kept.update(applied(2)))
+    fail(lambda: kept.add(sent(3), "three"))
+    assert list(kept.rows()) == [applied(1), applied(2), sent(3)]
+    assert (kept.text(2), kept.ran_before(3), kept.ran_before(2), kept.ran_before(1)) == ("two", 2, 1, None)
+    assert kept.newest() == 3
+    assert list(homes.look()) == []
+    block(kept, False)
+    assert list(homes.look()) == [News(config, "the history of c.yaml is complete again", "information")]
+    assert list(homes.look()) == []
+    assert rows(config) == [applied(1), applied(2), sent(3)]
+    homes.close()
+    assert list((config.parent / ".tunedeck").glob("*.lock")) == []
+
+
+def test_a_version_that_was_never_written_is_not_given_again(config: Path) -> None:
+    homes = Homes("me")
+    kept, other = homes.open(config, "job"), homes.open(config, "other")
+    for history_ in (kept, other):
+        block(history_, True)
+    for version in range(1, history.MOST_WAITING + 5):
+        fail(lambda version=version: kept.add(sent(version), ""))  # type: ignore[misc]
+    fail(lambda: other.add(sent(1, "other"), ""))
+    newest = history.MOST_WAITING + 4
+    assert kept.newest() == newest
+    assert len(list(kept.rows())) == history.MOST_WAITING
+    homes.close()
+    for _ in range(2):
+        homes = Homes("me")
+        assert homes.open(config, "job").newest() == newest
+        homes.close()
+
+
+def test_a_row_that_can_never_be_written_does_not_hold_up_the_others(config: Path) -> None:
+    kept = History(history.in_memory(), config.parent, config, "job")
+    kept.add(applied(1), "one")
+    with pytest.raises(sqlite3.IntegrityError):
+        kept.add(applied(1), "again")
+    kept.add(applied(2), "two")
+    assert (kept.late, kept.text(1)) == (False, "one")
+
+
+def test_open_rows_that_can_not_be_closed_at_the_start_are_closed_later(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes = Homes("me")
+    homes.open(config, "job").add(sent(1), "one")
+    homes.close()
+    real = history.open_database
+
+    def open_blocked(folder: Path) -> sqlite3.Connection:
+        connection = real(folder)
+        connection.execute("PRAGMA query_only = 1")
+        return connection
+
+    monkeypatch.setattr(history, "open_database", open_blocked)
+    homes = Homes("me")
+    kept = homes.open(config, "job")
+    assert (kept.newest(), homes.problems) == (1, {})
+    monkeypatch.undo()
+    block(kept, False)
+    kept.add(sent(2), "two")
+    assert [row.status for row in rows(config)] == ["failed", "sent"]
+    homes.close()
+
+
+def test_a_lock_keeps_a_number_for_the_next_holder(tmp_path: Path, config: Path) -> None:
+    lock = Lock(tmp_path, config, "me " * 20)
+    assert lock.left == 0
+    size = next(tmp_path.glob("*.lock")).stat().st_size
+    for number in (3, 12):
+        lock.note(number)
+    assert next(tmp_path.glob("*.lock")).stat().st_size == size
+    with pytest.raises(PlaceError, match=r"in use by (me )+me;"):
+        Lock(tmp_path, config, "you")
+    lock.release()
+    lock = Lock(tmp_path, config, "you")
+    assert lock.left == 12
+    lock.note(0)
+    lock.release()
+    assert Lock(tmp_path, config, "me").left == 12
+
+
+def test_a_lock_that_is_being_swept_away_is_taken_all_the_same(
+    tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeper = Lock(tmp_path, config, "dead")
+    monkeypatch.setattr(time, "sleep", lambda _: sweeper.release() if sweeper.intact else None)
+    lock = Lock(tmp_path, config, "me")
+    assert lock.intact
+    lock.release()
+
+
+def test_a_lock_that_its_holder_removes_in_that_moment_is_not_taken(
+    tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Lock(tmp_path, config, "first")
+    real = os.open
+    opened: list[int] = []
+
+    def open_late(*arguments: Any) -> int:
+        descriptor = real(*arguments)
+        if not opened:
+            first.release()
+        opened.append(descriptor)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_late)
+    second = Lock(tmp_path, config, "second")
+    monkeypatch.undo()
+    assert len(opened) == 2
+    assert second.intact
+    second.release()

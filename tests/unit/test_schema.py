@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tui.config.document import parse
+from tui.config.schema import SchemaError, check, load, named_by
+
+SCHEMA = """\
+$defs: {rate: {type: number, exclusiveMinimum: 0}}
+type: object
+additionalProperties: false
+patternProperties: {^x-: true}
+required: [lr]
+properties:
+  lr: {$ref: '#/$defs/rate'}
+  day: {type: string}
+  by: {additionalProperties: {type: integer}}
+  opt: {$ref: opt.json}
+"""
+
+
+@pytest.fixture
+def schema(tmp_path: Path) -> Path:
+    (tmp_path / "opt.json").write_text('{"properties": {"betas": {"items": {"type": "number"}}}}')
+    (tmp_path / "schema.yaml").write_text(SCHEMA)
+    return tmp_path / "schema.yaml"
+
+
+@pytest.mark.parametrize(
+    "text", ["lr: 1", "lr: 0.1\nday: 2024-01-02\nx-more: 1\nby: {1: 2}\n", "lr: .inf\nopt: {betas: [1]}"]
+)
+def test_a_good_config_passes(schema: Path, text: str) -> None:
+    assert check(schema, parse(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "key", "words"),
+    [
+        ("lr: -1", 1, 5, "lr", "-1 is less than or equal to the minimum of 0"),
+        ("day: x", 1, 1, None, "'lr' is a required property"),
+        ("lr: 1\nlrr: 2", 2, 6, "lrr", "unknown key"),
+        ("lr: 1\nopt:\n  betas: [1, no]", 3, 14, "opt.betas[1]", "'no' is not of type 'number'"),
+        ("lr: 1\nby: {2: x}", 2, 9, "by[2]", "'x' is not of type 'integer'"),
+    ],
+)
+def test_an_error_has_its_key_and_its_place(
+    schema: Path, text: str, line: int, column: int, key: str | None, words: str
+) -> None:
+    problem = check(schema, parse(text))
+    assert problem is not None
+    assert problem.message == (f"{key}: {words}" if key else words)
+    assert (problem.line, problem.column, problem.key) == (line, column, key)
+
+
+def test_all_errors_are_told_at_once(schema: Path) -> None:
+    problem = check(schema, parse("# first\nfoo: 1\nlr: -1\nopt: {betas: [a, b]}\n"))
+    assert problem is not None
+    assert [line.partition(":")[0] for line in problem.message.splitlines()] == [
+        "foo",
+        "lr",
+        "opt.betas[0]",
+        "opt.betas[1]",
+    ]
+    assert (problem.line, problem.key) == (2, "foo")
+
+
+def test_what_is_too_long_to_read_is_cut(schema: Path) -> None:
+    problem = check(schema, parse(f"lr: {'x' * 5000}"))
+    assert problem is not None
+    assert len(problem.message) < 250
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "there is no schema file"),
+        ("{", "can't be read in line"),
+        ("[1]", "must be a mapping"),
+        ('{"type": "numbr"}', "is no JSON Schema: 'numbr' is not valid"),
+        ('{"properties": {"lr": {"type": 3}}}', "at /properties/lr/type"),
+    ],
+)
+def test_a_schema_that_is_none_is_refused(tmp_path: Path, text: str | None, words: str) -> None:
+    path = tmp_path / "s.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SchemaError, match="json") as caught:
+        load(path)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("reference", ["https://example.com/s.json", "none.json", "#/nowhere", "#"])
+def test_a_reference_is_followed_to_local_files_only(tmp_path: Path, reference: str) -> None:
+    path = tmp_path / "s.json"
+    path.write_text(f'{{"$ref": "{reference}"}}')
+    with pytest.raises(SchemaError, match="can't be used"):
+        check(path, parse("lr: 1"))
+
+
+def test_a_schema_counts_as_it_is_now(schema: Path) -> None:
+    assert check(schema, parse("lr: 1")) is None
+    schema.write_text("properties: {lr: {type: string}}")
+    os.utime(schema, ns=(1, 1))
+    assert check(schema, parse("lr: 1")) is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("# yaml-language-server: $schema=s.json", "/conf/s.json"),
+        ("#yaml-language-server: $schema=../s.json", "/conf/../s.json"),
+        ("# yaml-language-server: $schema=file:///a/b%20c.json", "/a/b c.json"),
+        ("# yaml-language-server: $schema=/a/s.json", "/a/s.json"),
+        ("# yaml-language-server: $schema=https://example.com/s.json", None),
+        ("lr: 1 # yaml-language-server: $schema=s.json", None),
+        ("lr: 1", None),
+    ],
+)
+def test_the_first_lines_name_a_local_schema(line: str, found: str | None) -> None:
+    assert named_by(f"# first\n{line}\na: 1\n", Path("/conf")) == (Path(found) if found else None)
+
+
+def test_the_library_is_imported_only_for_a_schema() -> None:
+    code = "import sys, tui.engine.engine, tui.engine.deck; print({'jsonschema', 'referencing'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

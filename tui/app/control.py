@@ -1,0 +1,65 @@
+"""Starting, stopping, pausing and rolling back a job from the screen, with the questions that come before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui import events
+from tui.app.lines import plain
+from tui.app.model import JobModel
+from tui.app.screens.dialog import Choice, Dialog
+
+if TYPE_CHECKING:
+    from tui.app.app import DeckApp
+
+RESTART = Choice("r", "restart", "restart it", "its state is lost")
+STOP = Choice("s", "stop", "stop it")
+BACK = Choice("r", "back", "roll back", "your text stays in the editor, beside that of the file")
+HOST = Choice("h", "host", "restart the host", "kills it, and starts the others in it again")
+
+
+async def restart(deck: DeckApp, job: JobModel) -> None:
+    """Start the job; ask first where that costs a running one its state."""
+    title = f"{plain(job.name)} is still {job.state.state if job.state else 'there'}"
+    if not job.has_worker or await deck.push_screen_wait(Dialog(title, "", [RESTART])) == "restart":
+        await _order(deck, events.Start(0, job.name), "Not started")
+
+
+async def stop(deck: DeckApp, job: JobModel) -> None:
+    """Stop the job, after asking."""
+    if not job.alive:
+        return
+    title = f"Stop {plain(job.name)}?"
+    if await deck.push_screen_wait(Dialog(title, "The deck stays open; ctrl+r starts it again.", [STOP])):
+        await _order(deck, events.Stop(0, job.name), "Not stopped")
+
+
+async def pause(deck: DeckApp, job: JobModel) -> None:
+    """Hold the job, or let it go on."""
+    if job.has_worker:
+        paused = job.state is not None and job.state.state == "paused"
+        what = "Not resumed" if paused else "Not paused"
+        await deck.order(events.Pause(0, job.name, paused=not paused), what)
+
+
+async def roll_back(deck: DeckApp, job: JobModel, version: int, *, unsaved: bool) -> None:
+    """Write a version back to the file; ask first where the editor holds something else, which would be in conflict."""
+    base = job.document.digest if job.document is not None else None  # what the user sees while being asked
+    title = f"Roll {plain(job.name)} back to v{version}?"
+    if unsaved and not await deck.push_screen_wait(Dialog(title, "The editor has changes that are not saved.", [BACK])):
+        return
+    reply = await deck.order(events.Rollback(0, job.name, version, base), "Not rolled back")
+    if reply is not None and reply.data.get("changed") is False:
+        deck.notify(f"The file is v{version} already.", title=plain(job.name), markup=False)
+
+
+async def _order(deck: DeckApp, command: events.Start | events.Stop, failure: str) -> None:
+    """Send a command; if the job can't be ended alone, offer to end the host that it shares with others."""
+    reply = await deck.order(command, failure, also="stuck")
+    if reply is None or reply.code != "stuck":
+        return
+    others = ", ".join(plain(str(name)) for name in reply.data.get("with", ()))
+    body = plain(reply.message) + (f"\nThe host also holds {others}: their state would be lost." if others else "")
+    if await deck.push_screen_wait(Dialog(f"{plain(command.job)} does not end", body, [HOST])):
+        kind = type(command)
+        await deck.order(kind(0, command.job, host=True), failure)

@@ -1,0 +1,150 @@
+"""What a user looks for in a log, and the lines that have it: found in slices, so that no search holds up the screen.
+
+Text is meant as it stands, or as a regular expression behind ``re:``. Without a capital letter, case does not count.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tui.app.lines import Line, LineBuffer, bare
+
+#: What introduces a regular expression.
+REGEX = "re:"
+
+#: What introduces, in a filter, what is to be hidden.
+HIDE = "!"
+
+#: How long one slice may take, in seconds, and how many lines are looked at between two looks at the clock.
+SLICE = 0.008
+CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Query:
+    """A text to look for, and the pattern that finds it."""
+
+    text: str
+    pattern: re.Pattern[str]
+
+    @property
+    def regular(self) -> bool:
+        """Whether it was given as a regular expression."""
+        return self.text.startswith(REGEX)
+
+    def finds(self, line: Line) -> bool:
+        """Tell whether a line of output has it; rules and notes of the viewer are no output."""
+        return line.is_output and self.pattern.search(bare(line.text)) is not None
+
+
+def query(text: str) -> Query | None:
+    """Return what `text` asks for, None for nothing; raises ValueError for a broken regular expression."""
+    regular = text.startswith(REGEX)
+    sought = text.removeprefix(REGEX) if regular else re.escape(text)
+    if not sought:
+        return None
+    # In a regular expression, what follows a backslash says nothing about case: \W, \S.
+    letters = re.sub(r"\\.", "", sought) if regular else text
+    try:
+        return Query(text, re.compile(sought, 0 if letters != letters.lower() else re.IGNORECASE))
+    except (re.error, OverflowError, RecursionError) as error:
+        place = getattr(error, "pos", None)
+        reason = f"{getattr(error, 'msg', error)}" + (f", at character {place + 1}" if place is not None else "")
+        raise ValueError(f"no regular expression: {reason}") from None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which lines of a log are shown: those that `query` finds, or those that it does not."""
+
+    query: Query
+    hide: bool
+
+    def shows(self, line: Line) -> bool:
+        """Tell whether a line stays; rules and notes always do."""
+        return not line.is_output or self.query.finds(line) is not self.hide
+
+    def __str__(self) -> str:
+        return f"{'without' if self.hide else 'only'} {self.query.text}"
+
+
+def line_filter(text: str) -> Filter | None:
+    """Return the filter that `text` asks for; raises ValueError for a broken regular expression."""
+    sought = query(text.removeprefix(HIDE))
+    return Filter(sought, text.startswith(HIDE)) if sought is not None else None
+
+
+#: What is taken for a mistake in any job's output.
+ERRORS = Query(
+    "errors",
+    re.compile(
+        r"Traceback \(most recent call last\)"
+        r"|\b(?:ERROR|FATAL|CRITICAL|PANIC|SEVERE)\b"
+        r"|^\s*(?:[Ee]rror|[Ff]atal(?: error)?|[Pp]anic)\b\s*[:\[(]"
+        r"|^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)\b"
+        r"|level=(?:error|fatal)\b"
+    ),
+)
+
+
+class Chosen:
+    """The lines of a buffer that pass a test, in order, by their numbers.
+
+    New lines are taken in as they come; the old ones from the newest on, a slice at a time, so that what is on the
+    screen comes first.
+    """
+
+    def __init__(self, test: Callable[[Line], bool], end: int) -> None:
+        self.numbers: list[int] = []
+        self._test = test
+        self._low = self._high = end
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def complete(self, buffer: LineBuffer) -> bool:
+        """Tell whether every line of the buffer has been looked at."""
+        return self._low <= buffer.base and self._high >= buffer.end
+
+    def sync(self, buffer: LineBuffer) -> int:
+        """Take in new lines and forget those that are gone; return how many places at the front have gone."""
+        start = max(self._high, buffer.base)
+        self.numbers += self._pick(buffer, start, buffer.end)
+        self._high = max(start, buffer.end)
+        self._low = max(self._low, buffer.base)
+        gone = bisect_left(self.numbers, buffer.base)
+        del self.numbers[:gone]
+        return gone
+
+    def scan(self, buffer: LineBuffer, seconds: float = SLICE) -> int:
+        """Go on with the old lines for a while; return how many places have come in at the front."""
+        deadline = time.monotonic() + seconds
+        found: list[int] = []
+        while self._low > buffer.base and time.monotonic() < deadline:
+            start = max(self._low - CHUNK, buffer.base)
+            found += reversed(self._pick(buffer, start, self._low))
+            self._low = start
+        self.numbers[:0] = reversed(found)
+        return len(found)
+
+    def _pick(self, buffer: LineBuffer, start: int, end: int) -> list[int]:
+        test = self._test
+        return [number for number, line in enumerate(buffer.part(start, end), start) if test(line)]
+
+    def beside(self, number: int, by: int) -> int | None:
+        """Return the nearest one after `number`, or before it where `by` is negative, around the ends."""
+        if not self.numbers:
+            return None
+        place = bisect_left(self.numbers, number + 1) if by > 0 else bisect_left(self.numbers, number) - 1
+        return self.numbers[place % len(self.numbers)]
+
+    def place(self, number: int | None) -> int | None:
+        """Return the place of `number`, counted from 1, or None where it is no match."""
+        if number is None:
+            return None
+        place = bisect_left(self.numbers, number)
+        return place + 1 if place < len(self.numbers) and self.numbers[place] == number else None

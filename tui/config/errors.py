@@ -1,0 +1,47 @@
+"""What is wrong with single values of a config, in one problem with the place of the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tui.config.document import Mark
+from tui.config.keys import child
+from tui.events import Problem
+
+#: The steps to a value, and what is wrong with it.
+Error = tuple[Sequence[Any], str]
+
+
+def problem_of(message: str, errors: Iterable[Error], data: Any, marks: Mapping[str, Mark]) -> Problem:
+    """Return the problem of a config that is refused: the place of its first error in the file, and the words of all.
+
+    Args:
+        message: All there is to say where no error belongs to a value.
+        errors: Each error that does.
+        data: The config.
+        marks: Where its values stand.
+    """
+    found = [_problem(steps, words, data, marks) for steps, words in errors]
+    if not found:
+        return Problem(message)
+    found.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
+    words = "\n".join(f"{problem.key}: {problem.message}" if problem.key else problem.message for problem in found)
+    return Problem(words, found[0].line, found[0].column, found[0].key)
+
+
+def _problem(steps: Sequence[Any], words: str, data: Any, marks: Mapping[str, Mark]) -> Problem:
+    """Return an error with its key; one that is missing has the place of what lacks it.
+
+    Some steps are none into the config, such as the member of a union that was tried: the key ends before them.
+    """
+    path = key = ""
+    for number, step in enumerate(steps):
+        key = child(path, step)
+        if key not in marks:
+            missing = isinstance(data, dict) and number == len(steps) - 1
+            key = key if missing else path
+            break
+        path, data = key, data[step]
+    line, column = marks[path].value if path in marks else (None, None)
+    return Problem(words, line, column, key or None)

@@ -1,0 +1,151 @@
+"""Checks a config against a JSON Schema: a local file that the deck names, or the config's own first lines.
+
+The library takes 170 ms to import, so only a config with a schema pays for it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from tui.config import document
+from tui.config.document import ConfigError, Document
+from tui.config.errors import problem_of
+from tui.events import Problem
+
+#: So many errors are told at once, each in so many characters at most.
+MOST_ERRORS = 50
+LONGEST = 200
+
+_MODELINE = re.compile(r"^#\s*yaml-language-server:.*?\$schema=(\S+)", re.MULTILINE)
+
+
+class SchemaError(Exception):
+    """The schema can't be used; the message says why, and names it."""
+
+
+def named_by(text: str, folder: Path) -> Path | None:
+    """Return the schema that the ``yaml-language-server`` comment of a config names, None where it is no local file."""
+    found = _MODELINE.search(text)
+    if found is None:
+        return None
+    parts = urlsplit(found[1])
+    if parts.scheme not in ("", "file"):
+        return None
+    return folder / (unquote(parts.path) if parts.scheme else found[1])
+
+
+def check(path: Path, config: Document) -> Problem | None:
+    """Return what is wrong with a config, all errors at once.
+
+    Raises:
+        SchemaError: The schema can't be used.
+    """
+    validator = load(path)
+    try:
+        found = list(itertools.islice(validator.iter_errors(_plain(config.data)), MOST_ERRORS))
+    except Exception as error:  # a reference that leads nowhere, a pattern that is none: found only when it is used
+        raise SchemaError(f"the schema {path} can't be used: {error}") from error
+    pairs = [(_steps(steps, config.data), words) for error in found for steps, words in _say(error)]
+    return problem_of("", pairs, config.data, config.marks) if pairs else None
+
+
+def load(path: Path) -> Any:
+    """Return the validator of a schema file, JSON or YAML, as the file is now.
+
+    Raises:
+        SchemaError: It can't be read, or is no JSON Schema.
+    """
+    try:
+        stat = path.stat()
+        return _load(path, stat.st_mtime_ns, stat.st_size)
+    except FileNotFoundError:
+        raise SchemaError(f"there is no schema file {path}") from None
+    except OSError as error:
+        raise SchemaError(f"the schema {path} can't be read: {error.strerror}") from error
+
+
+@functools.lru_cache(maxsize=64)
+def _load(path: Path, *_: int) -> Any:
+    import jsonschema
+    import referencing.exceptions
+    from referencing.jsonschema import DRAFT202012
+
+    def retrieve(uri: str) -> Any:
+        parts = urlsplit(uri)
+        if parts.scheme != "file":  # a save must not wait for a network, nor tell it anything
+            raise referencing.exceptions.NoSuchResource(uri)
+        return referencing.Resource.from_contents(_read(Path(unquote(parts.path))), DRAFT202012)
+
+    contents = _read(path)
+    kind = jsonschema.validators.validator_for(contents, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(contents)
+    except jsonschema.SchemaError as error:
+        where = "".join(f"/{step}" for step in error.absolute_path)
+        raise SchemaError(
+            f"{path} is no JSON Schema: {_short(error.message)}" + (f" at {where}" if where else "")
+        ) from error
+    uri = path.absolute().as_uri()
+    resource = referencing.Resource.from_contents(contents, DRAFT202012)
+    make: Any = referencing.Registry  # mypy does not see how its class is made
+    registry = make(retrieve=retrieve).with_resource(uri, resource)
+    return kind({"$ref": uri}, registry=registry)
+
+
+def _read(path: Path) -> Any:
+    raw = path.read_bytes()
+    try:
+        contents = json.loads(raw)
+    except ValueError:
+        try:
+            contents = document.parse(document.decode(raw)).data
+        except ConfigError as error:
+            line = f" in line {error.problem.line}" if error.problem.line else ""
+            raise SchemaError(f"the schema {path} can't be read{line}: {error}") from error
+    if not isinstance(contents, (dict, bool)):
+        raise SchemaError(f"{path} is no JSON Schema: it must be a mapping")
+    return contents
+
+
+def _say(error: Any) -> Iterator[tuple[list[Any], str]]:
+    """Yield the steps to what an error is about, and the words for it."""
+    steps = list(error.absolute_path)
+    if error.validator == "additionalProperties" and error.validator_value is False:
+        known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
+        for key in error.instance:
+            if key not in known and not any(re.search(pattern, key) for pattern in patterns):
+                yield [*steps, key], "unknown key"
+    else:
+        yield steps, _short(error.message)
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+
+
+def _steps(steps: list[Any], data: Any) -> list[Any]:
+    """Return the steps with the keys as the config has them: to a schema they are all text."""
+    found = []
+    for step in steps:
+        if isinstance(data, Mapping) and step not in data:
+            step = next((key for key in data if str(key) == step), step)
+        found.append(step)
+        data = data[step]
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: a date is text there."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, set)):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else value

@@ -1,0 +1,127 @@
+"""How values are spelled in YAML: the other direction of `tui.config.document`."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tui.config import document
+from tui.config.diff import same
+from tui.config.document import ConfigError
+from tui.events import Problem
+
+_SIMPLE = re.compile(r"[-+.:\w]+")
+_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+
+
+class Spelled(NamedTuple):
+    """A value as its user has written it: ``1e-3`` stays that."""
+
+    data: Any
+    text: str
+
+
+def read(text: str) -> Spelled:
+    """Return the value that a text such as ``0.05``, ``[64, 32]`` or ``abc`` means in YAML.
+
+    Raises:
+        ConfigError: It is no value.
+    """
+    try:
+        data = document.parse(f"v: {text}\n").data
+    except ConfigError as error:
+        raise ConfigError(Problem(f"{text!r} is no value: {error}")) from error
+    if list(data) != ["v"]:
+        raise ConfigError(Problem(f"{text!r} is more than one value: put it in quotes"))
+    return Spelled(data["v"], text.strip())
+
+
+def data_of(value: Any) -> Any:
+    """Return the data of a value, spelled or not."""
+    return value.data if isinstance(value, Spelled) else value
+
+
+def inline(value: Any, *, flow: bool = False, quote: str = "") -> str:
+    """Return a value in one line.
+
+    Args:
+        value: Plain data, or `Spelled`.
+        flow: It stands inside brackets.
+        quote: Text prefers to stand in such quotes; without them it has none where it needs none.
+    """
+    if isinstance(value, Spelled):
+        if not isinstance(value.data, (str, list, dict)) and _SIMPLE.fullmatch(value.text):
+            return value.text
+        value = value.data
+    if isinstance(value, str):
+        return _text(value, "v: [{}, 0]" if flow else "v: {}", [value, 0] if flow else value, quote)
+    if isinstance(value, list):
+        return f"[{', '.join(inline(item, flow=True, quote=quote) for item in value)}]"
+    if isinstance(value, dict):
+        items = (
+            f"{key(name, flow=True, quote=quote)}: {inline(item, flow=True, quote=quote)}"
+            for name, item in value.items()
+        )
+        return f"{{{', '.join(items)}}}"
+    return _scalar(value)
+
+
+def key(name: Any, *, flow: bool = False, quote: str = "") -> str:
+    """Return the key of a mapping, without its colon."""
+    if not isinstance(name, str):
+        return _scalar(name)
+    return _text(name, "v: {{{}: 0}}" if flow else "v:\n  {}: 0", {name: 0}, quote)
+
+
+def lines(value: Any) -> list[str]:
+    """Return a list or mapping that is not empty in block style, a line for each item."""
+    value = data_of(value)
+    if isinstance(value, list):
+        return [f"- {inline(item)}" for item in value]
+    return [f"{key(name)}: {inline(item)}" for name, item in value.items()]
+
+
+def quoted(value: str) -> str:
+    """Return text in double quotes, as JSON has it too."""
+    return f'"{"".join(map(_escape, value))}"'
+
+
+def _escape(letter: str) -> str:
+    if letter in _ESCAPES:
+        return _ESCAPES[letter]
+    if letter.isprintable():
+        return letter
+    return f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08x}"
+
+
+def _text(value: str, pattern: str, wanted: Any, quote: str) -> str:
+    single = "'" + value.replace("'", "''") + "'"
+    choices = {"": [value, quoted(value)], "'": [single], '"': []}[quote]
+    return next((word for word in choices if _means(pattern.format(word), wanted)), quoted(value))
+
+
+def _means(text: str, wanted: Any) -> bool:
+    if "\n" in text.removeprefix("v:\n"):
+        return False  # more than one line can mean something else where it is put
+    try:
+        return same(document.parse(text).data, {"v": wanted})
+    except ConfigError:
+        return False
+
+
+def _scalar(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def holds(value: Any) -> bool:
+    """Return whether a value is a list or a mapping that is not empty."""
+    return isinstance(data_of(value), (list, Mapping)) and bool(data_of(value))

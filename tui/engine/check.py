@@ -1,0 +1,90 @@
+"""The check of a command's config before it is sent: a program of the user's that must exit with 0."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from tui.engine.reload import Candidate
+from tui.events import Problem
+from tui.runners import probe
+
+#: Seconds that a check may take.
+TIMEOUT = 10.0
+
+_LINE = re.compile(r"\bline (\d+)(?:,? col(?:umn)? (\d+))?", re.IGNORECASE)
+
+
+class Gate:
+    """Lets candidates through the check one at a time; of those that come meanwhile only the newest is checked.
+
+    Args:
+        command: For the shell; ``{config}`` is the config's path.
+        config: The config file.
+        cwd: The folder in which the check runs.
+        admit: Takes every candidate that was checked, with a problem if it failed.
+        skip: Takes those for which a newer one came.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        config: Path,
+        cwd: Path,
+        admit: Callable[[Candidate], None],
+        skip: Callable[[Candidate], None],
+    ) -> None:
+        self._command = command.replace("{config}", shlex.quote(str(config)))
+        self._config = config
+        self._cwd = cwd
+        self._admit = admit
+        self._skip = skip
+        self._next: Candidate | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, candidate: Candidate) -> None:
+        """Have `candidate` checked, if it needs to be, after the one that is being checked."""
+        if self._next is not None:
+            self._skip(self._next)
+        self._next = candidate
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    async def settled(self) -> None:
+        """Wait until all has been checked."""
+        if self._task is not None:
+            await asyncio.wait([self._task])  # whoever waits is not called off with it
+
+    async def close(self) -> None:
+        """End a check that is running, and everything below it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while self._next is not None:
+            candidate, self._next = self._next, None
+            problem = None if candidate.data is None else await self._check()
+            # A start that was called off meanwhile admits its candidate all the same: every version has a row.
+            self._admit(candidate if problem is None else replace(candidate, data=None, problem=problem))
+
+    async def _check(self) -> Problem | None:
+        code, said = await probe.run(self._command, self._cwd, TIMEOUT)
+        if code == 0:
+            return None
+        if code is None:
+            said = f"the check did not end within {TIMEOUT:g} s and was killed: {self._command}"
+        return problem_of(said or f"the check ended with exit code {code}: {self._command}", self._config)
+
+
+def problem_of(said: str, config: Path) -> Problem:
+    """Return what a check said, with the place where it names one, as ``nginx.conf:12`` or ``line 12``."""
+    name = re.escape(config.name)
+    found = re.search(rf"{name}:(\d+)(?::(\d+))?", said) or _LINE.search(said)
+    if found is None:
+        return Problem(said)
+    return Problem(said, int(found[1]), int(found[2]) if found[2] else None)

@@ -1,0 +1,131 @@
+"""What a deck is: its jobs, and how each is to be treated."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.config.document import ConfigError
+from tui.engine import place
+from tui.events import Problem
+from tui.runners.command import CommandSpec
+
+_TASK = re.compile(r"(?:.+\.py|[^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One job of a deck, a task or a command; `config` is absolute, its links kept."""
+
+    name: str
+    task: str | None
+    command: CommandSpec | None
+    config: Path
+    runner: str = "process"
+    on_change: str = "reload"
+    loop: bool = True
+    restart: str = "never"
+    stop_signal: str = "SIGTERM"
+    grace: float = 10.0
+    check: str | None = None
+    validate: str | None = None
+    schema: Path | None = None
+    python: str | None = None
+    cwd: Path = Path()
+
+    @property
+    def what(self) -> str:
+        """The task or the command line, for people."""
+        return self.task or " ".join(self.command.arguments if self.command else ())
+
+    @property
+    def as_text(self) -> bool:
+        """The config is not parsed."""
+        return self.command is not None and not self.command.filled
+
+    @property
+    def hosted(self) -> bool:
+        """The job shares its worker with others."""
+        return self.runner in ("thread", "asyncio")
+
+    @property
+    def reload_may_end_worker(self) -> bool:
+        """A reload starts a new worker, or sends a signal that the worker may die of."""
+        return self.command is not None or self.on_change == "restart"
+
+
+@dataclass(frozen=True)
+class Deck:
+    """The jobs that one engine runs; `path` is None for a deck from the command line."""
+
+    name: str
+    path: Path | None
+    jobs: tuple[JobSpec, ...]
+
+
+def single(
+    what: str | tuple[str, ...],
+    config: str,
+    name: str | None = None,
+    *,
+    runner: str = "process",
+    on_change: str | None = None,
+    check: str | None = None,
+) -> Deck:
+    """Return the deck of one job from the command line.
+
+    Args:
+        what: A task, or a command and its arguments.
+        config: The config file.
+        name: Of the job; else the function's, or the command's base name.
+        runner: Of a task.
+        on_change: What a change does; a command must say it.
+        check: Of a command.
+
+    Raises:
+        ConfigError: The task is not spelled as one, or the program does not exist.
+    """
+    path, cwd = place.absolute(config), Path.cwd()
+    if isinstance(what, str):
+        name = name or task_function(what)
+        job = JobSpec(name, what, None, path, runner=runner, on_change=on_change or "reload", cwd=cwd)
+    else:
+        assert on_change is not None
+        missing = missing_program(what[0], cwd)
+        if missing is not None:
+            raise ConfigError(Problem(missing))
+        name = name or Path(what[0]).name
+        command = CommandSpec(name, what, path, on_change, cwd=cwd)
+        job = JobSpec(name, None, command, path, on_change=on_change, check=check, cwd=cwd)
+    return Deck(name, None, (job,))
+
+
+def task_function(task: str, what: str = "task") -> str:
+    """Return the function's name in ``FILE.py:FUNC`` or ``pkg.mod:FUNC``.
+
+    Args:
+        task: A task, or a validator, which is spelled in the same way.
+        what: Which of them it is.
+
+    Raises:
+        ConfigError: It is not spelled so.
+    """
+    found = _TASK.fullmatch(task)
+    if found is None:
+        raise ConfigError(Problem(f"{task!r} names no {what}: write FILE.py:FUNC or pkg.mod:FUNC"))
+    return found[1]
+
+
+def missing_program(program: str, cwd: Path) -> str | None:
+    """Return why `program` can't be run, None if it can; a bare name is looked up in PATH."""
+    path = shutil.which(program) if "/" not in program else str(cwd / program)
+    if path is None:
+        return f"there is no program {program} in PATH"
+    if not Path(path).exists():
+        return f"there is no program {path}"
+    if Path(path).is_dir() or not os.access(path, os.X_OK):
+        return f"{path} is not executable: chmod +x makes it so"
+    return None

@@ -1,0 +1,76 @@
+"""What a job and its worker are to each other, whatever the worker is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A version of a config on its way to a worker.
+
+    Attributes:
+        version: Its number.
+        data: The parsed config; the text itself where the config is not parsed.
+        text: The whole text of the file.
+    """
+
+    version: int
+    data: Mapping[str, Any] | str
+    text: str
+
+
+class LaunchError(Exception):
+    """The worker can't be started; the message says why."""
+
+
+class StuckError(Exception):
+    """The worker can't be ended without others that share its process; the message says so."""
+
+
+class Owner(Protocol):
+    """Who is told what becomes of a worker. Calls come on the loop that started it."""
+
+    def worker_started(self, pid: int) -> None:
+        """The worker process exists."""
+
+    def worker_said(self, message: Mapping[str, Any]) -> None:
+        """The worker sent `message`; see the table of the channel."""
+
+    def worker_wrote(self, data: bytes) -> None:
+        """The job wrote `data` to its output."""
+
+    def worker_exited(self, code: int | None) -> None:
+        """The worker ended, with its exit code or minus a signal; None when the shim was killed with it."""
+
+    def worker_gone(self) -> None:
+        """The worker and all its descendants are gone and their output has been read."""
+
+
+class Worker(Protocol):
+    """What a job needs of its worker."""
+
+    def send(self, payload: Payload) -> bool:
+        """Hand over a new config; False if only a new worker can take it."""
+
+    def pause(self) -> None:
+        """Hold the task until `resume`."""
+
+    def resume(self) -> None:
+        """Let a held task go on."""
+
+    async def stop(self, number: int, grace: float) -> None:
+        """End the worker and its whole tree, and return when it is gone.
+
+        Args:
+            number: The signal of the rung between asking and SIGKILL.
+            grace: Seconds until SIGKILL.
+
+        Raises:
+            StuckError: It did not end, and can't be killed alone.
+        """
+
+    async def wait_gone(self) -> None:
+        """Wait until nothing of the worker is left."""

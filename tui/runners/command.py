@@ -1,0 +1,253 @@
+"""Runs any program as a job, and tells when it has taken a config.
+
+What a receipt means: after a start the program is `ready`, or, where nothing says when it is, alive after `SETTLE`
+seconds; after a signal it is alive after `SETTLE` seconds, and ready where a port or a command can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tui.config.keys import find
+from tui.runners.base import LaunchError, Owner, Payload
+from tui.runners.probe import Ready
+from tui.runners.tree import Tree
+
+#: Seconds that a program must live to have taken a config.
+SETTLE = 1.0
+
+_PLACEHOLDER = re.compile(r"\{(\{)?([A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*)\}(?(1)\})")
+
+
+@dataclass(frozen=True)
+class CommandSpec:
+    """A command as the deck describes it.
+
+    Attributes:
+        name: Of the job.
+        arguments: The program and its arguments; ``{config}`` is the config's path, ``{key.path}`` a value in it.
+        config: The config file.
+        env: Variables to add to its environment, filled like arguments.
+        on_change: ``restart``, or the name of the signal that makes it read its config again.
+        ready: When it counts as ready.
+        tty: Whether its standard streams are a pseudo-terminal.
+        cwd: The folder in which it runs.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    config: Path
+    on_change: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    ready: Ready | None = None
+    tty: bool = False
+    cwd: Path = Path()
+
+    @property
+    def filled(self) -> bool:
+        """Whether values of the config stand in its arguments or environment, so that the config is parsed."""
+        return any(key != "config" for text in self._templates() for key in placeholders(text))
+
+    @property
+    def names_config(self) -> bool:
+        """Whether it is told where its config is."""
+        return any("config" in placeholders(text) for text in self._templates())
+
+    def _templates(self) -> Sequence[str]:
+        return [*self.arguments, *self.env.values()]
+
+    def fill(self, data: Mapping[str, Any] | str, path: Path) -> Filled:
+        """Return arguments and environment for a config.
+
+        Raises:
+            LaunchError: The config has no such key, or its value is no single one.
+        """
+
+        def value(text: str) -> str:
+            return _PLACEHOLDER.sub(lambda found: _value(found, data, path), text)
+
+        return Filled(tuple(map(value, self.arguments)), {name: value(text) for name, text in self.env.items()})
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Arguments and environment with all values in their places."""
+
+    arguments: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+def placeholders(text: str) -> list[str]:
+    """Return the keys of all placeholders in `text`."""
+    return [key for brace, key in _PLACEHOLDER.findall(text) if not brace]
+
+
+def _value(found: re.Match[str], data: Mapping[str, Any] | str, path: Path) -> str:
+    literal, key = found.groups()
+    if literal:
+        return f"{{{key}}}"
+    if key == "config":
+        return str(path)
+    value = find(data, key)
+    if value is None or isinstance(value, (dict, list, set)):
+        what = "has no single value for it" if value is not None else "has no such key"
+        hint = f"write {{{{{key}}}}} to mean the text itself"
+        raise LaunchError(f"the command uses {{{key}}}, but the config {what}; {hint}")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class CommandRunner:
+    """A running command.
+
+    Args:
+        owner: Told of everything that happens.
+        spec: What to run.
+        payload: The first config.
+
+    Raises:
+        LaunchError: The config lacks a value, or is not what is on disk and the command can't be given another.
+        OSError: The shim can't be started, or the copy of the config not written.
+    """
+
+    def __init__(self, owner: Owner, spec: CommandSpec, payload: Payload) -> None:
+        self._owner = owner
+        self._spec = spec
+        self._version = payload.version
+        self._copy: Path | None = None
+        self._paused = False
+        self._started = False
+        self._next: Payload | None = None
+        self._settling: asyncio.Task[None] | None = None
+        self._line_seen = asyncio.Event()
+        self._tail = ""
+        try:
+            self._filled = spec.fill(payload.data, self._config_for(payload))
+            arguments = ["--tty" if spec.tty else "--", *self._filled.arguments]
+            self._tree = Tree(self, arguments, cwd=spec.cwd, env=self._filled.env, tty=spec.tty)
+        except BaseException:
+            self._remove_copy()
+            raise
+
+    def send(self, payload: Payload) -> bool:
+        """Have the program read its config again, if it takes a signal for that; False if it must be started anew."""
+        if self._spec.on_change == "restart" or self._spec.fill(payload.data, self._spec.config) != self._filled:
+            return False
+        if self._started:
+            self._version = payload.version
+            self._tree.signal(signal.Signals[self._spec.on_change], alone=True)
+            self._settle(anew=False)
+        else:
+            self._next = payload  # a program that has not come up yet may not catch the signal, and would die of it
+        return True
+
+    def pause(self) -> None:
+        """Stop the whole tree by SIGSTOP."""
+        self._paused = True
+        self._tree.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the tree go on."""
+        self._paused = False
+        self._tree.signal(signal.SIGCONT)
+
+    async def stop(self, number: int, grace: float) -> None:
+        """Signal the whole tree, and kill it at the end of the grace."""
+        self._tree.signal(number)
+        if self._paused:
+            self._tree.signal(signal.SIGCONT)
+        await self._tree.end((grace, signal.SIGKILL))
+
+    async def wait_gone(self) -> None:
+        """Wait until the program and all its descendants are gone."""
+        await self._tree.wait_gone()
+
+    def tree_started(self, pid: int) -> None:
+        """The program runs; the receipt comes when it is ready."""
+        self._owner.worker_started(pid)
+        if self._spec.ready is None:
+            self._owner.worker_said({"kind": "loaded"})
+        self._settle(anew=True)
+
+    def tree_refused(self, reason: str) -> None:
+        """The program could not be started."""
+        self._owner.worker_said({"kind": "unloadable", "message": reason})
+
+    def tree_wrote(self, data: bytes) -> None:
+        """Pass output on, and look for the line that says ready."""
+        self._owner.worker_wrote(data)
+        ready = self._spec.ready
+        if ready is not None and ready.line is not None and not self._line_seen.is_set():
+            *lines, self._tail = (self._tail + data.decode("utf-8", "replace")).split("\n")
+            if any(ready.in_line(line.removesuffix("\r")) for line in lines):  # a terminal ends lines with \r\n
+                self._line_seen.set()
+            self._tail = self._tail[-4096:]
+
+    def tree_exited(self, code: int | None) -> None:
+        """The program ended."""
+        if self._settling is not None:
+            self._settling.cancel()
+        self._owner.worker_exited(code)
+
+    def tree_gone(self) -> None:
+        """Nothing of it is left."""
+        self._remove_copy()
+        self._owner.worker_gone()
+
+    def _settle(self, *, anew: bool) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+        self._settling = asyncio.create_task(self._answer(anew))
+
+    async def _answer(self, anew: bool) -> None:
+        """Give the receipt for the newest version when the program has taken it."""
+        ready = self._spec.ready
+        if ready is None or not anew:
+            await asyncio.sleep(SETTLE)
+        if ready is not None and ready.line is None:
+            await ready.wait(self._spec.cwd)
+        elif ready is not None and anew:
+            await self._line_seen.wait()
+        if ready is not None and anew:
+            self._owner.worker_said({"kind": "loaded"})
+        self._started = True
+        self._owner.worker_said(
+            {"kind": "applied", "version": self._version, "step": 0, "at": time.monotonic(), "superseded": []}
+        )
+        if self._next is not None:
+            payload, self._next = self._next, None
+            self.send(payload)
+
+    def _config_for(self, payload: Payload) -> Path:
+        """Return the path of a file that holds the payload's text: the config, or a copy beside it."""
+        config = self._spec.config
+        copy = config.with_name(f".{config.stem}.{self._spec.name}.tunedeck{config.suffix}")
+        with contextlib.suppress(OSError):
+            copy.unlink()  # what an engine that was killed has left
+        with contextlib.suppress(OSError):
+            if config.read_bytes() == payload.text.encode():
+                return config
+        if not self._spec.names_config:
+            if self._spec.filled:
+                return config
+            why = f"it would read {config.name} as it is now, not v{payload.version}"
+            raise LaunchError(f"{why}: write {{config}} in its arguments for the path")
+        self._copy = copy
+        with os.fdopen(os.open(self._copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(payload.text.encode())
+        with contextlib.suppress(FileNotFoundError):  # the config is gone: nobody else was to read it
+            shutil.copymode(config, self._copy)
+        return self._copy
+
+    def _remove_copy(self) -> None:
+        if self._copy is not None:
+            self._copy.unlink(missing_ok=True)

@@ -1,0 +1,156 @@
+"""One worker for all thread and asyncio jobs of a deck: the host. Each job has a seat in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tui.runners.base import Owner, Payload, StuckError
+from tui.runners.process import Process
+
+#: Seconds that a host gets on each rung when it is ended; its jobs have been asked before.
+_RUNG = 0.5
+
+
+class Host:
+    """One process that holds jobs, from its start to the end of its last descendant.
+
+    Args:
+        owner: Told of the host itself: its start, its end, and the output that belongs to no single job.
+        python: Its interpreter; ours where none is named.
+        cwd: The folder in which it runs.
+
+    Attributes:
+        open: It can take more jobs: it has not ended.
+
+    Raises:
+        OSError: The interpreter can't be started.
+    """
+
+    def __init__(self, owner: Owner, python: str | None, cwd: Path) -> None:
+        self.open = True
+        self._owner = owner
+        self._pid: int | None = None
+        self._seats: dict[str, Seat] = {}
+        self._process = Process(self, python, cwd)
+        self._process.send({"kind": "host"})
+
+    def seat(self, owner: Owner, setup: Mapping[str, Any], payload: Payload) -> Seat:
+        """Start a job in the host, as `ProcessRunner` does in a process of its own."""
+        seat = self._seats[setup["job"]] = Seat(owner, setup, self._process.send)
+        self._process.send({"kind": "setup", "version": payload.version, "config": payload.data, **setup})
+        if self._pid is not None:
+            owner.worker_started(self._pid)
+        return seat
+
+    async def end(self) -> None:
+        """End the process, and what is left of its jobs with it."""
+        self.open = False
+        self._process.hang_up()
+        await self._process.tree.end((_RUNG, signal.SIGTERM), (_RUNG, signal.SIGKILL))
+
+    def worker_started(self, pid: int) -> None:
+        """The host exists, and so do the workers of its jobs."""
+        self._pid = pid
+        self._owner.worker_started(pid)
+        for seat in self._seats.values():
+            seat.owner.worker_started(pid)
+
+    def worker_said(self, message: Mapping[str, Any]) -> None:
+        """Pass a message on to the job that it is about."""
+        seat = self._seats.get(message.get("job", ""))
+        if seat is None:
+            if "job" not in message:
+                self._owner.worker_said(message)
+            return  # a job that has ended: this is what one of its threads still says
+        if message["kind"] == "ended":
+            del self._seats[message["job"]]
+            seat.owner.worker_exited(message["code"])
+            seat.leave()
+        elif message["kind"] == "wrote":
+            seat.owner.worker_wrote(message["text"].encode("utf-8", "replace"))
+        else:
+            seat.owner.worker_said(message)
+
+    def worker_wrote(self, data: bytes) -> None:
+        """Take what C code or a child process of any job wrote."""
+        self._owner.worker_wrote(data)
+
+    def worker_exited(self, code: int | None) -> None:
+        """The host ended, and all its jobs with it."""
+        self.open = False
+        self._owner.worker_exited(code)
+        for seat in self._seats.values():
+            seat.owner.worker_exited(code)
+
+    def worker_gone(self) -> None:
+        """Nothing of the host is left: its jobs may be started again."""
+        self._owner.worker_gone()
+        for seat in self._seats.values():
+            seat.leave()
+
+
+class Seat:
+    """One job in the host.
+
+    Args:
+        owner: Told of everything that happens to the job.
+        setup: What runs; see `ProcessRunner`.
+        send: Sends a message to the host.
+    """
+
+    def __init__(self, owner: Owner, setup: Mapping[str, Any], send: Callable[[Mapping[str, Any]], None]) -> None:
+        self.owner = owner
+        self._job = setup["job"]
+        self._runner = setup["runner"]
+        self._post = send
+        self._gone = asyncio.Event()
+
+    def send(self, payload: Payload) -> bool:
+        """Hand over a new config."""
+        self._tell("reload", version=payload.version, config=payload.data)
+        return True
+
+    def pause(self) -> None:
+        """Hold the task at its next checkpoint."""
+        self._tell("pause")
+
+    def resume(self) -> None:
+        """Let the task go on."""
+        self._tell("resume")
+
+    async def stop(self, number: int, grace: float) -> None:  # noqa: ARG002 - a signal would reach all of the host
+        """Ask the task to end; a coroutine is cancelled after half the grace.
+
+        Raises:
+            StuckError: It has not ended after the grace.
+        """
+        self._tell("stop")
+        if await self._gone_within(grace / 2):
+            return
+        if self._runner == "asyncio":
+            self._tell("cancel")
+        if not await self._gone_within(grace / 2):
+            what = "a thread can't be killed" if self._runner == "thread" else "it does not let itself be cancelled"
+            raise StuckError(f"asked to stop, but it reaches no checkpoint, and {what}: restart the host to end it")
+
+    async def wait_gone(self) -> None:
+        """Wait until the job has ended."""
+        await self._gone.wait()
+
+    def leave(self) -> None:
+        """Nothing of the job is left."""
+        self._gone.set()
+        self.owner.worker_gone()
+
+    async def _gone_within(self, seconds: float) -> bool:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), seconds)
+        return self._gone.is_set()
+
+    def _tell(self, kind: str, **fields: Any) -> None:
+        self._post({"kind": kind, "job": self._job, **fields})

@@ -1,0 +1,101 @@
+"""When a command counts as ready: a line of its output, an open port, or a program that exits with 0."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.runners.tree import Tree
+
+#: Seconds between two looks at a port or runs of a program.
+EVERY = 0.05
+
+
+@dataclass(frozen=True)
+class Ready:
+    """One of three: a pattern for a line, a port on this machine, a shell command."""
+
+    line: str | None = None
+    port: int | None = None
+    command: str | None = None
+
+    def in_line(self, line: str) -> bool:
+        """Return whether this line of output says so."""
+        return self.line is not None and re.search(self.line, line) is not None
+
+    async def wait(self, cwd: Path) -> None:
+        """Wait until the port is open or the command exits with 0."""
+        while not await self._holds(cwd):  # noqa: ASYNC110 - nobody tells of an open port
+            await asyncio.sleep(EVERY)
+
+    async def _holds(self, cwd: Path) -> bool:
+        if self.port is not None:
+            try:
+                _, writer = await asyncio.open_connection("localhost", self.port)
+            except OSError:
+                return False
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            return True
+        assert self.command is not None
+        return (await run(self.command, cwd, timeout=None))[0] == 0
+
+
+class _Output:
+    """Collects what a short-lived command writes and how it ends."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.code: int | None = None
+
+    def tree_started(self, pid: int) -> None:
+        """Nobody wants to know."""
+
+    def tree_refused(self, reason: str) -> None:
+        """There is no shell."""
+        self.data += reason.encode()
+
+    def tree_wrote(self, data: bytes) -> None:
+        """Keep the beginning of what it says."""
+        if len(self.data) < 1 << 16:
+            self.data += data
+
+    def tree_exited(self, code: int | None) -> None:
+        """Keep its exit code."""
+        self.code = code
+
+    def tree_gone(self) -> None:
+        """`run` waits for it."""
+
+
+async def run(command: str, cwd: Path, timeout: float | None, arguments: Sequence[str] = ()) -> tuple[int | None, str]:
+    """Run a shell command to its end, below a shim as every other: nothing of it survives.
+
+    Args:
+        command: For ``sh -c``.
+        cwd: The folder in which it runs.
+        timeout: Seconds after which it is killed, as it is when the call is cancelled.
+        arguments: Of the command, as ``$0`` and so on.
+
+    Returns:
+        Its exit code, None if it had to be killed, and what it wrote.
+    """
+    output = _Output()
+    tree = Tree(output, ["--", "/bin/sh", "-c", command, *arguments], cwd=cwd)
+    in_time = True
+    try:
+        if timeout is None:
+            await tree.wait_gone()
+        else:
+            in_time = await tree.gone_within(timeout)
+    finally:
+        if not tree.gone:
+            tree.signal(signal.SIGKILL)
+            await tree.wait_gone()
+    return (output.code if in_time else None), output.data.decode("utf-8", "replace").strip()

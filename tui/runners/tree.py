@@ -1,0 +1,250 @@
+"""A program below a shim: its start, its output, signals to it, and the end of its last descendant.
+
+The control connection leads to the shim, which signals and reaps; a pipe or a pseudo-terminal carries stdout and
+stderr of the program and all its children, in one order. Everything is read on the engine's loop without waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import tui.worker
+from tui.worker import processes
+
+_PROGRAM = Path(tui.worker.__file__).parent / "__main__.py"
+_READ_SIZE = 1 << 16
+
+#: Rows and columns of a job's pseudo-terminal: what a log pane shows well.
+_TTY_SIZE = (40, 120)
+
+#: The shims of this process that live: its only other children are orphans of a shim that was killed.
+_SHIMS: set[int] = set()
+
+
+class Watcher(Protocol):
+    """Who is told what becomes of a tree."""
+
+    def tree_started(self, pid: int) -> None:
+        """The program runs, as process `pid`."""
+
+    def tree_refused(self, reason: str) -> None:
+        """The program could not be started; its end follows."""
+
+    def tree_wrote(self, data: bytes) -> None:
+        """The program or a child of it wrote `data`."""
+
+    def tree_exited(self, code: int | None) -> None:
+        """The program ended, with its exit code or minus a signal; None when the shim was killed with it."""
+
+    def tree_gone(self) -> None:
+        """All descendants are gone and all output has been read."""
+
+
+class Tree:
+    """One program and its descendants.
+
+    Args:
+        watcher: Told of everything that happens.
+        arguments: Of the worker's program after the control connection: how to go on in the child.
+        python: The interpreter of the shim and of a Python worker; ours where none is named.
+        cwd: The folder in which the program runs.
+        env: Variables to add to the environment.
+        tty: Give the program a pseudo-terminal.
+        pass_fds: Descriptors that the child gets.
+
+    Raises:
+        OSError: The interpreter can't be started.
+    """
+
+    def __init__(
+        self,
+        watcher: Watcher,
+        arguments: Sequence[str],
+        *,
+        python: str | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        tty: bool = False,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        self._watcher = watcher
+        self._loop = asyncio.get_running_loop()
+        self._exited = False
+        self._gone = asyncio.Event()
+        self._open: set[int] = set()
+        control, shim_end = socket.socketpair()
+        output, write_end = _terminal() if tty else os.pipe()
+        self._control, self._output = control, output
+        try:
+            self._shim = subprocess.Popen(
+                [python or sys.executable, str(_PROGRAM), str(shim_end.fileno()), *arguments],
+                stdin=write_end if tty else subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                pass_fds=(shim_end.fileno(), *pass_fds),
+                start_new_session=True,
+                cwd=cwd,
+                env={**os.environ, **env} if env else None,
+            )
+        except OSError:
+            control.close()
+            os.close(output)
+            raise
+        finally:
+            shim_end.close()
+            os.close(write_end)
+        _SHIMS.add(self._shim.pid)
+        os.set_blocking(output, False)
+        control.setblocking(False)
+        self._told = JsonLines(control, self._from_shim)
+        self._listen(output, self._read_output)
+        self._listen(control.fileno(), self._read_control)
+
+    @property
+    def gone(self) -> bool:
+        """All descendants are gone."""
+        return self._gone.is_set()
+
+    def signal(self, number: int, *, alone: bool = False) -> None:
+        """Send a signal to the program and all its descendants; `alone`: to the program only."""
+        if self._gone.is_set():
+            return
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._control.send(json.dumps({"signal": int(number), "alone": alone}).encode() + b"\n")
+
+    async def wait_gone(self) -> None:
+        """Wait until the program and all its descendants are gone."""
+        await self._gone.wait()
+
+    async def gone_within(self, seconds: float) -> bool:
+        """Return whether everything is gone within `seconds`."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), seconds)
+        return self._gone.is_set()
+
+    async def end(self, *rungs: tuple[float, int]) -> None:
+        """Wait and signal, rung by rung, until everything is gone.
+
+        Args:
+            rungs: Seconds to wait for the end, and the signal to the whole tree that follows if it does not come.
+        """
+        for wait, number in rungs:
+            if await self.gone_within(wait):
+                return
+            self.signal(number)
+        await self._gone.wait()
+
+    def _listen(self, descriptor: int, read: Callable[[], None]) -> None:
+        self._open.add(descriptor)
+        self._loop.add_reader(descriptor, read)
+
+    def _forget(self, descriptor: int) -> None:
+        if descriptor in self._open:
+            self._open.discard(descriptor)
+            self._loop.remove_reader(descriptor)
+
+    def _read_output(self, *, all_of_it: bool = False) -> None:
+        while self._output in self._open:
+            try:
+                data = os.read(self._output, _READ_SIZE)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.EIO:  # how a pseudo-terminal says that nobody has it open any more
+                    raise
+                data = b""
+            if data:
+                self._watcher.tree_wrote(data)
+            else:
+                self._forget(self._output)
+            if not all_of_it:
+                return
+
+    def _read_control(self) -> None:
+        if self._told.read():
+            return
+        self._forget(self._control.fileno())
+        self._shim.wait()  # its end of the connection closes as it exits
+        _SHIMS.discard(self._shim.pid)
+        if self._shim.returncode < 0 and sys.platform == "linux":  # elsewhere nothing is inherited
+            kill_orphans()
+        self._exit(None if self._shim.returncode < 0 else self._shim.returncode)
+        self._read_output(all_of_it=True)
+        self._forget(self._output)
+        os.close(self._output)
+        self._control.close()
+        self._gone.set()
+        self._watcher.tree_gone()
+
+    def _from_shim(self, message: Mapping[str, Any]) -> None:
+        if "pid" in message:
+            self._watcher.tree_started(message["pid"])
+        elif "refused" in message:
+            self._watcher.tree_refused(message["refused"])
+        else:
+            self._exit(message["exit"])
+
+    def _exit(self, code: int | None) -> None:
+        """Tell the end of the program once, after all that it wrote before."""
+        if not self._exited:
+            self._exited = True
+            self._read_output(all_of_it=True)
+            self._watcher.tree_exited(code)
+
+
+class JsonLines:
+    """JSON objects, one a line, from a socket that is read without waiting."""
+
+    def __init__(self, connection: socket.socket, handle: Callable[[Mapping[str, Any]], None]) -> None:
+        self._socket = connection
+        self._handle = handle
+        self._rest = b""
+
+    def read(self) -> bool:
+        """Handle all lines that have arrived; return False at the end of the stream."""
+        while True:
+            try:
+                data = self._socket.recv(_READ_SIZE)
+            except BlockingIOError:
+                return True
+            except ConnectionResetError:
+                return False
+            if not data:
+                return False
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for line in lines:
+                self._handle(json.loads(line))
+
+
+def _terminal() -> tuple[int, int]:
+    """Return both ends of a new pseudo-terminal: ours, and the program's."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *_TTY_SIZE, 0, 0))
+    return ours, theirs
+
+
+def kill_orphans() -> None:
+    """Kill what a killed shim has left to this process, a subreaper, and reap it."""
+    while True:
+        orphans = [pid for pid in processes.children(os.getpid()) if pid not in _SHIMS]
+        if not orphans:
+            return
+        for pid in orphans:
+            processes.signal_tree(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)  # SIGKILL leaves no choice: this takes about a millisecond

@@ -1,0 +1,217 @@
+"""Changes a config from the command line: through the engine where a job runs with it, else the file itself."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from io import BufferedRWPair
+from pathlib import Path
+
+from tui import events, remote
+from tui.config import document, edit, keys, spell, store
+from tui.config.document import ConfigError
+from tui.engine import place
+from tui.engine.headless import change_words
+from tui.engine.tune import place_words
+from tui.usage import Usage
+
+_FINAL = frozenset({"applied", "rejected", "failed", "invalid", "superseded", "reverted"})
+
+
+def set_values(config: str, words: list[str], job: str | None, timeout: float) -> int:
+    """Carry out ``tunedeck set``, and return its exit code."""
+    values = _values(words)
+    return _change(
+        config,
+        job,
+        timeout,
+        lambda name: events.Set(1, name, values),
+        lambda raw: edit.set_values(document.decode(raw), {path: spell.read(value) for path, value in values.items()}),
+    )
+
+
+def roll_back(config: str, version: int, job: str | None, timeout: float, stored: Callable[[], str]) -> int:
+    """Carry out ``tunedeck rollback``, and return its exit code; `stored` reads the version where no engine runs."""
+    return _change(
+        config, job, timeout, lambda name: events.Rollback(1, name, version), lambda _: stored(), versions=True
+    )
+
+
+def _values(words: list[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for word in words:
+        try:
+            path, value = keys.assignment(word)
+            keys.steps(path)
+            spell.read(value)
+        except ValueError as error:
+            raise Usage(str(error)) from error
+        if path in values:
+            raise Usage(f"{path} is set twice")
+        values[path] = value
+    return values
+
+
+def _change(
+    config: str,
+    job: str | None,
+    timeout: float,
+    command: Callable[[str], events.Command],
+    change: Callable[[bytes], str],
+    *,
+    versions: bool = False,
+) -> int:
+    """Have the config changed by its engine, or change it here; each job has `versions` of its own."""
+    path = place.absolute(config)
+    if not path.exists():
+        raise Usage(f"{config} is missing")
+    found = _engine_of(path)
+    if found is None:
+        if job is not None and not versions:
+            raise Usage(f"no job {job} is running with {config}")
+        return _change_file(config, path, change)
+    names = [name for name, known in found.jobs.items() if _same(Path(known.config), path)]
+    if job is not None and job not in names:
+        raise Usage(f"no job {job} is running with {config}, but {', '.join(names)}")
+    if versions and job is None and len(names) > 1:
+        raise Usage(f"{config} serves several jobs: {', '.join(names)}; choose one with --job")
+    talk = _Talk(names if job is None else [job], several=len(names) > 1)
+    try:
+        with remote.talk(found.socket) as (connection, stream):
+            return talk.run(connection, stream, command(job or names[0]), timeout)
+    except (ConnectionError, FileNotFoundError) as error:
+        raise Usage(f"the engine of {config} ended meanwhile: look what is in the file") from error
+
+
+def _engine_of(path: Path) -> remote.Running | None:
+    for found in remote.running():
+        if isinstance(found, remote.Hanging):
+            if found.socket == place.socket_of(str(path)):
+                raise Usage(str(found))
+        elif any(_same(Path(job.config), path) for job in found.jobs.values()):
+            return found
+    return None
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Return whether two paths name the same file, whatever way leads to its folder."""
+    return one.name == other.name and one.parent.resolve() == other.parent.resolve()
+
+
+def _change_file(config: str, path: Path, change: Callable[[bytes], str]) -> int:
+    try:
+        content = store.read(path)
+        new = change(content.raw).encode("utf-8")
+        if new != content.raw:
+            store.write(path, new, base=content.digest)
+    except ConfigError as error:
+        return _refused(place_words(error.problem))
+    print(f"{config} is written: no job is running with it" if new != content.raw else f"{config} says so already")
+    return 0
+
+
+def _refused(message: str) -> int:
+    print(f"tunedeck: refused: {message}", file=sys.stderr)
+    return 1
+
+
+class _Talk:
+    """One conversation with an engine: a command, its reply, and the receipts of the jobs.
+
+    Args:
+        names: The jobs whose receipts are waited for.
+        several: The receipts are told with the names of their jobs.
+    """
+
+    def __init__(self, names: list[str], *, several: bool) -> None:
+        self._names = names
+        self._several = several
+        self._rows: dict[str, dict[int, events.Reload]] = {name: {} for name in names}
+        self._states: dict[str, str] = {}
+        self._reply: events.Reply | None = None
+        self._source = ""
+        self._sent = False
+        self._deadline = 0.0
+
+    def run(self, connection: socket.socket, stream: BufferedRWPair, command: events.Command, timeout: float) -> int:
+        """Send the command, tell what becomes of it, and return the exit code."""
+        self._source = command.KIND
+        self._deadline = time.monotonic() + remote.PATIENCE
+        for message in self._messages(connection, stream):
+            self._take(message)
+            if isinstance(message, events.Ready):
+                self._sent = True
+                stream.write(events.encode(command))
+                stream.flush()
+                self._deadline = time.monotonic() + remote.PATIENCE
+            if isinstance(message, events.Reply):
+                self._deadline = time.monotonic() + timeout
+            if self._reply is not None and self._reply.code == "unknown":
+                raise Usage(self._reply.message)
+            if self._reply is not None and not self._reply.ok:
+                return _refused(self._reply.message)
+            if self._reply is not None and not self._reply.data.get("changed"):
+                print("the file says so already")
+                return 0
+            if self._reply is not None and all(self._final(name) for name in self._names):
+                break
+        if self._reply is None:
+            raise Usage("the engine has not answered: look what is in the file")
+        return max(map(self._tell, self._names))
+
+    def _messages(self, connection: socket.socket, stream: BufferedRWPair) -> Iterator[events.Message | None]:
+        """Yield what the engine says until the deadline."""
+        while (left := self._deadline - time.monotonic()) > 0:
+            connection.settimeout(left)
+            try:
+                line = stream.readline()
+            except TimeoutError:
+                return
+            if not line:
+                raise ConnectionError("the engine closed the connection")
+            yield events.decode(line)
+
+    def _take(self, message: events.Message | None) -> None:
+        if isinstance(message, events.Reply):
+            self._reply = message
+        elif isinstance(message, events.State):
+            self._states[message.job] = message.state
+        elif isinstance(message, events.Reload) and self._sent and message.job in self._rows:
+            self._rows[message.job][message.version] = message
+
+    def _row(self, name: str) -> events.Reload | None:
+        assert self._reply is not None
+        version = self._reply.data.get("versions", {}).get(name)
+        rows = self._rows[name]
+        if version is not None:
+            return rows.get(version)
+        # It is checked before it becomes a version.
+        return next((row for row in rows.values() if row.source == self._source), None)
+
+    def _final(self, name: str) -> bool:
+        row = self._row(name)
+        return row is not None and row.status in _FINAL
+
+    def _tell(self, name: str) -> int:
+        row = self._row(name)
+        prefix = f"{name}: " if self._several else ""
+        if row is None or row.status not in _FINAL:
+            version = f"v{row.version}" if row is not None else "the change"
+            print(f"{prefix}{version} is in the file and on its way: the job has not taken it yet")
+            return 0
+        print(prefix + _words(row))
+        idle = row.status == "failed" and self._states.get(name) not in events.LIVE
+        return 0 if row.status == "applied" or idle else 1
+
+
+def _words(row: events.Reload) -> str:
+    """Return a receipt, such as ``v12 applied at step 830 in 3.1 ms: lr 0.1 → 0.05``."""
+    head = f"v{row.version} {row.status}"
+    if row.status == "applied" and row.latency_ms is not None:
+        head += f" at step {row.step} in {row.latency_ms:.1f} ms"
+    elif row.by is not None:
+        head += f" by v{row.by}"
+    said = place_words(row.error) if row.error is not None else ", ".join(map(change_words, row.changes))
+    return f"{head}: {said}" if said else head

@@ -1,0 +1,155 @@
+"""The commands that name a config: its versions, and new ones. What is heavy is imported where it is needed."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.usage import Usage
+
+if TYPE_CHECKING:
+    from tui.engine.history import History
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    history = commands.add_parser("history", help="show the timeline of a config")
+    show = commands.add_parser("show", help="print the text of a version")
+    diff = commands.add_parser("diff", help="show what differs between two versions, or a version and the file")
+    for command, function in ((history, _history), (show, _show_version), (diff, _diff)):
+        command.add_argument("config", metavar="CONFIG", type=Path)
+        command.add_argument("--job", metavar="NAME", help="where the config serves several jobs")
+        command.set_defaults(run=function)
+    history.add_argument("--json", action="store_true", help="one JSON object a line, oldest first")
+    show.add_argument("version", metavar="VERSION", type=version)
+    diff.add_argument("a", metavar="A", type=version)
+    diff.add_argument("b", metavar="B", type=version, nargs="?", help="else the file as it is on disk")
+
+    change = commands.add_parser("set", help="change values in a config, all or none, and see what the job says")
+    change.add_argument("config", metavar="CONFIG")
+    change.add_argument("values", metavar="key.path=value", nargs="+")
+    change.set_defaults(run=_set)
+    back = commands.add_parser("rollback", help="write a version back to the file, and see what the job says")
+    back.add_argument("config", metavar="CONFIG", type=Path)
+    back.add_argument("version", metavar="VERSION", type=version)
+    back.set_defaults(run=_rollback)
+    for command in (change, back):
+        _add_receipt(command)
+
+
+def _add_receipt(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--job", metavar="NAME", help="wait for this job alone, where the config serves several")
+    command.add_argument("--timeout", metavar="SECONDS", type=float, default=10.0, help="to wait for the job (10)")
+
+
+def version(word: str) -> int:
+    """Return the number in a version such as ``12`` or ``v12``."""
+    if not re.fullmatch(r"v?[0-9]{1,18}", word):
+        raise argparse.ArgumentTypeError(f"{word!r} is no version: write a number such as 12")
+    return int(word.removeprefix("v"))
+
+
+def _set(arguments: argparse.Namespace) -> int:
+    from tui import tuning
+
+    return tuning.set_values(arguments.config, arguments.values, arguments.job, arguments.timeout)
+
+
+def _rollback(arguments: argparse.Namespace) -> int:
+    from tui import tuning
+
+    def stored() -> str:
+        with _rows_of(arguments) as found:
+            text = _text_of(found, arguments, arguments.version)
+            if any(row.version == arguments.version and row.status == "invalid" for row in found.rows()):
+                raise Usage(f"version {arguments.version} was never valid: tunedeck history says why")
+        return text
+
+    return tuning.roll_back(str(arguments.config), arguments.version, arguments.job, arguments.timeout, stored)
+
+
+def _history(arguments: argparse.Namespace) -> int:
+    from tui.engine import history
+    from tui.engine.headless import reload_words
+    from tui.events import encode
+
+    with _rows_of(arguments) as found:
+        for row in found.rows():
+            if arguments.json:
+                sys.stdout.buffer.write(encode(row))
+            else:
+                print(history.when(row), reload_words(row).removeprefix("* "))
+    return 0
+
+
+def _show_version(arguments: argparse.Namespace) -> int:
+    with _rows_of(arguments) as found:
+        text = _text_of(found, arguments, arguments.version)
+    # Byte for byte: no newline is translated, and none is added.
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from difflib import unified_diff
+
+    from tui.config import document, store
+    from tui.engine import place
+
+    with _rows_of(arguments) as found:
+        old = _text_of(found, arguments, arguments.a)
+        new = "" if arguments.b is None else _text_of(found, arguments, arguments.b)
+    if arguments.b is None:
+        try:
+            new = document.decode(store.read(place.absolute(arguments.config)).raw)
+        except document.ConfigError as error:
+            raise Usage(str(error)) from error
+    names = f"{arguments.config} v{arguments.a}", f"{arguments.config}" + (f" v{arguments.b}" if arguments.b else "")
+    for line in unified_diff(_lines(old), _lines(new), *names):
+        ended = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        sys.stdout.buffer.write(ended.encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _lines(text: str) -> list[str]:
+    # Not at every character that Python takes for the end of a line: `diff` and `patch` know only one.
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+@contextlib.contextmanager
+def _rows_of(arguments: argparse.Namespace) -> Iterator[History]:
+    """Open the history of a config and its job, to read it only: an engine may be writing to it."""
+    from tui.engine import history, place
+
+    config = place.absolute(arguments.config)
+    folder = history.existing_folder_of(config)
+    if folder is None:
+        raise Usage(f"{arguments.config} has no history: no job has run with it")
+    try:
+        connection = history.open_database(folder, read_only=True)
+    except history.HistoryError as error:
+        raise Usage(str(error)) from error
+    with contextlib.closing(connection):
+        jobs = history.jobs_of(connection, folder, config)
+        if arguments.job is None and len(jobs) != 1:
+            names = f"serves several jobs: {', '.join(jobs)}; choose one with --job" if jobs else "has no history"
+            raise Usage(f"{arguments.config} {names}")
+        if arguments.job is not None and arguments.job not in jobs:
+            known = ", ".join(jobs) or "none"
+            raise Usage(f"{arguments.config} has no history of a job {arguments.job!r}; it has {known}")
+        yield history.History(connection, folder, config, arguments.job or jobs[0])
+
+
+def _text_of(found: History, arguments: argparse.Namespace, version: int) -> str:
+    text = found.text(version)
+    if text is None:
+        newest = found.newest()
+        raise Usage(f"{arguments.config} has no version {version}: the newest is {newest}")
+    return text
