@@ -30,7 +30,8 @@ FAMILY = """
         if os.fork() == 0:
             os.setsid()
             if os.fork() == 0:
-                print("grandchild", os.getpid())
+                # One write for each line: `print` may write text and newline apart, and "up" come between.
+                os.write(1, b"grandchild %d\\n" % os.getpid())
                 time.sleep(600)
             os._exit(0)
         os.wait()
