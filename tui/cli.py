@@ -180,7 +180,7 @@ def _view(what: dict[str, Any]) -> int:
             raise Usage(f"{what['config']} is in use by {holder}; tunedeck stop ends it")
         return _show(socket)
     process, answer = remote.start(what, place.log_of(socket))
-    from tui.app import main as _  # noqa: F401 - takes half a second, which the engine needs as well
+    from tui.app import app as _  # noqa: F401 - takes a while, which the engine needs as well
 
     line = answer.readline()
     answer.close()
