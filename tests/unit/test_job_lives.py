@@ -243,7 +243,7 @@ class JobLives(RuleBasedStateMachine):
         pending = self.play.job.reloads.pending
         newest = pending[0] if pending else self.play.job.reloads.running
         version, config = self.accepted()[-1]
-        held = self.state == "paused" or self.worker.asked.is_set() or self.play.job._tasks
+        held = self.state == "paused" or self.worker.asked.is_set() or self.play.job._slot.busy
         if newest is not None and not held:
             text = self.play.history.text(newest)
             assert text is not None
@@ -270,7 +270,7 @@ class JobLives(RuleBasedStateMachine):
         assert self.state not in LIVE | {"backoff"}
         assert not self.play.job.expected
         assert self.worker is None
-        assert not self.play.job._tasks
+        assert not self.play.job._slot.busy
         self.nothing_of_ours_fails()
         self.every_version_has_its_row()
         self.loop.close()

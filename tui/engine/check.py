@@ -1,22 +1,57 @@
-"""The check of a command's config before it is sent: a program of the user's that must exit with 0."""
+"""What a config must pass before it becomes a version that is sent.
+
+It must parse, fit its schema, and hold the values that a command needs. Then comes the job's `check:`, a program of
+the user's that must exit with 0.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from tui.engine.files import ConfigFile
 from tui.engine.reload import Candidate
+from tui.engine.spec import JobSpec
 from tui.events import Problem
 from tui.runners import probe
+from tui.runners.base import LaunchError
 
 #: Seconds that a check may take.
 TIMEOUT = 10.0
 
 _LINE = re.compile(r"\bline (\d+)(?:,? col(?:umn)? (\d+))?", re.IGNORECASE)
+
+
+def problem_with(file: ConfigFile, spec: JobSpec) -> Problem | None:
+    """Return what is wrong with a file, as far as this job minds."""
+    if spec.as_text and file.text is not None:
+        return None
+    return file.problem or _fault(file.data, file, spec)
+
+
+def examine(candidate: Candidate, file: ConfigFile, spec: JobSpec) -> Candidate:
+    """Return what the job makes of the file's content: its text where that is all it wants, or a problem."""
+    if spec.as_text and file.text is not None:
+        return replace(candidate, data=candidate.text, problem=None)
+    fault = _fault(candidate.data, file, spec)
+    return candidate if fault is None else replace(candidate, data=None, problem=fault)
+
+
+def _fault(data: Mapping[str, Any] | str | None, file: ConfigFile, spec: JobSpec) -> Problem | None:
+    """Return what the schema objects to in the file's data, or which value the command needs that it lacks."""
+    if data is not None and (fault := file.faults.get(spec.schema)):
+        return fault
+    if spec.command is not None and data is not None:
+        try:
+            spec.command.fill(data, spec.config)
+        except LaunchError as error:
+            return Problem(str(error))
+    return None
 
 
 class Gate:

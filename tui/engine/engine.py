@@ -16,8 +16,9 @@ from tui.engine import place, tune
 from tui.engine.files import ConfigFile
 from tui.engine.homes import Homes
 from tui.engine.hosts import HostJob, free_name
-from tui.engine.job import Job, Launch
+from tui.engine.job import Job
 from tui.engine.server import Server
+from tui.engine.slot import Launch
 from tui.engine.spec import Deck, JobSpec
 from tui.engine.tasks import Tasks
 from tui.events import ENDED, Document, Event, Message, Notice, Problem, Reply

@@ -13,8 +13,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import random
+from typing import Any
 
 _ENDS = frozenset({"finished", "crashed", "stopped", "backoff"})
 
@@ -97,3 +99,10 @@ def exit_words(code: int | None) -> str:
         names = {item.value: item.name for item in signal.Signals}  # real-time signals have none
         return f"killed by {names.get(-code, f'signal {-code}')}"
     return f"ended with exit code {code}"
+
+
+def blocking_words(message: Mapping[str, Any]) -> str | None:
+    """Return what a `blocking` message of a host says of a job; None when it is over."""
+    if not message["seconds"]:
+        return None
+    return f"blocks the event loop of its host for {message['seconds']:.1f} s: {message.get('where')}"

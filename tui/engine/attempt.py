@@ -1,0 +1,106 @@
+"""One worker of a job as the engine sees it: what it was given, what it said, and what its end means.
+
+Pure decisions, without processes and clocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tui.engine import life
+from tui.engine.reload import Reloads
+from tui.engine.spec import JobSpec
+
+
+class End(Enum):
+    """What the end of a worker means."""
+
+    REPLACED = "we ended it: a new one takes the newest config"
+    STOPPED = "we ended it by the user's wish"
+    REFUSED = "it has refused the config that it was to start with"
+    MISSED = "it ended before it could get a config that had come meanwhile: a new one gets that"
+    DIED = "it died of a reload: back to the last good version"
+    FELL = "it ended by itself"
+
+
+@dataclass
+class Attempt:
+    """One worker, from its start to its end.
+
+    Attributes:
+        first: The version that it starts with.
+        given: The version that it was given last.
+        kept: A version that the worker keeps until it has taken its first, 0 for none.
+        answered: It has taken its first config.
+        ending: Why it is being ended by us: ``stop``, ``replace``, or not at all.
+        cause: Why it ended, in words.
+        refusal: Why it does not start with the config that it was given.
+        unloadable: It could not even load its task.
+        since: Seconds since the epoch at which it was started.
+    """
+
+    first: int = 0
+    given: int = 0
+    kept: int = 0
+    answered: bool = False
+    ending: str = ""
+    cause: str | None = None
+    refusal: str | None = None
+    unloadable: bool = False
+    since: float | None = None
+
+    def knows(self, version: int) -> bool:
+        """Return whether it has been given this version, or will be."""
+        return version in (self.given, self.kept)
+
+    def give(self, version: int) -> None:
+        """It was handed a version, which it takes once it has answered for its first."""
+        if self.answered:
+            self.given = version
+        else:
+            self.kept = version
+
+    def take(self) -> None:
+        """It has taken a config."""
+        self.answered = True
+        self.given, self.kept = self.kept or self.given, 0
+
+    def blame(self, kind: str, message: str, *, task: bool) -> None:
+        """It says what will end it: its task can't be loaded, or has raised."""
+        self.unloadable = kind == "unloadable"
+        self.cause = ("could not load the task: " if self.unloadable and task else "") + message
+
+    def reason(self, code: int | None, *, began: bool) -> str | None:
+        """Return why it failed, in words; None where it did not.
+
+        Args:
+            code: Its exit code or minus a signal; None when it was killed with its shim.
+            began: The process has told its id.
+        """
+        if code == 0 and began:
+            return None
+        if not began and self.cause is None:
+            self.unloadable = True
+            self.cause = f"the interpreter did not start the worker: {life.exit_words(code)}"
+        return self.cause or life.exit_words(code)
+
+    def end(self, spec: JobSpec, reloads: Reloads) -> End:
+        """Return what its end means."""
+        if self.ending:
+            return End.REPLACED if self.ending == "replace" else End.STOPPED
+        if self.refusal is not None:
+            return End.REFUSED
+        if self.kept and spec.reload_may_end_worker:
+            return End.MISSED
+        return End.DIED if self._dies_of_reload(spec, reloads) else End.FELL
+
+    def _dies_of_reload(self, spec: JobSpec, reloads: Reloads) -> bool:
+        pending = reloads.pending
+        return (
+            spec.reload_may_end_worker
+            and pending is not None
+            and pending[0] == self.given
+            and pending[1].source not in ("guard", "start")
+            and reloads.last is not None
+        )

@@ -1,0 +1,152 @@
+"""The place of a job's one worker: it is started, replaced, ended and tried again here, and there are never two."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+
+from tui.engine import life
+from tui.engine.attempt import Attempt
+from tui.engine.record import Record
+from tui.engine.reload import Candidate, Reloads
+from tui.engine.spec import JobSpec
+from tui.engine.tasks import Tasks
+from tui.events import LIVE
+from tui.runners.base import LaunchError, Owner, Payload, StuckError, Worker
+
+Launch = Callable[[Owner, Payload], Worker]
+
+
+class Slot:
+    """Holds the worker of a job, if there is one.
+
+    Args:
+        spec: What the deck says of the job.
+        reloads: Which config a new worker is given.
+        record: Told of every state.
+        launch: Starts a worker that reports to the given owner; raises LaunchError or OSError.
+        owner: Told what becomes of the worker.
+
+    Attributes:
+        worker: The worker, until nothing is left of it.
+        attempt: What that one, or the last one, was given and said.
+        restarts: Whether one that ended by itself is followed by another.
+        turn: Held by who starts or ends a worker: two viewers may press keys at once.
+        wanted: The job is to start with the next valid config.
+        ran: A worker has taken a config since the user started the job.
+        closed: No worker is started any more.
+    """
+
+    def __init__(self, spec: JobSpec, reloads: Reloads, record: Record, launch: Launch, owner: Owner) -> None:
+        self.worker: Worker | None = None
+        self.attempt = Attempt()
+        self.restarts = life.Restarts(spec.restart)
+        self.turn = asyncio.Lock()
+        self.wanted = False
+        self.ran = False
+        self.closed = False
+        self._spec = spec
+        self._reloads = reloads
+        self._record = record
+        self._launch = launch
+        self._owner = owner
+        self._hurry = asyncio.Event()  # ends a backoff
+        self._tasks = Tasks()
+
+    @property
+    def live(self) -> bool:
+        """A worker exists."""
+        return self._record.state.state in LIVE
+
+    @property
+    def busy(self) -> bool:
+        """A worker is being replaced, or another try is waited for."""
+        return len(self._tasks) > 0
+
+    @property
+    def outdated(self) -> bool:
+        """The worker is to be replaced: no stop came before, nor a worker with the newest config."""
+        pending = self._reloads.pending
+        return self.live and not self.closed and pending is not None and pending[0] != self.attempt.given
+
+    def start(self) -> None:
+        """Start a worker with the newest config that is to be taken, or with the one that ran last."""
+        self.ran = self.ran and not self.wanted
+        self.wanted = False
+        self._record.metrics = None
+        chosen = self._reloads.pending or self._reloads.last
+        assert chosen is not None
+        self.attempt = Attempt(first=chosen[0], given=chosen[0], since=time.time())
+        self._record.move("starting")
+        try:
+            self.worker = self._launch(self._owner, payload(*chosen))
+        except (OSError, LaunchError) as error:
+            self.attempt.unloadable = True
+            self.attempt.cause = f"the worker could not be started: {error}"
+            self.worker = None
+            self._owner.worker_exited(None)
+
+    def replace(self) -> None:
+        """End the worker and start a new one with the newest config, in the background."""
+        self._tasks.start(self._replace())
+
+    async def _replace(self) -> None:
+        async with self.turn:
+            if not self.outdated:
+                return
+            worker, self.attempt.ending = self.worker, "replace"
+            self.restarts.reset()
+            if await self.end():
+                self.start()
+                return
+        assert worker is not None
+        await worker.wait_gone()  # it could not be killed, but may end some time
+        async with self.turn:
+            if self.attempt.ending == "replace" and self.outdated:
+                self.start()
+
+    async def end(self) -> bool:
+        """End the worker, and return whether it is gone: one that shares its process with others may not be."""
+        worker = self.worker
+        if worker is not None and self.live:
+            try:
+                await worker.stop(signal.Signals[self._spec.stop_signal], self._spec.grace)
+            except StuckError as error:
+                state = self._record.state
+                self._record.move(state.state, pid=state.pid, reason=str(error))
+                return False
+        elif worker is not None:
+            await worker.wait_gone()
+        self.attempt.ending = ""
+        return True
+
+    def retry(self, delay: float, code: int | None, reason: str) -> None:
+        """Start another worker after `delay` seconds, once nothing is left of this one."""
+        self._hurry.clear()
+        self._record.move("backoff", exit_code=code, reason=reason, retry_at=time.time() + delay)
+        self._tasks.start(self._try_again(delay))
+
+    async def _try_again(self, delay: float) -> None:
+        if self.worker is not None:
+            await self.worker.wait_gone()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), delay)
+        self.start()
+
+    def hurry(self) -> None:
+        """End the wait for the next try: the user has changed the config."""
+        self.restarts.reset()
+        self._hurry.set()
+
+    def give_up(self) -> None:
+        """Call off the next try."""
+        self._tasks.cancel()
+
+
+def payload(version: int, candidate: Candidate) -> Payload:
+    """Return a version as a worker is given it."""
+    assert candidate.data is not None
+    return Payload(version, candidate.data, candidate.text)
