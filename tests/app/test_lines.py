@@ -102,3 +102,21 @@ def test_snapshot_stays_as_it_is() -> None:
     copy = buffer.snapshot()
     buffer.extend(3, lines(3))
     assert (copy.end, buffer.end) == (3, 6)
+
+
+def test_versions_are_found_by_their_lines_and_lines_by_their_version() -> None:
+    buffer = LineBuffer(max_lines=100)
+    assert (buffer.rule(1), buffer.version_at(0)) == (None, None)
+    buffer.extend(0, lines(1))
+    buffer.extend(1, [("a", 1, 0.0), ("b", 2, 0.0), ("late", 1, 0.0)])
+    assert [buffer.rule(version) for version in (1, 2, 3)] == [1, 3, None]
+    assert [buffer.version_at(number) for number in range(6)] == [None, 1, 1, 2, 2, 2]
+    frozen = buffer.snapshot()
+    buffer.extend(4, lines(SLAB + 200, 4))
+    assert [buffer.rule(version) for version in (1, 2, 4)] == [None, None, buffer.base]
+    assert frozen.rule(1) == 1
+    buffer.clear()
+    assert buffer.rule(4) is None
+    buffer.extend(SLAB + 204, lines(1, 4))
+    assert buffer.rule(4) == buffer.base
+    assert buffer.version_at(buffer.base) == 4

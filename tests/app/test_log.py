@@ -123,3 +123,23 @@ async def test_empty_log_says_so(open_deck: OpenDeck) -> None:
         deck.view.log_view.shown = LineBuffer()
         deck.view.log_view.sync()
         await deck.until(lambda: "no output yet" in text_of(deck.app))
+
+
+async def test_log_goes_to_a_version_and_says_which_one_it_shows(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        log = deck.view.log_view
+        newer = tuple((f"row {n}", 8, NOW) for n in range(60, 260))
+        await deck.news(Lines("digits", 60, newer))
+        assert log.version_in_view() == 8
+        assert not log.go_to_version(3)
+        assert log.go_to_version(7)
+        assert not log.follow
+        await deck.until(lambda: "──── v7" in text_of(deck.app))
+        assert log.version_in_view() == 7
+        await deck.news(output(260, 100))
+        assert log.version_in_view() == 7
+        log.focus()
+        await deck.press("f")
+        await deck.until(lambda: log.version_in_view() == 8)
+        await deck.press("g")
+        await deck.until(lambda: log.version_in_view() == 4)

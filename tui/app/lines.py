@@ -7,7 +7,9 @@ escape sequences only colours survive `sanitize`; they are turned into styles wh
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -116,6 +118,7 @@ class LineBuffer:
         self._max_characters = max_characters
         self._expected: int | None = None
         self._marked: int | None = None
+        self._rules: list[tuple[int, int]] = []  # number and version of each mark, and of the last one that is gone
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -151,7 +154,18 @@ class LineBuffer:
         """Note that `version` runs from here on; lines of an older one that come late change nothing."""
         if self._marked is None or version > self._marked:
             self._marked = version
+            self._rules.append((self.end, version))
             self._add(Line("", mark=version))
+
+    def rule(self, version: int) -> int | None:
+        """Return the number of the mark of `version`, or of the oldest line that is left of it."""
+        number = next((number for number, marked in self._rules if marked == version), None)
+        return None if number is None or self.base == self.end else max(number, self.base)
+
+    def version_at(self, number: int) -> int | None:
+        """Return the version that ran when a line came; None before the first one."""
+        place = bisect_right(self._rules, number, key=itemgetter(0))
+        return self._rules[place - 1][1] if place else None
 
     def clear(self) -> None:
         """Forget all lines; those to come get the numbers that they would have got."""
@@ -159,12 +173,13 @@ class LineBuffer:
         self._lines.clear()
         self._characters = self.width = 0
         self.held = None
+        self._forget_rules()
 
     def snapshot(self) -> LineBuffer:
         """Return a copy that stays as it is, for a view that was frozen."""
         copy = LineBuffer(self._max_lines, self._max_characters)
         copy.base, copy.width = self.base, self.width
-        copy._lines = self._lines.copy()
+        copy._lines, copy._rules = self._lines.copy(), self._rules.copy()
         return copy
 
     def _add(self, line: Line) -> None:
@@ -189,3 +204,8 @@ class LineBuffer:
         self._characters -= sum(len(line.text) for line in self._lines[:count])
         del self._lines[:count]
         self.base += count
+        self._forget_rules()
+
+    def _forget_rules(self) -> None:
+        """Forget the versions of which no line is left."""
+        del self._rules[: max(bisect_right(self._rules, self.base, key=itemgetter(0)) - 1, 0)]

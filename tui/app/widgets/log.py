@@ -65,6 +65,7 @@ class LogView(RowView, can_focus=True):
         self.text = LogText(self, job)
         self._syncing = False
         self._ground: Style | None = None
+        self._asked_for: int | None = None
         self.border_title = "log"
 
     def on_mount(self) -> None:
@@ -201,8 +202,30 @@ class LogView(RowView, can_focus=True):
             self._hold()
             self.sync()
 
+    def go_to_version(self, version: int) -> bool:
+        """Bring the rule where `version` took effect into view; return False where nothing is left of its lines."""
+        number = self.shown.rule(version)
+        if number is None:
+            return False
+        self.reveal(number)
+        self._asked_for = version
+        return True
+
+    def version_in_view(self) -> int | None:
+        """Return the version that the reader looks at.
+
+        The one gone to last counts until the view is moved. Else it is that of the newest line while the view follows,
+        and of the line on top while it does not.
+        """
+        if self._asked_for is not None:
+            number = self.shown.rule(self._asked_for)
+            if number is not None and self.can_see(number):
+                return self._asked_for
+        return self.shown.version_at(self.last_visible() if self.follow else self.first_visible())
+
     def watch_follow(self) -> None:
         """Hold on to what the reader looks at, or go to the end."""
+        self._asked_for = None
         self._hold()
         self.sync()
 
@@ -216,7 +239,7 @@ class LogView(RowView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if self._syncing or old_value == new_value:
             return
-        self._anchor = None
+        self._anchor = self._asked_for = None
         # Without the watcher: it would scroll, in the middle of a scroll.
         if new_value < min(old_value, self.max_scroll_y):
             self.set_reactive(LogView.follow, False)
