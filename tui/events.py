@@ -105,8 +105,12 @@ class Metrics(Event):
 class Reload(Event):
     """A reload, each time that its status changes: one row of the timeline.
 
-    `time` is when the reload began and stays; `changes` is relative to what ran before it; `latency_ms` runs
-    from the engine's first sight of the new content to the task taking it.
+    `time` is when the reload began and stays; `changes` is relative to what ran before it, version `base`; `latency_ms`
+    runs from the engine's first sight of the new content to the task taking it. `error` is the first of all `errors`.
+
+    `who` is the user and the host, `run` counts the starts of the job by the user, `times` has the seconds since the
+    epoch of each status that was passed. `note` and `tag` are the user's own words. `effective` is the config that the
+    task works with, where that is not the one that was asked for.
     """
 
     KIND = "reload"
@@ -118,6 +122,14 @@ class Reload(Event):
     latency_ms: float | None = None
     error: Problem | None = None
     by: int | None = None
+    who: str = ""
+    base: int | None = None
+    run: int = 0
+    times: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+    tag: str = ""
+    effective: Mapping[str, Any] | None = None
+    errors: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -384,6 +396,7 @@ def decode(line: bytes) -> Message | None:
             known["error"] = Problem(**_known(Problem, known["error"]))
         if kind is Reload:
             known["changes"] = tuple(Change(**_known(Change, change)) for change in known.get("changes", ()))
+            known["errors"] = tuple(Problem(**_known(Problem, problem)) for problem in known.get("errors", ()))
         if kind is Lines:
             known["lines"] = tuple((text, version, time) for text, version, time in known["lines"])
         return kind(**known)

@@ -126,15 +126,15 @@ def _lines(text: str) -> list[str]:
 @contextlib.contextmanager
 def _rows_of(arguments: argparse.Namespace) -> Iterator[History]:
     """Open the history of a config and its job, to read it only: an engine may be writing to it."""
-    from tui.engine import history, place
+    from tui.engine import database, history, place
 
     config = place.absolute(arguments.config)
-    folder = history.existing_folder_of(config)
+    folder = database.existing_folder_of(config)
     if folder is None:
         raise Usage(f"{arguments.config} has no history: no job has run with it")
     try:
-        connection = history.open_database(folder, read_only=True)
-    except history.HistoryError as error:
+        connection = database.open_database(folder, read_only=True)
+    except database.HistoryError as error:
         raise Usage(str(error)) from error
     with contextlib.closing(connection):
         jobs = history.jobs_of(connection, folder, config)

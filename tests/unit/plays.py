@@ -8,7 +8,7 @@ from typing import Any
 
 from tui.config import store
 from tui.config.store import Content, StoreError
-from tui.engine import history
+from tui.engine import database
 from tui.engine.files import ConfigFile
 from tui.engine.history import History
 from tui.engine.job import Job
@@ -58,7 +58,7 @@ class Play:
         self.workers: list[FakeWorker] = []
         self.launched = [asyncio.Event() for _ in range(100)]
         self.launch_error: OSError | None = None
-        self.connection = history.in_memory()
+        self.connection = database.in_memory()
         config = Path("/nowhere/c.yaml")
         self.history = History(self.connection, Path("/nowhere/.tunedeck"), config, "job")
         self.file = ConfigFile(config, lambda path, digest: None)

@@ -33,8 +33,11 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "float | None": st.none() | st.floats(0, 2e9),
     "bool": st.booleans(),
     "Mapping[str, Any]": st.dictionaries(TEXT, VALUES, max_size=3),
+    "Mapping[str, Any] | None": st.none() | st.dictionaries(TEXT, VALUES, max_size=3),
+    "Mapping[str, float]": st.dictionaries(TEXT, st.floats(0, 2e9), max_size=3),
     "Mapping[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
     "Problem | None": st.none() | PROBLEMS,
+    "tuple[Problem, ...]": st.lists(PROBLEMS, max_size=2).map(tuple),
     "tuple[Change, ...]": st.lists(st.builds(Change, TEXT, VALUES, VALUES), max_size=3).map(tuple),
     "tuple[tuple[str, int | None, float], ...]": st.lists(LINES, max_size=3).map(tuple),
 }
@@ -68,7 +71,7 @@ def test_what_is_encoded_is_decoded_to_the_same(message: Message) -> None:
 @given(MESSAGES, st.dictionaries(st.text("xyz", min_size=1), VALUES, min_size=1))
 def test_fields_that_a_reader_does_not_know_are_ignored(message: Message, more: dict[str, Any]) -> None:
     body = json.loads(encode(message))
-    for part in (body, body.get("error"), *body.get("changes", ())):
+    for part in (body, body.get("error"), *body.get("changes", ()), *body.get("errors", ())):
         if isinstance(part, dict):
             part.update(more)
     assert decode(json.dumps(body).encode()) == message
@@ -107,7 +110,19 @@ def test_an_event_begins_with_what_it_is_when_and_of_whom() -> None:
 
 def test_a_reload_has_every_field_of_the_contract() -> None:
     row = Reload("a", 2, "applied", "disk", (Change("opt.betas[1]", 0.9, None),), 3, 4.5, None, time=1.0)
-    assert strict(encode(row)) == {
+    body = strict(encode(row))
+    more = {name: body.pop(name) for name in ("who", "base", "run", "times", "note", "tag", "effective", "errors")}
+    assert more == {
+        "who": "",
+        "base": None,
+        "run": 0,
+        "times": {},
+        "note": "",
+        "tag": "",
+        "effective": None,
+        "errors": [],
+    }
+    assert body == {
         "event": "reload",
         "time": 1.0,
         "job": "a",

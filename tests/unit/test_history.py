@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tui.engine import history
-from tui.engine.history import History, HistoryError
+from tui.engine import database
+from tui.engine.database import HistoryError
+from tui.engine.history import History, jobs_of
 from tui.engine.homes import Homes
 from tui.engine.place import Lock, PlaceError
 from tui.events import Change, Problem, Reload
@@ -32,11 +33,11 @@ def mode(path: Path) -> int:
 
 
 def test_rows_come_back_as_they_were_after_reopening(config: Path) -> None:
-    folder = history.folder_of(config)
-    with closing(history.open_database(folder)) as connection:
+    folder = database.folder_of(config)
+    with closing(database.open_database(folder)) as connection:
         for row in (APPLIED, CHANGED, INVALID):
             History(connection, folder, config, "job").add(row, f"text {row.version} ä")
-    with closing(history.open_database(folder)) as connection:
+    with closing(database.open_database(folder)) as connection:
         kept = History(connection, folder, config, "job")
         assert list(kept.rows()) == [APPLIED, CHANGED, INVALID]
         assert kept.newest() == 3
@@ -45,16 +46,16 @@ def test_rows_come_back_as_they_were_after_reopening(config: Path) -> None:
 
 
 def test_each_job_and_config_has_its_own_versions(config: Path) -> None:
-    folder = history.folder_of(config)
-    with closing(history.open_database(folder)) as connection:
+    folder = database.folder_of(config)
+    with closing(database.open_database(folder)) as connection:
         History(connection, folder, config, "job").add(APPLIED, "")
         assert History(connection, folder, config, "other").newest() == 0
         assert History(connection, folder, config.with_name("d.yaml"), "job").newest() == 0
-        assert history.jobs_of(connection, folder, config) == ["job"]
+        assert jobs_of(connection, folder, config) == ["job"]
 
 
 def test_a_version_is_written_once(config: Path) -> None:
-    kept = History(history.in_memory(), config.parent, config, "job")
+    kept = History(database.in_memory(), config.parent, config, "job")
     kept.add(APPLIED, "one")
     with pytest.raises(sqlite3.IntegrityError):
         kept.add(APPLIED, "two")
@@ -62,7 +63,7 @@ def test_a_version_is_written_once(config: Path) -> None:
 
 
 def test_an_update_changes_what_an_answer_changes(config: Path) -> None:
-    kept = History(history.in_memory(), config.parent, config, "job")
+    kept = History(database.in_memory(), config.parent, config, "job")
     kept.add(Reload("job", 1, "sent", "start", time=1.5), "text")
     kept.add(CHANGED, "other")
     kept.update(APPLIED)
@@ -71,21 +72,21 @@ def test_an_update_changes_what_an_answer_changes(config: Path) -> None:
 
 
 def test_values_that_json_does_not_know_are_kept_as_events_show_them(config: Path) -> None:
-    kept = History(history.in_memory(), config.parent, config, "job")
+    kept = History(database.in_memory(), config.parent, config, "job")
     kept.add(Reload("job", 1, "applied", "disk", (Change("a", math.nan, -math.inf),)), "")
     (row,) = kept.rows()
     assert row.changes == (Change("a", "NaN", "-Infinity"),)
 
 
 def test_what_ran_before_a_version_is_the_newest_that_was_applied(config: Path) -> None:
-    kept = History(history.in_memory(), config.parent, config, "job")
+    kept = History(database.in_memory(), config.parent, config, "job")
     for version, status in enumerate(["applied", "failed", "reverted", "invalid", "superseded", "applied"], 1):
         kept.add(Reload("job", version, status, "disk"), "")
     assert [kept.ran_before(version) for version in range(1, 8)] == [None, 1, 1, 3, 3, 3, 6]
 
 
 def test_rows_that_a_dead_engine_left_open_are_failed(config: Path) -> None:
-    connection = history.in_memory()
+    connection = database.in_memory()
     kept = History(connection, config.parent, config, "job")
     kept.add(APPLIED, "")
     kept.add(Reload("job", 2, "sent", "disk", time=2.0), "")
@@ -99,8 +100,8 @@ def test_rows_that_a_dead_engine_left_open_are_failed(config: Path) -> None:
 
 
 def test_only_its_owner_can_read_the_history(config: Path) -> None:
-    folder = history.folder_of(config)
-    with closing(history.open_database(folder)) as connection:
+    folder = database.folder_of(config)
+    with closing(database.open_database(folder)) as connection:
         History(connection, folder, config, "job").add(APPLIED, "secret: 1")
         assert folder == config.parent / ".tunedeck"
         assert mode(folder) == 0o700
@@ -115,14 +116,14 @@ def test_where_the_folder_cannot_be_made_the_users_own_is_taken(
 ) -> None:
     (tmp_path / ".tunedeck").write_text("in the way")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    folder = history.folder_of(config)
+    folder = database.folder_of(config)
     assert folder == tmp_path / "state/tunedeck"
     assert mode(folder) == 0o700
-    with closing(history.open_database(folder)) as connection:
+    with closing(database.open_database(folder)) as connection:
         History(connection, folder, config, "job").add(APPLIED, "mine")
         # The same name in another project is another config there.
         assert History(connection, folder, tmp_path / "elsewhere/c.yaml", "job").newest() == 0
-    assert history.existing_folder_of(config) == folder
+    assert database.existing_folder_of(config) == folder
 
 
 def test_the_users_own_folder_has_its_usual_place(
@@ -131,7 +132,7 @@ def test_the_users_own_folder_has_its_usual_place(
     (tmp_path / ".tunedeck").write_text("in the way")
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert history.folder_of(config) == tmp_path / "home/.local/state/tunedeck"
+    assert database.folder_of(config) == tmp_path / "home/.local/state/tunedeck"
 
 
 def test_where_no_folder_can_be_made_both_are_named(
@@ -141,53 +142,53 @@ def test_where_no_folder_can_be_made_both_are_named(
     monkeypatch.setenv("XDG_STATE_HOME", str(config))
     config.write_text("no folder")
     with pytest.raises(HistoryError, match=r"\.tunedeck: .*; .*c\.yaml/tunedeck: "):
-        history.folder_of(config)
+        database.folder_of(config)
 
 
 def test_looking_for_a_history_makes_nothing(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert history.existing_folder_of(config) is None
+    assert database.existing_folder_of(config) is None
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_history_of_a_newer_version_is_left_alone(config: Path, read_only: bool) -> None:
-    folder = history.folder_of(config)
-    with closing(history.open_database(folder)) as connection:
-        connection.execute(f"PRAGMA user_version = {history.SCHEMA + 1}")
+    folder = database.folder_of(config)
+    with closing(database.open_database(folder)) as connection:
+        connection.execute(f"PRAGMA user_version = {database.SCHEMA + 1}")
     with pytest.raises(HistoryError, match="newer tunedeck"):
-        history.open_database(folder, read_only=read_only)
+        database.open_database(folder, read_only=read_only)
 
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_damaged_history_is_refused_and_left_alone(config: Path, read_only: bool) -> None:
-    folder = history.folder_of(config)
+    folder = database.folder_of(config)
     (folder / "history.db").write_bytes(b"no database " * 100)
     with pytest.raises(HistoryError, match=r"history\.db can't be used"):
-        history.open_database(folder, read_only=read_only)
+        database.open_database(folder, read_only=read_only)
     assert (folder / "history.db").read_bytes() == b"no database " * 100
 
 
 def test_reading_makes_and_changes_nothing(config: Path) -> None:
-    folder = history.folder_of(config)
+    folder = database.folder_of(config)
     with pytest.raises(HistoryError):
-        history.open_database(folder, read_only=True)
+        database.open_database(folder, read_only=True)
     (folder / "history.db").touch()
     with pytest.raises(HistoryError, match="holds no history"):
-        history.open_database(folder, read_only=True)
-    history.open_database(folder).close()
+        database.open_database(folder, read_only=True)
+    database.open_database(folder).close()
     with (
-        closing(history.open_database(folder, read_only=True)) as connection,
+        closing(database.open_database(folder, read_only=True)) as connection,
         pytest.raises(sqlite3.OperationalError, match="readonly"),
     ):
         History(connection, folder, config, "job").add(APPLIED, "")
 
 
 def test_it_can_be_read_while_it_is_written(config: Path) -> None:
-    folder = history.folder_of(config)
+    folder = database.folder_of(config)
     with (
-        closing(history.open_database(folder)) as writer,
-        closing(history.open_database(folder, read_only=True)) as reader,
+        closing(database.open_database(folder)) as writer,
+        closing(database.open_database(folder, read_only=True)) as reader,
     ):
         History(writer, folder, config, "job").add(APPLIED, "")
         assert list(History(reader, folder, config, "job").rows()) == [APPLIED]
@@ -199,7 +200,7 @@ def test_several_engines_may_make_it_at_the_same_time(tmp_path: Path) -> None:
     def work(folder: Path, barrier: threading.Barrier) -> None:
         barrier.wait()
         try:
-            history.open_database(folder).close()
+            database.open_database(folder).close()
         except HistoryError as error:
             failures.append(error)
 
@@ -230,7 +231,7 @@ def test_homes_lock_a_config_against_other_engines(config: Path) -> None:
 def test_the_lock_is_that_of_the_file_under_any_spelling_of_its_folder(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    folder = history.folder_of(tmp_path / "real/c.yaml")
+    folder = database.folder_of(tmp_path / "real/c.yaml")
     lock = Lock(folder, tmp_path / "real/c.yaml", "me")
     with pytest.raises(PlaceError, match="in use by me;"):
         Lock(folder, tmp_path / "link/c.yaml", "you")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tui.engine import history
+from tui.engine import database, history
 from tui.engine.history import History
 from tui.engine.homes import Homes, News
 from tui.engine.place import Lock, PlaceError
@@ -39,7 +39,7 @@ def applied(version: int) -> Reload:
 
 def rows(config: Path, job: str = "job") -> list[Reload]:
     """Return what another process reads."""
-    connection = history.open_database(config.parent / ".tunedeck", read_only=True)
+    connection = database.open_database(config.parent / ".tunedeck", read_only=True)
     try:
         return list(History(connection, config.parent / ".tunedeck", config, job).rows())
     finally:
@@ -191,7 +191,7 @@ def test_a_version_that_was_never_written_is_not_given_again(config: Path) -> No
 
 
 def test_a_row_that_can_never_be_written_does_not_hold_up_the_others(config: Path) -> None:
-    kept = History(history.in_memory(), config.parent, config, "job")
+    kept = History(database.in_memory(), config.parent, config, "job")
     kept.add(applied(1), "one")
     with pytest.raises(sqlite3.IntegrityError):
         kept.add(applied(1), "again")
@@ -205,14 +205,14 @@ def test_open_rows_that_can_not_be_closed_at_the_start_are_closed_later(
     homes = Homes("me")
     homes.open(config, "job").add(sent(1), "one")
     homes.close()
-    real = history.open_database
+    real = database.open_database
 
     def open_blocked(folder: Path) -> sqlite3.Connection:
         connection = real(folder)
         connection.execute("PRAGMA query_only = 1")
         return connection
 
-    monkeypatch.setattr(history, "open_database", open_blocked)
+    monkeypatch.setattr(database, "open_database", open_blocked)
     homes = Homes("me")
     kept = homes.open(config, "job")
     assert (kept.newest(), homes.problems) == (1, {})

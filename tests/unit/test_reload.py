@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -34,12 +34,13 @@ def running(lr: float = 0.1) -> Reloads:
 
 
 def test_a_start_is_sent_and_applied() -> None:
-    reloads = Reloads("job")
+    reloads = Reloads("job", who="ada@lab", run=2, clock=lambda: 5.25)
     sent = reloads.begin(good(source="start", seen=10.0), live=True, time=5.0)
-    assert sent == Reload("job", 1, "sent", "start", time=5.0)
+    assert sent == Reload("job", 1, "sent", "start", who="ada@lab", run=3, times={"sent": 5.0}, time=5.0)
     assert (reloads.pending and reloads.pending[0], reloads.running, reloads.text) == (1, None, None)
     (applied,) = reloads.applied(1, 0, at=10.0415)
-    assert applied == Reload("job", 1, "applied", "start", step=0, latency_ms=41.5, time=5.0)
+    times = {"sent": 5.0, "applied": 5.25}
+    assert applied == replace(sent, status="applied", step=0, latency_ms=41.5, times=times)
     assert (reloads.pending, reloads.running, reloads.text) == (None, 1, "lr: 0.1\n")
 
 
@@ -50,14 +51,15 @@ def test_versions_go_on_from_the_history() -> None:
 def test_an_invalid_text_becomes_a_row_and_nothing_else() -> None:
     reloads = running()
     row = reloads.begin(bad(), live=True, time=5.0)
-    assert row == Reload("job", 2, "invalid", "editor", error=BAD, time=5.0)
+    assert row == Reload("job", 2, "invalid", "editor", error=BAD, base=1, run=1, times={"invalid": 5.0}, time=5.0)
     assert (reloads.running, reloads.text, reloads.pending) == (1, "lr: 0.1\n", None)
 
 
 def test_the_same_data_is_applied_without_the_worker() -> None:
     reloads = running()
     row = reloads.begin(good(text="lr: 0.1 # slow\n"), live=True, step=40, time=5.0)
-    assert row == Reload("job", 2, "applied", "disk", step=40, latency_ms=0.0, time=5.0)
+    expected = Reload("job", 2, "applied", "disk", step=40, base=1, run=1, times={"applied": 5.0}, time=5.0)
+    assert row == replace(expected, latency_ms=0.0)
     assert (reloads.running, reloads.text, reloads.pending) == (2, "lr: 0.1 # slow\n", None)
 
 
@@ -86,7 +88,17 @@ def test_what_changed_is_told_against_what_ran_before() -> None:
     assert reloads.begin(good(0.3), live=True, time=0).changes == (Change("lr", 0.1, 0.3),)
     reloads.applied(2, 1, 0)
     (row,) = reloads.applied(3, 2, 0)
-    assert row.changes == (Change("lr", 0.2, 0.3),)
+    assert (row.changes, row.base) == ((Change("lr", 0.2, 0.3),), 2)
+
+
+def test_only_a_start_by_the_user_begins_a_new_run() -> None:
+    reloads = running()
+    assert reloads.begin(good(0.2), live=True, time=0).run == 1
+    reloads.lost()
+    assert reloads.revert("it died", seen=20.0, time=7.0)[-1].run == 1
+    reloads.ended("it ended")
+    assert reloads.begin(good(0.3, source="start"), live=True, time=0).run == 2
+    assert reloads.skip(good(0.4), 3.0).run == 2
 
 
 def test_a_new_start_tells_what_changed_since_the_last_run() -> None:
@@ -130,13 +142,14 @@ def test_a_final_status_is_never_left(status: str) -> None:
     row = Reload("job", 4, status, "disk")
     for then in ("sent", "applied", "superseded", "rejected", "failed", "reverted", "invalid"):
         with pytest.raises(ValueError, match=f"version 4 is {status}"):
-            move(row, then)
+            move(row, then, 2.0)
 
 
 def test_what_was_taken_or_is_on_its_way_can_be_reverted() -> None:
-    assert move(Reload("job", 4, "applied", "disk"), "reverted", by=5).by == 5
+    row = move(Reload("job", 4, "applied", "disk", times={"sent": 1.0, "applied": 2.0}), "reverted", 3.0, by=5)
+    assert (row.by, row.times) == (5, {"sent": 1.0, "applied": 2.0, "reverted": 3.0})
     with pytest.raises(ValueError, match="failed"):
-        move(Reload("job", 4, "failed", "disk"), "reverted")
+        move(Reload("job", 4, "failed", "disk"), "reverted", 2.0)
 
 
 def test_a_worker_that_dies_of_a_reload_gets_the_last_good_version_again() -> None:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tui.engine import history, place
-from tui.engine.history import History, HistoryError
+from tui.engine import database, history, place
+from tui.engine.database import HistoryError
+from tui.engine.history import History
 from tui.engine.place import Lock, PlaceError
 
 
@@ -46,13 +47,13 @@ class Homes:
         """
         self._claim(config)
         try:
-            folder = history.folder_of(config)
+            folder = database.folder_of(config)
             home = self._homes.setdefault(folder, _Home(folder, self._owner))
             home.lock(config)
             return home.open(config, job)
         except (HistoryError, OSError) as error:
             self.problems[config] = str(error)
-            return History(history.in_memory(), config.parent, config, job)
+            return History(database.in_memory(), config.parent, config, job)
 
     def look(self) -> Iterator[News]:
         """Restore what has been deleted, write what could not be written before, and tell of both."""
@@ -123,8 +124,8 @@ class _Home:
     def open(self, config: Path, job: str) -> History:
         """Return the history of a job; no row of it is open."""
         if self._connection is None:
-            self._connection = history.open_database(self.folder)
-            self._opened = history.identity(self.folder)
+            self._connection = database.open_database(self.folder)
+            self._opened = database.identity(self.folder)
         taken = self._locks[config].left
         kept = History(self._connection, self.folder, config, job, taken, lambda: self._note(config))
         self._histories.setdefault(config, []).append(kept)
@@ -139,7 +140,7 @@ class _Home:
         gone = self._gone
         if gone and not self.folder.parent.is_dir():
             raise HistoryError(f"{self.folder.parent} is gone")
-        history.make_folder(self.folder)
+        database.make_folder(self.folder)
         for config in self._locks:
             self.lock(config)
         if gone:
@@ -149,22 +150,22 @@ class _Home:
     @property
     def _gone(self) -> bool:
         """Our database is no longer in its place."""
-        found = history.identity(self.folder)
+        found = database.identity(self.folder)
         return found is None or self._opened is None or not os.path.samestat(found, self._opened)
 
     def _move(self) -> None:
         """Go on in a new database, with all rows of the old one: as long as it is open it can be read."""
         assert self._connection is not None
-        new = history.open_database(self.folder)
+        new = database.open_database(self.folder)
         try:
-            history.copy(self._connection, new, [history.key(self.folder, config) for config in self._histories])
+            database.copy(self._connection, new, [history.key(self.folder, config) for config in self._histories])
         except BaseException:
             new.close()
             raise
         for kept in self._all():
             kept.move(new)
-        history.abandon(self._connection)
-        self._connection, self._opened = new, history.identity(self.folder)
+        database.abandon(self._connection)
+        self._connection, self._opened = new, database.identity(self.folder)
 
     def flush(self, config: Path) -> bool:
         """Write the rows that could not be written before; return whether there were any."""
@@ -184,7 +185,7 @@ class _Home:
         """Close the database and give the locks back."""
         if self._connection is not None:
             if self._gone:
-                history.abandon(self._connection)
+                database.abandon(self._connection)
             else:
                 self._connection.close()
         for lock in self._locks.values():

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from tui import events
-from tui.engine import check, life
+from tui.engine import check, life, place
 from tui.engine.attempt import End
 from tui.engine.files import ConfigFile
 from tui.engine.history import History
@@ -43,7 +43,7 @@ class Job:
         self.name = spec.name
         self.file = file
         self.history = history
-        self.reloads = Reloads(self.name, history.newest())
+        self.reloads = Reloads(self.name, history.newest(), place.who(), history.run())
         self._record = Record(self.name, history, emit)
         self._slot = Slot(spec, self.reloads, self._record, launch, self)
         self._gate = (

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import pwd
 import re
 import stat
 import time
@@ -26,6 +27,15 @@ class PlaceError(Exception):
 def absolute(path: str) -> Path:
     """Return an absolute path with its links as given: where a link leads may change while a job runs."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows the links, Path.absolute keeps ``..``
+
+
+def who() -> str:
+    """Return the user and the host, such as ``ada@lab``."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container a user may have a number only
+        user = str(os.getuid())
+    return f"{user}@{os.uname().nodename}"
 
 
 def sockets_folder() -> Path:

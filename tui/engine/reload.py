@@ -16,7 +16,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time as wall
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -59,15 +60,28 @@ class Candidate:
 class Reloads:
     """All reloads of one job that still matter to the engine: what runs and what is on its way.
 
+    Args:
+        job: The job's name.
+        newest: The newest version that was given, 0 for none.
+        who: The user and the host, for the rows.
+        run: How often the user has started the job.
+        clock: Tells the seconds since the epoch, for the time of each status.
+
     Attributes:
         running: The version that the worker runs, None before the first and after the worker's end.
         last: The version that runs, or ran last, and its content.
         newest: The newest version, 0 before the first.
+        run: The number of the run, 0 before the first.
     """
 
-    def __init__(self, job: str, newest: int = 0) -> None:
+    def __init__(
+        self, job: str, newest: int = 0, who: str = "", run: int = 0, clock: Callable[[], float] = wall.time
+    ) -> None:
         self.job = job
         self.newest = newest
+        self.run = run
+        self._who = who
+        self._clock = clock
         self.running: int | None = None
         self.last: tuple[int, Candidate] | None = None
         self._sent: dict[int, tuple[Reload, Candidate]] = {}
@@ -96,21 +110,21 @@ class Reloads:
         """
         row = self._row(candidate, time)
         if candidate.data is None:
-            return replace(row, status="invalid", error=candidate.problem)
+            return _first(row, "invalid", error=candidate.problem)
         if not live:
             problem = Problem("the job is not running; its next start takes the file as it is then")
-            return replace(row, status="failed", error=problem)
+            return _first(row, "failed", error=problem)
         if self.running is not None and not self._sent and self.last is not None and same(self._data, candidate.data):
             self._run(row.version, candidate)
-            return replace(row, status="applied", step=step, latency_ms=0.0)
-        row = replace(row, status="sent")
+            return _first(row, "applied", step=step, latency_ms=0.0)
+        row = _first(row, "sent")
         self._sent[row.version] = (row, candidate)
         return row
 
     def skip(self, candidate: Candidate, time: float) -> Reload:
         """Return the row of content that a newer one replaced before it was checked: the next version."""
         row = self._row(candidate, time)
-        return replace(row, status="superseded", by=row.version + 1)
+        return _first(row, "superseded", by=row.version + 1)
 
     def applied(self, version: int, step: int, at: float) -> list[Reload]:
         """Take the worker's receipt for `version`, which settles all older ones too.
@@ -133,7 +147,7 @@ class Reloads:
         assert candidate.data is not None
         now = changes(self._data, candidate.data) if self.last is not None else ()
         latency = round((at - candidate.seen) * 1000, 3)
-        rows.append(self._answer(version, "applied", step=step, latency_ms=latency, changes=now))
+        rows.append(self._answer(version, "applied", step=step, latency_ms=latency, changes=now, base=self._base))
         self._run(version, candidate)
         return rows
 
@@ -180,11 +194,27 @@ class Reloads:
     def _data(self) -> Data | None:
         return self.last[1].data if self.last is not None else None
 
+    @property
+    def _base(self) -> int | None:
+        return self.last[0] if self.last is not None else None
+
     def _row(self, candidate: Candidate, time: float) -> Reload:
         self.newest += 1
+        if candidate.source == "start":
+            self.run += 1
         known = self.last is not None and candidate.data is not None
         changed = changes(self._data, candidate.data) if known else ()  # type: ignore[arg-type]
-        return Reload(self.job, self.newest, "", candidate.source, changes=changed, time=time)
+        return Reload(
+            self.job,
+            self.newest,
+            "",
+            candidate.source,
+            changes=changed,
+            who=self._who,
+            base=self._base,
+            run=self.run,
+            time=time,
+        )
 
     def _run(self, version: int, candidate: Candidate) -> None:
         self.running = version
@@ -192,15 +222,19 @@ class Reloads:
 
     def _answer(self, version: int, status: str, **fields: Any) -> Reload:
         row = self._sent.pop(version)[0]
-        return move(row, status, **fields)
+        return move(row, status, self._clock(), **fields)
 
 
-def move(row: Reload, status: str, **fields: Any) -> Reload:
-    """Return `row` in its next status.
+def _first(row: Reload, status: str, **fields: Any) -> Reload:
+    return replace(row, status=status, times={status: row.time}, **fields)
+
+
+def move(row: Reload, status: str, at: float, **fields: Any) -> Reload:
+    """Return `row` in its next status, which it has come to `at` so many seconds since the epoch.
 
     Raises:
         ValueError: No reload goes from the one status to the other.
     """
     if status not in _NEXT.get(row.status, frozenset()):
         raise ValueError(f"version {row.version} is {row.status} and can't become {status}")
-    return replace(row, status=status, **fields)
+    return replace(row, status=status, times={**row.times, status: at}, **fields)

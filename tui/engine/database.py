@@ -1,0 +1,193 @@
+"""The database of the histories in a folder: how it is made, opened, brought up to date, and left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+#: The format of the database. One of a newer format is left alone; an older one is brought up to date.
+SCHEMA = 2
+
+#: Milliseconds that a write waits for somebody else who writes: the job's output waits meanwhile.
+_BUSY = 250
+
+_FILE = "history.db"
+
+#: All columns, in the order in which they are stored. The text is the last: who reads the rest does not pass it.
+COLUMNS = (
+    "config, job, version, time, status, source, changes, step, latency_ms, error, by_version,"
+    " who, base, run, times, note, tag, effective, errors, text"
+)
+COUNT = COLUMNS.count(",") + 1
+
+# The defaults are for an engine of format 1 which was at work when a newer one came to the same folder.
+_TABLE = """
+CREATE TABLE reload (
+    config TEXT NOT NULL, job TEXT NOT NULL, version INTEGER NOT NULL,
+    time REAL NOT NULL, status TEXT NOT NULL, source TEXT NOT NULL, changes TEXT NOT NULL,
+    step INTEGER, latency_ms REAL, error TEXT, by_version INTEGER,
+    who TEXT NOT NULL DEFAULT '', base INTEGER, run INTEGER NOT NULL DEFAULT 0, times TEXT NOT NULL DEFAULT '{}',
+    note TEXT NOT NULL DEFAULT '', tag TEXT NOT NULL DEFAULT '', effective TEXT, errors TEXT, text TEXT NOT NULL,
+    PRIMARY KEY (config, job, version)
+) WITHOUT ROWID;
+CREATE INDEX reload_open ON reload (config, job) WHERE status = 'sent'
+"""
+
+#: The rows of format 1 as they are in format 2. Nobody has noted who, and when which status was passed.
+_ROWS_OF_1 = """
+SELECT config, job, version, time, status, source, changes, step, latency_ms, error, by_version, '' AS who,
+    max(CASE WHEN status IN ('applied', 'reverted') THEN version END)
+        OVER (PARTITION BY config, job ORDER BY version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base,
+    sum(source = 'start') OVER (PARTITION BY config, job ORDER BY version) AS run,
+    '{}' AS times, '' AS note, '' AS tag, NULL AS effective, NULL AS errors, text
+"""
+
+_FROM_1 = f"""
+ALTER TABLE reload RENAME TO reload_1;
+{_TABLE};
+INSERT INTO reload ({COLUMNS}) {_ROWS_OF_1} FROM reload_1;
+DROP TABLE reload_1;
+"""
+
+
+class HistoryError(Exception):
+    """The history can't be opened or written; the message says why and what follows."""
+
+
+def folder_of(config: Path) -> Path:
+    """Return the folder that keeps the history and the lock of `config`, made if it is missing.
+
+    It is ``.tunedeck`` beside the file as given; where that can't be written, tunedeck's folder among the user's
+    states.
+
+    Raises:
+        HistoryError: Neither can be written.
+    """
+    problems = []
+    for folder in _folders(config):
+        try:
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder)
+            if os.access(folder, os.W_OK | os.X_OK):
+                return folder
+            problems.append(f"{folder} is not writable")
+        except OSError as error:
+            problems.append(f"{folder}: {error.strerror}")
+    raise HistoryError("; ".join(problems))
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a history, if it is missing."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+
+
+def existing_folder_of(config: Path) -> Path | None:
+    """Return the folder that holds a history for `config`, or None; nothing is made."""
+    return next((folder for folder in _folders(config) if (folder / _FILE).exists()), None)
+
+
+def _folders(config: Path) -> Iterator[Path]:
+    yield config.parent / ".tunedeck"
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    yield Path(state) / "tunedeck"
+
+
+def open_database(folder: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open the database in `folder`; for writing, it is made where it is missing (mode 0600).
+
+    Raises:
+        HistoryError: It is damaged, of a newer version, or can't be opened.
+    """
+    path = folder / _FILE
+    mode = "ro" if read_only else "rw"
+    try:
+        with contextlib.nullcontext() if read_only else _alone(folder):
+            if not read_only:
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5)
+            try:
+                _prepare(connection, path, read_only=read_only)
+            except BaseException:
+                connection.close()
+                raise
+    except (OSError, sqlite3.Error) as error:
+        raise HistoryError(f"{path} can't be used as a history: {error}") from error
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY}")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    """Make the database, or bring it up to date, each in one step; or take it as it is, to be read."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA:
+        raise HistoryError(f"{path} was written by a newer tunedeck (format {version}); update tunedeck to use it")
+    if read_only and version == 0:
+        raise HistoryError(f"{path} holds no history")
+    if read_only:
+        if version == 1:
+            connection.execute(f"CREATE TEMP VIEW reload AS {_ROWS_OF_1} FROM main.reload")
+        return
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if version < SCHEMA:
+        steps = _FROM_1 if version == 1 else _TABLE
+        connection.executescript(f"BEGIN IMMEDIATE; {steps}; PRAGMA user_version = {SCHEMA}; COMMIT;")
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other engines waiting that are about to make the same database: SQLite would refuse one of them."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def in_memory() -> sqlite3.Connection:
+    """Return an empty database that is not kept, for when there is no place to keep one."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    with contextlib.closing(connection.cursor()) as cursor:
+        cursor.executescript(_TABLE)
+    return connection
+
+
+def identity(folder: Path) -> os.stat_result | None:
+    """Return what tells the database in `folder` from another one that takes its place, None if there is none."""
+    try:
+        return (folder / _FILE).stat()
+    except OSError:
+        return None
+
+
+def copy(old: sqlite3.Connection, new: sqlite3.Connection, own: Sequence[str]) -> None:
+    """Copy all rows to another database; of those that it has already, only the ones of our `own` configs.
+
+    Raises:
+        sqlite3.Error: Nothing was copied.
+    """
+    marks = ", ".join("?" * COUNT)
+    with contextlib.closing(new.cursor()) as cursor:
+        cursor.execute("BEGIN IMMEDIATE")
+        for row in old.execute(f"SELECT {COLUMNS} FROM reload"):
+            # Another engine with a config in this folder may have been faster, and knows more of its own.
+            verb = "REPLACE" if row[0] in own else "IGNORE"
+            cursor.execute(f"INSERT OR {verb} INTO reload ({COLUMNS}) VALUES ({marks})", row)
+        cursor.execute("COMMIT")
+
+
+def abandon(connection: sqlite3.Connection) -> None:
+    """Leave a connection to a deleted database open until the process ends.
+
+    To close it would delete, by their names, the write-ahead log and the index of the database which has its place.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
