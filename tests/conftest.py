@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
 
 # The machine may be busy with other things: how long an example takes says nothing about the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run twice as many tests at a time as there are cores: most of them wait for another process."""
+    return 2 * (os.cpu_count() or 1)

@@ -23,6 +23,13 @@ OpenDeck = Callable[..., AbstractAsyncContextManager[Deck]]
 
 
 @pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the pilot look every 4 ms whether the app is idle, not every 20 ms: it does so three times for a key."""
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
+    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0004)
+
+
+@pytest.fixture(autouse=True)
 def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Clock times on the screen do not depend on where the tests run."""
     monkeypatch.setenv("TZ", "UTC")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from tui import events
@@ -155,6 +156,12 @@ class Deck:
     async def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
         await self.pilot.press(*keys)
+
+    async def paste(self, text: str) -> None:
+        """Paste a text where the focus is."""
+        assert self.app.focused is not None
+        self.app.focused.post_message(Paste(text))
+        await self.pilot.pause()
 
     async def news(self, *messages: events.Message) -> None:
         """Send news and wait until the viewer has drawn them; a metric behind them says when."""

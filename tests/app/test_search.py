@@ -116,7 +116,7 @@ async def test_leaving_the_search_goes_back_to_the_end(open_deck: OpenDeck) -> N
         await deck.until(lambda: "1 of 1" in title(deck))
         await deck.press("escape")
         assert deck.view.log_view.follow
-        assert "needle" not in text_of(deck.app)
+        await deck.until(lambda: "needle" not in text_of(deck.app))
 
 
 async def test_broken_expression_is_told_beside_what_was_typed(open_deck: OpenDeck) -> None:
