@@ -102,13 +102,10 @@ def _same(one: Path, other: Path) -> bool:
 
 def _change_file(config: str, path: Path, change: Callable[[bytes], str]) -> int:
     try:
-        content = store.read(path)
-        new = change(content.raw).encode("utf-8")
-        if new != content.raw:
-            store.write(path, new, base=content.digest)
+        changed = store.update(path, lambda raw: change(raw).encode("utf-8"))
     except ConfigError as error:
         return _refused(place_words(error.problem))
-    print(f"{config} is written: no job is running with it" if new != content.raw else f"{config} says so already")
+    print(f"{config} is written: no job is running with it" if changed else f"{config} says so already")
     return 0
 
 

@@ -109,6 +109,53 @@ async def test_a_save_over_somebody_elses_change_leaves_all_as_it_was(file: Watc
     assert file.known == [store.digest(b"lr: 2\n"), before]
 
 
+async def test_what_a_save_replaces_is_a_version_first(file: Watched) -> None:
+    file.path.write_text("lr: 9\n")
+    await file.save("lr: 2\n", store.digest(b"lr: 9\n"), False, 1.0)
+    assert [(heard.source, heard.data) for heard in file.heard] == [("disk", {"lr": 9}), ("editor", {"lr": 2})]
+    await file.changed(content(b"lr: 2\n"), True, 2.0)
+    assert len(file.heard) == 2
+
+
+async def test_an_edit_is_made_to_what_somebody_else_has_written_meanwhile(file: Watched) -> None:
+    seen = []
+
+    def change(raw: bytes) -> str:
+        seen.append(raw)
+        if len(seen) == 1:
+            file.path.write_text("lr: 9\n")
+        return raw.decode() + "x: 1\n"
+
+    assert await file.edit(change, "set", 1.0)
+    assert seen == [b"lr: 1\n", b"lr: 9\n"]
+    assert file.path.read_text() == "lr: 9\nx: 1\n"
+    assert [(heard.source, heard.text) for heard in file.heard] == [("disk", "lr: 9\n"), ("set", "lr: 9\nx: 1\n")]
+
+
+async def test_an_edit_of_a_certain_content_is_not_made_to_another(file: Watched) -> None:
+    def change(raw: bytes) -> str:
+        file.path.write_text("lr: 9\n")
+        return "lr: 2\n"
+
+    with pytest.raises(Conflict):
+        await file.edit(change, "rollback", 1.0, base=file.digest)
+    assert (file.path.read_text(), file.heard) == ("lr: 9\n", [])
+
+
+async def test_an_edit_gives_up_where_somebody_else_is_always_faster(
+    file: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "ATTEMPTS", 3)
+
+    def change(raw: bytes) -> str:
+        file.path.write_bytes(raw + b"#\n")
+        return "lr: 2\n"
+
+    with pytest.raises(Conflict):
+        await file.edit(change, "set", 1.0)
+    assert file.path.read_text() == "lr: 1\n#\n#\n#\n"
+
+
 async def test_a_save_is_on_its_way_before_it_is_there_to_stay(file: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     settled = threading.Event()
     monkeypatch.setattr(store, "settle", lambda path, folder: settled.wait(60))

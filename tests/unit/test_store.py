@@ -7,12 +7,14 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tui.config import store
+from tui.config import store, swap
 from tui.config.store import Conflict, Content, Irreplaceable, ReadOnly, StoreError, digest, read, write
 
 OLD = b"lr: 0.1  # keep\n"
@@ -178,6 +180,142 @@ def test_a_change_during_the_write_is_a_conflict(config: Path, monkeypatch: pyte
     assert names(config.parent) == ["c.yaml"]
 
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux exchanges names in one step")
+
+
+def in_the_last_moment(monkeypatch: pytest.MonkeyPatch, *meddlings: Callable[[], object]) -> None:
+    """Do something each time between the last look at a file and the exchange of its name."""
+    real, left = swap.exchange, list(meddlings)
+
+    def exchange(one: Path, other: Path) -> bool:
+        if left:
+            left.pop(0)()
+        return real(one, other)
+
+    monkeypatch.setattr(swap, "exchange", exchange)
+
+
+def renamed_over(config: Path, raw: bytes) -> Callable[[], object]:
+    def rename() -> None:
+        new = config.with_name("theirs.tmp")
+        new.write_bytes(raw)
+        new.replace(config)
+
+    return rename
+
+
+@linux
+@pytest.mark.parametrize("how", ["renamed over", "written in place"])
+def test_a_change_between_the_last_look_and_the_rename_is_put_back(
+    config: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    def in_place() -> None:
+        config.write_bytes(b"theirs\n")
+
+    in_the_last_moment(monkeypatch, renamed_over(config, b"theirs\n") if how == "renamed over" else in_place)
+    with pytest.raises(Conflict) as caught:
+        write(config, NEW, base=digest(OLD))
+    assert caught.value.current is not None
+    assert caught.value.current.raw == config.read_bytes() == b"theirs\n"
+    assert names(config.parent) == ["c.yaml"]
+
+
+@linux
+def test_the_newest_stays_where_a_third_one_writes_meanwhile(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_the_last_moment(monkeypatch, renamed_over(config, b"second\n"), renamed_over(config, b"third\n"))
+    with pytest.raises(Conflict):
+        write(config, NEW, base=digest(OLD))
+    assert config.read_bytes() == b"third\n"
+    assert names(config.parent) == ["c.yaml"]
+
+
+@linux
+def test_what_cant_be_put_back_is_kept(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_the_last_moment(monkeypatch, renamed_over(config, b"theirs\n"), failing(errno.EIO))
+    with pytest.raises(StoreError, match="whose text is now in") as caught:
+        write(config, NEW, base=digest(OLD))
+    (kept,) = [item for item in config.parent.iterdir() if item != config]
+    assert kept.read_bytes() == b"theirs\n"
+    assert str(kept) in str(caught.value)
+
+
+@linux
+def test_a_removal_in_the_last_moment_stays_one(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_the_last_moment(monkeypatch, renamed_over(config, b"theirs\n"), config.unlink)
+    with pytest.raises(Conflict) as caught:
+        write(config, NEW, base=digest(OLD))
+    assert caught.value.current is None
+    assert names(config.parent) == []
+
+
+@linux
+def test_who_is_writing_the_file_is_waited_for(config: Path) -> None:
+    with config.open("ab", buffering=0) as theirs, ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write, config, NEW, base=digest(OLD))
+        theirs.write(b"more: 1\n")
+        theirs.close()
+        with pytest.raises(Conflict):
+            writing.result(60)
+    assert config.read_bytes() == OLD + b"more: 1\n"
+
+
+@linux
+def test_who_never_ends_to_write_is_not_waited_for_for_ever(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "PATIENCE", 0.05)
+    with config.open("ab"):
+        write(config, NEW, base=digest(OLD))
+    assert config.read_bytes() == NEW
+
+
+@pytest.mark.parametrize("base", [OLD, None])
+def test_a_system_that_only_renames_will_do(config: Path, monkeypatch: pytest.MonkeyPatch, base: bytes | None) -> None:
+    monkeypatch.setattr(swap, "_renameat2", lambda: None)
+    if base is None:
+        config.unlink()
+    write(config, NEW, base=digest(base) if base else None)
+    assert config.read_bytes() == NEW
+    assert names(config.parent) == ["c.yaml"]
+
+
+@linux
+def test_a_file_that_comes_while_a_new_one_is_made_stays(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.unlink()
+    real = swap.claim
+
+    def claim(temporary: Path, path: Path) -> None:
+        path.write_bytes(b"theirs\n")
+        real(temporary, path)
+
+    monkeypatch.setattr(swap, "claim", claim)
+    with pytest.raises(Conflict):
+        write(config, NEW, base=None)
+    assert config.read_bytes() == b"theirs\n"
+    assert names(config.parent) == ["c.yaml"]
+
+
+def test_an_update_is_made_anew_where_somebody_else_was_faster(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def add(raw: bytes) -> bytes:
+        if b"faster" not in raw:
+            config.write_bytes(raw + b"faster: 1\n")
+        return raw + b"mine: 1\n"
+
+    assert store.update(config, add)
+    assert config.read_bytes() == OLD + b"faster: 1\nmine: 1\n"
+    assert not store.update(config, lambda raw: raw)
+
+
+def test_an_update_gives_up_where_somebody_else_is_always_faster(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "ATTEMPTS", 3)
+
+    def add(raw: bytes) -> bytes:
+        config.write_bytes(raw + b"#\n")
+        return b"mine: 1\n"
+
+    with pytest.raises(Conflict):
+        store.update(config, add)
+    assert config.read_bytes() == OLD + b"#\n" * 3
+
+
 @pytest.mark.parametrize("in_place", [False, True])
 def test_a_read_only_file_is_refused_even_for_root(config: Path, in_place: bool) -> None:
     config.chmod(0o444)
@@ -201,8 +339,8 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, name: str, code: int, *, at: int = 1) -> None:
-    """Let the call number `at` of a function of `os` (or `Path.replace`) fail, and only that."""
-    holder: Any = Path if name == "replace" else os
+    """Let the call number `at` of a function of `os` (or of `swap`) fail, and only that."""
+    holder: Any = swap if name == "exchange" else os
     real = getattr(holder, name)
     calls = 0
 
@@ -216,10 +354,11 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, name: str, code: int, *, at: int 
     monkeypatch.setattr(holder, name, call)
 
 
-# The calls of `os.open` in a write: the file, the temporary one, the file again, the folder.
+# The calls of `os.open` in a write: the file, the temporary one, the file again (is anybody writing it, is it still
+# the same), the one that was taken away (the same two), the folder.
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
 @pytest.mark.parametrize(
-    ("name", "at"), [("open", 1), ("open", 2), ("open", 3), ("write", 1), ("fchmod", 1), ("fsync", 1), ("replace", 1)]
+    ("name", "at"), [("open", 1), ("open", 2), ("open", 4), ("write", 1), ("fchmod", 1), ("fsync", 1), ("exchange", 1)]
 )
 def test_a_failure_at_any_step_leaves_the_old_file(
     config: Path, monkeypatch: pytest.MonkeyPatch, name: str, at: int, code: int
@@ -233,7 +372,7 @@ def test_a_failure_at_any_step_leaves_the_old_file(
     assert names(config.parent) == ["c.yaml"]
 
 
-@pytest.mark.parametrize(("name", "at"), [("open", 4), ("fsync", 2)])
+@pytest.mark.parametrize(("name", "at"), [("open", 7), ("fsync", 2)])
 def test_a_failure_after_the_rename_says_that_the_file_is_written(
     config: Path, monkeypatch: pytest.MonkeyPatch, name: str, at: int
 ) -> None:
@@ -255,7 +394,7 @@ def test_what_cant_be_replaced_can_be_written_in_place(
     config: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     inode = config.stat().st_ino
-    monkeypatch.setattr(Path, "replace", failing(code))
+    monkeypatch.setattr(swap, "exchange", failing(code))
     with pytest.raises(Irreplaceable):
         write(config, NEW, base=digest(OLD))
     assert (config.read_bytes(), names(config.parent)) == (OLD, ["c.yaml"])
@@ -283,9 +422,9 @@ def test_a_write_in_place_that_cant_be_undone_says_so(config: Path, monkeypatch:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tui.config import store
+from tui.config import store, swap
 path, name, at, moment = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
-holder = Path if name == "replace" else os
+holder = swap if name == "exchange" else os
 real, calls = getattr(holder, name), 0
 def call(*args, **options):
     global calls
@@ -305,10 +444,11 @@ store.write(path, b"new" * 1000, base=store.digest(path.read_bytes()))
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize(
-    ("name", "at"), [("open", 2), ("write", 1), ("fchmod", 1), ("fsync", 1), ("replace", 1), ("open", 4), ("fsync", 2)]
+    ("name", "at"),
+    [("open", 2), ("write", 1), ("fchmod", 1), ("fsync", 1), ("exchange", 1), ("unlink", 1), ("open", 7), ("fsync", 2)],
 )
 def test_a_kill_at_any_step_leaves_one_whole_text(config: Path, name: str, at: int, moment: str) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, str(config), name, str(at), moment], check=False)
     assert done.returncode == -signal.SIGKILL
-    replaced = (name, moment) == ("replace", "after") or at == 4 or (name, at) == ("fsync", 2)
+    replaced = (name, moment) == ("exchange", "after") or name == "unlink" or at == 7 or (name, at) == ("fsync", 2)
     assert config.read_bytes() == (b"new" * 1000 if replaced else OLD)

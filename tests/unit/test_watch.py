@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.config import folders, watch
+from tui.config import folders, swap, watch
 from tui.config.store import Content, Fingerprint, StoreError, digest
 from tui.config.watch import LATEST, STILL, Settling, Watcher, trail
 
@@ -155,12 +155,12 @@ def test_the_trail_leads_over_all_links(tmp_path: Path) -> None:
 def test_an_open_writer_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("a: 1\n")
-    assert watch._being_written(path) is False
+    assert swap.being_written(path) is False
     with path.open("a"):
-        assert watch._being_written(path) is True
+        assert swap.being_written(path) is True
     with path.open():
-        assert watch._being_written(path) is False
-    assert watch._being_written(tmp_path / "none") is False
+        assert swap.being_written(path) is False
+    assert swap.being_written(tmp_path / "none") is False
 
 
 class Seen:

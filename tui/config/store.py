@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from tui.config import swap
 from tui.config.document import ConfigError
 from tui.events import Problem
 
 #: No config is this large; a larger file was named by mistake.
 LIMIT = 16 * 1024 * 1024
+
+#: Who has the file open for writing gets so many seconds to finish.
+PATIENCE = 1.0
+
+#: So often a change is made anew because somebody else was faster.
+ATTEMPTS = 50
 
 _SOLID = {errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS}
 
@@ -46,6 +55,10 @@ class Irreplaceable(StoreError):  # noqa: N818
 
 class ReadOnly(StoreError):  # noqa: N818
     """The file is marked as read-only; who insists can write it all the same."""
+
+
+class _Stranded(StoreError):  # noqa: N818
+    """What somebody else has written is in the temporary file, which must stay."""
 
 
 class Fingerprint(NamedTuple):
@@ -111,6 +124,31 @@ def write(path: Path, raw: bytes, *, base: str | None, in_place: bool = False, f
     """
     settle(path, place(path, raw, base=base, in_place=in_place, force=force))
     return Content(raw, digest(raw))
+
+
+def update(path: Path, change: Callable[[bytes], bytes]) -> bool:
+    """Change what is in a file; return whether there was anything to change.
+
+    Args:
+        path: The file.
+        change: Is given what is there and returns what shall be; it is asked anew where somebody else was faster.
+
+    Raises:
+        StoreError: See `read` and `write`; and what `change` raises.
+    """
+    for attempt in range(ATTEMPTS):
+        content = read(path)
+        new = change(content.raw)
+        if new == content.raw:
+            return False
+        try:
+            write(path, new, base=content.digest)
+        except Conflict:
+            if attempt == ATTEMPTS - 1:
+                raise
+        else:
+            return True
+    raise AssertionError("the last attempt returns or raises")
 
 
 def place(path: Path, raw: bytes, *, base: str | None, in_place: bool = False, force: bool = False) -> Path | None:
@@ -213,13 +251,75 @@ def _replace(path: Path, real: Path, raw: bytes, base: str | None) -> None:
     try:
         _prepare(path, real, temporary, raw, new=base is None)
         try:
-            _expect(real, base)
-            temporary.replace(real)
+            _take_place(path, temporary, real, base)
         except OSError as error:
             raise _unwritable(path, error, solid=base is not None) from error
+    except _Stranded:
+        raise
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _take_place(path: Path, temporary: Path, real: Path, base: str | None) -> None:
+    """Put the new file in the place of the old one, if that still is `base` and nobody is writing it.
+
+    Where names can be exchanged in one step, what is in the place of the old file is looked at after it was taken
+    away, and put back if it is something else: nothing that anybody has renamed or written there is lost, but what is
+    written into our own file in the instant before it is put back. Elsewhere (macOS, and file systems such as NFS) a
+    change between the last look and the rename, some microseconds, is overwritten.
+    """
+    if base is None:
+        _expect(real, None)
+        try:
+            swap.claim(temporary, real)
+        except FileExistsError:
+            _expect(real, None)
+            raise
+        return
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        busy = swap.being_written(real)
+        patient = time.monotonic() < deadline
+        if not busy or not patient:
+            _expect(real, base)
+            own = temporary.stat().st_ino
+            if not swap.exchange(temporary, real):
+                temporary.replace(real)
+                return
+            if _replaced(temporary, base) and not (patient and swap.being_written(temporary)):
+                break
+            _put_back(path, temporary, real, own)
+            _expect(real, base)
+        time.sleep(0.01)
+    # The new text is in its place: what may go wrong now leaves a file too many behind, and is no failure to write.
+    with contextlib.suppress(OSError):
+        temporary.unlink()
+
+
+def _replaced(old: Path, base: str) -> bool:
+    """Return whether the file that we have taken the place of is the one that was meant."""
+    try:
+        return read(old).digest == base
+    except StoreError:
+        return False
+
+
+def _put_back(path: Path, temporary: Path, real: Path, own: int) -> None:
+    """Give the file back that we have taken away; one that has come meanwhile has replaced it and stays."""
+    placed = own
+    try:
+        while True:
+            held = temporary.stat().st_ino
+            swap.exchange(temporary, real)
+            if temporary.stat().st_ino == placed:
+                return
+            placed = held  # it stands there now, and what we hold has come after it
+    except FileNotFoundError:
+        return  # somebody has removed the file
+    except OSError as error:
+        message = f"{path} was changed by somebody else, whose text is now in {temporary}: {error.strerror}"
+        raise _Stranded(message) from error
 
 
 def _prepare(path: Path, real: Path, temporary: Path, raw: bytes, *, new: bool) -> None:

@@ -8,20 +8,13 @@ feeds it from the disk.
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tui.config import folders, store
+from tui.config import folders, store, swap
 from tui.config.folders import Sort
 from tui.config.store import Content, Fingerprint, StoreError
-
-if sys.platform == "linux":
-    import fcntl
 
 STILL = 0.05
 LATEST = 1.0
@@ -199,7 +192,7 @@ class Watcher:
         assert self._source is not None
         settling = file.settling
         seen, whole = settling.since, settling.whole
-        if (whole or not settled) and _being_written(file.path):
+        if (whole or not settled) and swap.being_written(file.path):
             settling.doubt(time.monotonic())
             return
         found: Content | StoreError
@@ -263,24 +256,3 @@ def _looks_renamed(last: Fingerprint | None, found: Fingerprint | None) -> bool:
     one tick of a coarse clock; such a file is only read later.
     """
     return found is not None and (last is None or found.inode != last.inode) and found.ctime > found.mtime
-
-
-def _being_written(path: Path) -> bool:
-    """Return whether some process has the file open for writing; False where the system does not tell."""
-    if sys.platform != "linux":
-        return False
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        # A lease is refused while there is a writer. Who opens the file in the moment that we hold the lease waits
-        # until it is released, and we get a signal: one that does nothing, since the default one would end us.
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError as error:
-        return error.errno == errno.EAGAIN
-    finally:
-        os.close(descriptor)
-    return False

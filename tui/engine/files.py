@@ -121,23 +121,31 @@ class ConfigFile:
             change: Is given what is there and returns the new text, or raises ConfigError.
             source: Of the version that comes of it.
             seen: Monotonic seconds of the wish's arrival.
-            base: The content that must be there; None for any.
+            base: The content that must be there; None for any, whatever it is when the new text takes its place.
 
         Raises:
             ConfigError: It was refused, or could not be written; the file is as it was.
         """
         async with self._lock:
-            content = store.read(self.path)
-            if base not in (None, content.digest):
-                raise store.Conflict(f"{self.path} has been changed by somebody else: nothing was written", content)
-            new = self._encoded(await asyncio.to_thread(change, content.raw))
-            if new == content.raw:
-                return False
-            faults = (await self._parse(store.Content(new, store.digest(new)))).faults
-            for fault in filter(None, faults.values()):
-                raise document.ConfigError(fault)
-            await self._write(new, content.digest, source, seen)
-            return True
+            for attempt in range(store.ATTEMPTS):
+                content = store.read(self.path)
+                if base not in (None, content.digest):
+                    raise store.Conflict(f"{self.path} has been changed by somebody else: nothing was written", content)
+                new = self._encoded(await asyncio.to_thread(change, content.raw))
+                if new == content.raw:
+                    return False
+                parsed = await self._parse(store.Content(new, store.digest(new)))
+                for fault in filter(None, parsed.faults.values()):
+                    raise document.ConfigError(fault)
+                try:
+                    await self._write(new, content.digest, source, seen, parsed=parsed)
+                except store.Conflict:
+                    # Somebody was faster: the change is made to what is there now.
+                    if base is not None or attempt == store.ATTEMPTS - 1:
+                        raise
+                else:
+                    return True
+        raise AssertionError("the last attempt returns or raises")
 
     def _encoded(self, text: str) -> bytes:
         try:
@@ -147,13 +155,23 @@ class ConfigFile:
             raise store.StoreError(f"{self.path} stays as it was: the text holds {what}; remove it") from error
 
     async def _write(
-        self, raw: bytes, base: str | None, source: str, seen: float, *, in_place: bool = False, force: bool = False
+        self,
+        raw: bytes,
+        base: str | None,
+        source: str,
+        seen: float,
+        *,
+        parsed: _Parsed | None = None,
+        in_place: bool = False,
+        force: bool = False,
     ) -> None:
+        if base not in (None, self.digest):
+            await self._catch_up(base, seen)
         self._own(self.path, store.digest(raw))
         place = functools.partial(store.place, self.path, raw, base=base, in_place=in_place, force=force)
         placing = asyncio.get_running_loop().run_in_executor(None, place)
         content = store.Content(raw, store.digest(raw))
-        parsed = await self._parse(content)  # while the disk is busy
+        parsed = parsed or await self._parse(content)  # while the disk is busy
         try:
             folder = await placing
         except store.StoreError:
@@ -164,6 +182,14 @@ class ConfigFile:
         self._tell(source, seen)
         self.on_document()
         await settling
+
+    async def _catch_up(self, base: str | None, seen: float) -> None:
+        """Make a version of what is about to be replaced, if the watch has not brought it yet: no text is lost."""
+        found = store.read(self.path)
+        if found.digest == base:
+            self._take(found, await self._parse(found))
+            self._tell("disk", seen)
+            self.on_document()
 
     def _still(self, found: store.Content | store.StoreError) -> bool:
         """Return whether what was found is what is there."""
