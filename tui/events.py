@@ -22,6 +22,9 @@ PROTOCOL = 1
 #: States in which a worker exists.
 LIVE = frozenset({"starting", "running", "paused"})
 
+#: What can become of a reload.
+STATUSES = ("sent", "applied", "rejected", "invalid", "superseded", "failed", "reverted")
+
 #: The states of a job that has ended and stays so until somebody starts it again.
 ENDED = frozenset({"finished", "crashed", "stopped"})
 
@@ -200,6 +203,16 @@ class Notice(Event):
 
 
 @dataclass(frozen=True)
+class Noted(Event):
+    """Somebody has put a note or a tag on a version: both as they are now."""
+
+    KIND = "noted"
+    version: int
+    note: str
+    tag: str
+
+
+@dataclass(frozen=True)
 class Ready(Message):
     """Everything that was known at the time of the greeting has been sent; what follows is news."""
 
@@ -309,6 +322,53 @@ class Detail(Command):
 
 
 @dataclass(frozen=True)
+class Page(Command):
+    """Ask for the reloads from version `first` to `last`: the reply has the `rows` that there are, oldest first.
+
+    Of a longer page only the newest rows come, and `first` says where they begin.
+    """
+
+    KIND = "page"
+    job: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Find(Command):
+    """Ask which versions from `first` to `last` fit `words`: the reply has the `versions`, newest first.
+
+    Of a longer range only the newest part is searched, and `first` says where it begins.
+    """
+
+    KIND = "find"
+    job: str
+    words: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Note(Command):
+    """Put a note on a version; an empty one takes it away."""
+
+    KIND = "note"
+    job: str
+    version: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Tag(Command):
+    """Put a tag on a version; an empty one takes it away."""
+
+    KIND = "tag"
+    job: str
+    version: int
+    tag: str
+
+
+@dataclass(frozen=True)
 class Shutdown(Command):
     """End all jobs in order, then the engine."""
 
@@ -324,8 +384,8 @@ _quote = json.encoder.encode_basestring
 _KINDS: dict[str, type[Message]] = {
     cls.KIND: cls
     for cls in (
-        *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Running, Lines, Notice, Ready, Reply),
-        *(Save, Set, Rollback, Start, Stop, Pause, Detail, Shutdown),
+        *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Running, Lines, Notice, Noted, Ready, Reply),
+        *(Save, Set, Rollback, Start, Stop, Pause, Detail, Page, Find, Note, Tag, Shutdown),
     )
 }
 
@@ -391,12 +451,11 @@ def decode(line: bytes) -> Message | None:
         kind = _KINDS.get(body.get("event", ""))
         if kind is None:
             return None
+        if kind is Reload:
+            return reload_of(body)
         known = _known(kind, body)
         if known.get("error") is not None:
             known["error"] = Problem(**_known(Problem, known["error"]))
-        if kind is Reload:
-            known["changes"] = tuple(Change(**_known(Change, change)) for change in known.get("changes", ()))
-            known["errors"] = tuple(Problem(**_known(Problem, problem)) for problem in known.get("errors", ()))
         if kind is Lines:
             known["lines"] = tuple((text, version, time) for text, version, time in known["lines"])
         return kind(**known)
@@ -404,5 +463,19 @@ def decode(line: bytes) -> Message | None:
         raise ValueError(f"message {body.get('event')!r}: {error}") from error
 
 
-def _known(kind: type, body: dict[str, Any]) -> dict[str, Any]:
+def reload_of(body: Mapping[str, Any]) -> Reload:
+    """Return the reload of a JSON object.
+
+    Raises:
+        TypeError: It lacks a field, or has the wrong one.
+    """
+    known = _known(Reload, body)
+    if known.get("error") is not None:
+        known["error"] = Problem(**_known(Problem, known["error"]))
+    known["changes"] = tuple(Change(**_known(Change, change)) for change in known.get("changes", ()))
+    known["errors"] = tuple(Problem(**_known(Problem, problem)) for problem in known.get("errors", ()))
+    return Reload(**known)
+
+
+def _known(kind: type, body: Mapping[str, Any]) -> dict[str, Any]:
     return {item.name: body[item.name] for item in dataclasses.fields(kind) if item.name in body}

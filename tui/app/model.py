@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from bisect import bisect_left, insort
 from collections import deque
+from dataclasses import replace
 
 from tui import events
 from tui.app.lines import LineBuffer
@@ -39,6 +40,14 @@ class Timeline:
         if reload.version not in self._rows:
             insort(self._order, reload.version)
         self._rows[reload.version] = reload
+
+    def note(self, noted: events.Noted) -> Part:
+        """Take in what somebody says of a version."""
+        row = self._rows.get(noted.version)
+        if row is None:
+            return Part.NOTHING
+        self._rows[row.version] = replace(row, note=noted.note, tag=noted.tag)
+        return Part.TIMELINE
 
     def get(self, version: int | None) -> events.Reload | None:
         """Return the reload with that version, if there is one."""
@@ -133,6 +142,8 @@ class JobModel:
                 return self._measure(event)
             case events.Reload():
                 return self._reload(event)
+            case events.Noted():
+                return self.timeline.note(event)
             case events.State():
                 return self._enter(event)
             case events.Document():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tui import events
 from tui.config import store, watch
-from tui.engine import place, tune
+from tui.engine import place, timeline, tune
 from tui.engine.files import ConfigFile
 from tui.engine.homes import Homes
 from tui.engine.hosts import HostJob, free_name
@@ -285,8 +285,8 @@ class Engine:
             return await tune.set_values(job, self.jobs.values(), command)
         if isinstance(command, events.Rollback):
             return await tune.roll_back(job, self.jobs.values(), command)
-        if isinstance(command, events.Detail):
-            return self._detail(job, command)
+        if isinstance(command, timeline.COMMANDS):
+            return await timeline.obey(job, command)
         if isinstance(command, events.Pause):
             job.pause() if command.paused else job.resume()
         elif isinstance(command, (events.Start, events.Stop)):
@@ -342,19 +342,6 @@ class Engine:
             codes = {store.Irreplaceable: "irreplaceable", store.ReadOnly: "read-only"}
             return Reply(command.id, ok=False, message=str(error), code=codes.get(type(error), "unwritable"))
         return Reply(command.id, ok=True, data={"digest": job.file.digest, "version": job.reloads.newest})
-
-    def _detail(self, job: Job, command: events.Detail) -> Reply:
-        text = job.history.text(command.version)
-        if text is None:
-            return Reply(command.id, ok=False, message=f"there is no version {command.version}", code="unknown")
-        base = job.history.ran_before(command.version)
-        data = {
-            "text": text,
-            "base": base,
-            "base_text": job.history.text(base) if base else None,
-            "running": job.reloads.running,
-        }
-        return Reply(command.id, ok=True, data=data)
 
 
 def describe(path: Path, problem: Problem) -> str:

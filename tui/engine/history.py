@@ -6,22 +6,32 @@ waits for the next time; meanwhile the lock of the config keeps its number.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from tui.engine.database import COLUMNS, COUNT
-from tui.events import Change, Problem, Reload, jsonable
+from tui.engine.database import COLUMNS, COUNT, HistoryError, in_memory
+from tui.engine.find import Choice
+from tui.events import Change, Noted, Problem, Reload, jsonable
+
+Answer = TypeVar("Answer")
+
+#: No version is newer.
+ALL = 1 << 62
 
 #: So many rows wait to be written; of the oldest beyond them only the number is kept.
 MOST_WAITING = 1_000
 
 #: What an answer changes in a row; what the user says of it is not among that.
 _ANSWER = "changes, step, latency_ms, error, by_version, status, base, times, effective, errors"
+
+_INSERT = f"INSERT INTO reload ({COLUMNS}) VALUES ({', '.join('?' * COUNT)})"
 
 #: What is read of a row: everything but its config and its text.
 _READ = COLUMNS.removeprefix("config, ").removesuffix(", text")
@@ -42,6 +52,7 @@ class History:
         job: The job's name.
         taken: Versions up to this one were given, even if they are not here.
         note: Called when `unwritten` may have changed.
+        reader: Opens another connection, to read only, in whatever thread; None where there can be none.
     """
 
     def __init__(
@@ -52,15 +63,19 @@ class History:
         job: str,
         taken: int = 0,
         note: Callable[[], None] = lambda: None,
+        reader: Callable[[], sqlite3.Connection | None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._where = (key(folder, config), job)
         self._taken = taken
         self._note = note
+        self._reader = reader
         # Rows that could not be written yet, and the text where the row is new.
         self._waiting: dict[int, tuple[Reload, str | None]] = {}
         self._given_up = 0
         self._stale = False
+        # What the user has said of versions whose rows may still change.
+        self._said: dict[int, tuple[str, str]] = {}
 
     @property
     def late(self) -> bool:
@@ -79,17 +94,58 @@ class History:
         found: int | None = self._connection.execute(query, self._where).fetchone()[0]
         return max(found or 0, self._taken, self.unwritten)
 
-    def rows(self) -> Iterator[Reload]:
-        """Yield all reloads in their last status, oldest first."""
-        waiting = {version: row for version, (row, _) in self._waiting.items()}
-        for row in self._stored():
+    def rows(self, first: int = 1, last: int = ALL) -> Iterator[Reload]:
+        """Yield the reloads from version `first` to `last` in their last status, oldest first."""
+        return self._with_waiting(self._stored(self._connection, first, last), first, last)
+
+    async def page(self, first: int, last: int) -> list[Reload]:
+        """Return what `rows` would, read beside what else goes on."""
+        stored = await self._aside(lambda connection: list(self._stored(connection, first, last)))
+        return list(self._with_waiting(stored, first, last))
+
+    async def find(self, choice: Choice, first: int, last: int) -> list[int]:
+        """Return the versions from `first` to `last` that are chosen, newest first; read as a `page` is."""
+        found = await self._aside(lambda connection: self._passing(connection, choice, first, last))
+        waiting = {version: row for version, (row, _) in self._waiting.items() if first <= version <= last}
+        if waiting:
+            # The same question to what is not in the database yet.
+            with contextlib.closing(in_memory()) as connection:
+                connection.executemany(_INSERT, (self._values(row, "") for row in waiting.values()))
+                passing = self._passing(connection, choice, first, last)
+            found = sorted({*found, *passing} - (set(waiting) - set(passing)), reverse=True)
+        return found
+
+    async def _aside(self, read: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Read in a thread; where there can be no other connection, here and now."""
+
+        def read_there() -> tuple[Answer] | None:
+            try:
+                connection = self._reader()
+                if connection is None:
+                    return None
+                with contextlib.closing(connection):
+                    return (read(connection),)
+            except (HistoryError, sqlite3.Error):
+                return None  # the folder has just been deleted, or the disk has a fault: it is asked once more, here
+
+        found = await asyncio.to_thread(read_there)
+        return found[0] if found is not None else read(self._connection)
+
+    def _with_waiting(self, stored: Iterable[Reload], first: int, last: int) -> Iterator[Reload]:
+        waiting = {version: row for version, (row, _) in self._waiting.items() if first <= version <= last}
+        for row in stored:
             yield waiting.pop(row.version, row)
         yield from (waiting[version] for version in sorted(waiting))
 
-    def _stored(self) -> Iterator[Reload]:
-        query = f"SELECT {_READ} FROM reload WHERE config = ? AND job = ? ORDER BY version"
-        for row in self._connection.execute(query, self._where):
+    def _stored(self, connection: sqlite3.Connection, first: int, last: int) -> Iterator[Reload]:
+        query = f"SELECT {_READ} FROM reload WHERE config = ? AND job = ? AND version BETWEEN ? AND ? ORDER BY version"
+        for row in connection.execute(query, (*self._where, first, last)):
             yield _reload(*row)
+
+    def _passing(self, connection: sqlite3.Connection, choice: Choice, first: int, last: int) -> list[int]:
+        where = f"config = ? AND job = ? AND version BETWEEN ? AND ? AND ({choice.condition})"
+        query = f"SELECT version FROM reload WHERE {where} ORDER BY version DESC"
+        return [version for (version,) in connection.execute(query, (*self._where, first, last, *choice.values))]
 
     def run(self) -> int:
         """Return the number of the newest run, 0 where there is none."""
@@ -133,6 +189,30 @@ class History:
         waits = self._waiting.pop(row.version, None)
         self._put(row, waits[1] if waits is not None else None)
 
+    def annotate(self, version: int, note: str | None = None, tag: str | None = None) -> Noted | None:
+        """Put a note or a tag on a version; return both as they are then, or None where there is no such version.
+
+        Raises:
+            sqlite3.Error: It could not be written; all is as it was.
+        """
+        row = next(iter(self.rows(version, version)), None)
+        if row is None:
+            return None
+        note, tag = row.note if note is None else note, row.tag if tag is None else tag
+        waits = self._waiting.get(version)
+        if waits is None or waits[1] is None:
+            query = "UPDATE reload SET note = ?, tag = ? WHERE config = ? AND job = ? AND version = ?"
+            self._connection.execute(query, (note, tag, *self._where, version))
+        if waits is not None:
+            self._waiting[version] = replace(row, note=note, tag=tag), waits[1]
+        self._said[version] = note, tag
+        return Noted(row.job, version, note, tag)
+
+    def noted(self, row: Reload) -> Reload:
+        """Return `row` with what the user has said of it."""
+        note, tag = self._said.get(row.version, (row.note, row.tag))
+        return replace(row, note=note, tag=tag) if (note, tag) != (row.note, row.tag) else row
+
     def _put(self, row: Reload, text: str | None) -> None:
         self._waiting[row.version] = (row, text)
         if len(self._waiting) > MOST_WAITING:
@@ -161,8 +241,7 @@ class History:
 
     def _write(self, row: Reload, text: str | None) -> None:
         if text is not None:
-            marks = ", ".join("?" * COUNT)
-            self._connection.execute(f"INSERT INTO reload ({COLUMNS}) VALUES ({marks})", self._values(row, text))
+            self._connection.execute(_INSERT, self._values(row, text))
             return
         marks = ", ".join(f"{column} = ?" for column in _ANSWER.split(", "))
         self._connection.execute(

@@ -127,11 +127,19 @@ class _Home:
             self._connection = database.open_database(self.folder)
             self._opened = database.identity(self.folder)
         taken = self._locks[config].left
-        kept = History(self._connection, self.folder, config, job, taken, lambda: self._note(config))
+        kept = History(self._connection, self.folder, config, job, taken, lambda: self._note(config), self._reader)
         self._histories.setdefault(config, []).append(kept)
         with contextlib.suppress(sqlite3.Error):  # told when the first row can't be written
             kept.close_open_rows()
         return kept
+
+    def _reader(self) -> sqlite3.Connection | None:
+        """Open our database once more, to read it in another thread; None while it is not in its place."""
+        connection = database.open_database(self.folder, read_only=True)
+        if self._gone:
+            connection.close()
+            return None
+        return connection
 
     def restore(self) -> bool:
         """Make anew what has been deleted; return whether the history was."""

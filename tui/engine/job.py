@@ -68,6 +68,11 @@ class Job:
         return self._record.scrollback
 
     @property
+    def record(self) -> Record:
+        """What it tells."""
+        return self._record
+
+    @property
     def live(self) -> bool:
         """A worker exists."""
         return self._slot.live

@@ -85,9 +85,20 @@ class Record:
 
     def update(self, rows: list[Reload]) -> None:
         """Keep and tell what has become of reloads."""
-        for row in rows:
+        for row in map(self._history.noted, rows):
             self._keep(lambda row=row: self._history.update(row))  # type: ignore[misc]
             self._emit(row)
+
+    def annotate(self, version: int, note: str | None = None, tag: str | None = None) -> bool:
+        """Keep and tell what the user says of a version; return whether there is such a version.
+
+        Raises:
+            sqlite3.Error: It could not be kept.
+        """
+        noted = self._history.annotate(version, note, tag)
+        if noted is not None:
+            self._emit(noted)
+        return noted is not None
 
     def notice(self, message: str, severity: str = "information") -> None:
         """Tell the user a sentence."""

@@ -1,0 +1,103 @@
+"""What viewers ask of the history of a job, and the notes that they put into it."""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+from collections.abc import Iterable
+
+from tui import events
+from tui.engine.find import choice
+from tui.engine.job import Job
+from tui.events import Reload, Reply
+
+#: So many reloads are told to every viewer that comes; it asks for older ones when they are looked at.
+NEWEST = 200
+
+#: So many come with one page, and so many are searched at once.
+_PAGE = 200
+_SEARCHED = 10_000
+
+MOST_NOTE = 1_000
+MOST_TAG = 40
+
+COMMANDS = (events.Detail, events.Page, events.Find, events.Note, events.Tag)
+
+
+def newest(job: Job) -> Iterable[Reload]:
+    """Return the newest reloads, oldest first."""
+    return job.history.rows(job.reloads.newest - NEWEST + 1)
+
+
+async def obey(job: Job, command: events.Command) -> Reply:
+    """Carry out one of `COMMANDS`."""
+    try:
+        if isinstance(command, events.Page):
+            first = max(command.first, command.last - _PAGE + 1)
+            rows = await job.history.page(first, command.last)
+            return Reply(command.id, ok=True, data={"first": first, "rows": list(map(events.public, rows))})
+        if isinstance(command, events.Find):
+            first = max(command.first, command.last - _SEARCHED + 1)
+            found = await job.history.find(choice(command.words), first, command.last)
+            return Reply(command.id, ok=True, data={"first": first, "versions": found})
+        if isinstance(command, events.Note):
+            known = job.record.annotate(command.version, note=_line(command.note, "note", MOST_NOTE))
+        elif isinstance(command, events.Tag):
+            known = job.record.annotate(command.version, tag=_word(command.tag))
+        else:
+            assert isinstance(command, events.Detail)
+            return _detail(job, command)
+    except ValueError as error:
+        return Reply(command.id, ok=False, message=str(error), code="refused")
+    except sqlite3.Error as error:
+        doing = "written" if isinstance(command, (events.Note, events.Tag)) else "read"
+        return Reply(command.id, ok=False, message=f"the history can't be {doing}: {error}", code="unwritable")
+    if not known:
+        return _unknown(command, command.version)
+    return Reply(command.id, ok=True)
+
+
+def _detail(job: Job, command: events.Detail) -> Reply:
+    history = job.history
+    row = next(iter(history.rows(command.version, command.version)), None)
+    if row is None:
+        return _unknown(command, command.version)
+    base = row.base or history.ran_before(command.version)
+    data = {
+        "text": history.text(command.version),
+        "base": base,
+        "base_text": history.text(base) if base else None,
+        "running": job.reloads.running,
+        "row": events.public(row),
+    }
+    return Reply(command.id, ok=True, data=data)
+
+
+def _unknown(command: events.Command, version: int) -> Reply:
+    return Reply(command.id, ok=False, message=f"there is no version {version}", code="unknown")
+
+
+def _word(text: str) -> str:
+    tag = _line(text, "tag", MOST_TAG)
+    if len(tag.split()) > 1:
+        raise ValueError("a tag is one word: put the rest into the note")
+    return tag
+
+
+def _line(text: str, what: str, most: int) -> str:
+    """Return a line of text without the spaces around it.
+
+    Raises:
+        ValueError: It is no such line.
+    """
+    text = text.strip(" ")
+    for character in text:
+        # Controls, half characters, ends of lines, and what turns the direction of all that follows.
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _TURNS:
+            raise ValueError(f"a {what} can't hold U+{ord(character):04X}, a control character: remove it")
+    if len(text) > most:
+        raise ValueError(f"a {what} has {most:,} characters at most, this one has {len(text):,}")
+    return text
+
+
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
