@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -256,3 +257,26 @@ def test_a_config_is_of_one_engine_at_a_time_under_whatever_name(folder: Folder)
         assert f"c.yaml is in use by the deck tick (process {run.pid})" in second.stderr
     folder.save("c.yaml", "lr: 2\n")
     run.wait_for(log("config {'lr': 2}"))
+
+
+def test_a_deck_that_needs_more_open_files_than_there_may_be_does_not_start(folder: Folder) -> None:
+    folder.task(TICKER)
+    jobs = {f"job{number}": {"task": "job.py:tick", "config": "c.yaml"} for number in range(100)}
+    folder.write("deck.yaml", json.dumps({"jobs": jobs}))
+    run = folder.run("deck.yaml", prefix=("sh", "-c", 'ulimit -n 200; exec "$@"', "sh"))
+    assert run.end() == 2
+    assert run.events == []
+    assert "100 worker processes need about" in run.errors
+    assert "raise the hard limit (ulimit -Hn)" in run.errors
+
+
+def test_an_engine_raises_its_limit_of_open_files_and_not_that_of_its_jobs(folder: Folder) -> None:
+    show = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    folder.task(f"def tick(config):\n    {show}\n    yield\n")
+    folder.write("c.txt", "")
+    task = {"task": "job.py:tick", "config": "c.yaml"}
+    shell = {"command": ["sh", "-c", "ulimit -Sn"], "config": "c.txt", "on_change": "restart"}
+    folder.write("deck.yaml", json.dumps({"jobs": {**{f"job{number}": task for number in range(12)}, "shell": shell}}))
+    run = folder.run("deck.yaml", prefix=("sh", "-c", 'ulimit -Sn 40; exec "$@"', "sh"))
+    assert run.end() == 0
+    assert run.lines == ["40"] * 13

@@ -119,7 +119,7 @@ class Worker:
         with shim_end, worker_end:
             ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, above) for end in (shim_end, worker_end)]
             self._shim = subprocess.Popen(
-                [python, str(PROGRAM), *map(str, ends)],
+                [python, str(PROGRAM), str(ends[0]), "0", str(ends[1])],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,

@@ -55,7 +55,7 @@ async def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 async def test_what_passes_is_admitted_as_it_is(bench: Bench) -> None:
     bench.put("1")
     await bench.end(0, "a warning")
-    await bench.gate.settled()
+    await bench.gate.settled(asyncio.Event())
     assert bench.said == [("admit", "1", None)]
     assert bench.asked == ["""test -e '/etc/it'"'"'s/nginx.conf'"""]
 
@@ -73,7 +73,7 @@ async def test_what_fails_is_admitted_with_what_the_check_said(
 ) -> None:
     bench.put("1")
     await bench.end(code, said)
-    await bench.gate.settled()
+    await bench.gate.settled(asyncio.Event())
     [(kind, text, found)] = bench.said
     assert (kind, text) == ("admit", "1")
     assert found is not None
@@ -89,7 +89,7 @@ async def test_of_those_that_come_during_a_check_the_newest_is_checked(bench: Be
     assert bench.said == [("skip", "2", None), ("skip", "3", None)]
     bench.running[0].set_result((0, ""))
     await bench.end(0)
-    await bench.gate.settled()
+    await bench.gate.settled(asyncio.Event())
     assert bench.said[2:] == [("admit", "1", None), ("admit", "4", None)]
     assert len(bench.asked) == 2
 
@@ -100,16 +100,16 @@ async def test_what_is_no_config_needs_no_check_but_keeps_its_place(bench: Bench
     bench.put("[", Problem("no YAML"))
     assert bench.said == []
     bench.running[0].set_result((0, ""))
-    await bench.gate.settled()
+    await bench.gate.settled(asyncio.Event())
     assert bench.said == [("admit", "1", None), ("admit", "[", Problem("no YAML"))]
 
 
 async def test_one_check_after_another(bench: Bench) -> None:
-    await bench.gate.settled()
+    await bench.gate.settled(asyncio.Event())
     for text in ("1", "2"):
         bench.put(text)
         await bench.end(0)
-        await bench.gate.settled()
+        await bench.gate.settled(asyncio.Event())
     assert bench.said == [("admit", "1", None), ("admit", "2", None)]
 
 
@@ -117,7 +117,7 @@ async def test_close_ends_the_check_and_the_wait_for_it(bench: Bench) -> None:
     await bench.gate.close()
     bench.put("1")
     await bench.begun.acquire()
-    waiting = asyncio.create_task(bench.gate.settled())
+    waiting = asyncio.create_task(bench.gate.settled(asyncio.Event()))
     await asyncio.sleep(0)
     await bench.gate.close()
     await waiting
@@ -130,7 +130,7 @@ async def test_a_check_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.
     found: list[Candidate] = []
     gate = Gate("echo talk; sleep 600 & sleep 600", CONFIG, tmp_path, found.append, found.append)
     gate.put(Candidate("1", "1", None, "disk", 0.0))
-    await gate.settled()
+    await gate.settled(asyncio.Event())
     message = "the check did not end within 0.2 s and was killed: echo talk; sleep 600 & sleep 600"
     assert found == [Candidate("1", None, Problem(message), "disk", 0.0)]
 

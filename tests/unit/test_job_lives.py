@@ -251,6 +251,12 @@ class JobLives(RuleBasedStateMachine):
             assert pending is None or pending[0] == version
 
     @invariant()
+    def a_worker_of_a_paused_job_is_held(self) -> None:
+        if self.lives and self.state == "paused" and not self.worker.asked.is_set():  # type: ignore[union-attr]
+            told = [told[0] for told in self.worker.told if told[0] in ("pause", "resume")]  # type: ignore[union-attr]
+            assert told[-1:] == ["pause"] or self.play.job._slot.attempt.ending
+
+    @invariant()
     def a_worker_is_ended_by_us_for_a_reason(self) -> None:
         if self.lives and self.worker is not None and self.worker.asked.is_set() and not self.pending:
             assert self.play.job.reloads.pending is not None

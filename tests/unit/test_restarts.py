@@ -349,6 +349,80 @@ async def test_a_pause_before_the_first_receipt_leads_to_no_second_worker(polici
     assert play.job.state.state == "finished"
 
 
+@pytest.mark.parametrize("policies", [{"on_change": "restart"}, {"command": command_spec(), "on_change": "SIGHUP"}])
+async def test_a_pause_while_the_worker_is_being_replaced_holds_the_new_one(policies: dict[str, Any]) -> None:
+    play = Play(**policies)
+    await play.run()
+    old = play.worker
+    old.takes = False
+    await play.save("lr: 2\n")
+    await old.asked.wait()
+    play.job.pause()
+    assert (play.job.state.state, play.job.state.reason) == ("paused", "the worker that follows will be held")
+    play.exit(0)
+    play.vanish()
+    await play.launched[1].wait()
+    assert ("pause",) not in old.told  # it would not come to its end
+    assert play.worker.told == [("setup", 2, {"lr": 2}), ("pause",)]
+    play.job.worker_started(43)
+    play.job.worker_said({"kind": "loaded"})
+    assert play.job.state.state == "paused"
+    play.job.resume()
+    assert (play.worker.told[-1], play.job.state.state) == (("resume",), "running")
+
+
+async def test_a_pause_may_be_taken_back_before_the_new_worker_is_there() -> None:
+    play = Play(on_change="restart")
+    await play.run()
+    await play.save("lr: 2\n")
+    await play.worker.asked.wait()
+    play.job.pause()
+    play.job.resume()
+    play.exit(0)
+    play.vanish()
+    await play.launched[1].wait()
+    assert [worker.told for worker in play.workers] == [
+        [("setup", 1, {"lr": 1}), ("stop", 2, 3.0)],
+        [("setup", 2, {"lr": 2})],
+    ]
+
+
+async def test_a_pause_during_a_restart_by_the_user_holds_the_new_worker_and_one_before_it_does_not() -> None:
+    play = Play()
+    await play.run()
+    for pause in (False, True):
+        play.job.pause()
+        worker = play.worker
+        starting = asyncio.create_task(play.job.start())
+        await worker.asked.wait()
+        if pause:
+            play.job.resume()
+            play.job.pause()
+        play.exit(0)
+        play.vanish()
+        await starting
+        assert (("pause",) in play.worker.told) == pause
+    assert play.job.state.state == "paused"
+    stopping = asyncio.create_task(play.job.stop())
+    await play.worker.asked.wait()
+    play.exit(0)
+    play.vanish()
+    await stopping
+    await play.job.start()
+    assert ("pause",) not in play.worker.told
+
+
+async def test_a_worker_that_is_tried_again_stays_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(life, "FIRST_DELAY", 0.0)
+    play = Play(restart="on-failure")
+    await play.run()
+    play.job.pause()
+    play.exit(-9)
+    play.vanish()
+    await play.launched[1].wait()
+    assert play.worker.told == [("setup", 1, {"lr": 1}), ("pause",)]
+
+
 async def test_a_paused_job_can_be_stopped_and_what_was_held_has_failed() -> None:
     play = Play(on_change="restart")
     await play.run()
@@ -418,6 +492,26 @@ async def test_a_check_stands_between_a_save_and_its_version(monkeypatch: pytest
         ("sent", None),
     ]
     assert play.worker.told[1:] == [("reload", 3, {"lr": 3})]
+
+
+async def test_a_stop_does_not_wait_for_the_check_of_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer: asyncio.Future[tuple[int | None, str]] = asyncio.get_running_loop().create_future()
+
+    async def check(command: str, cwd: Path, timeout: float | None) -> tuple[int | None, str]:
+        return await answer
+
+    monkeypatch.setattr(probe, "run", check)
+    play = Play(on_change="SIGHUP", command=command_spec(), check="check {config}")
+    starting = asyncio.create_task(play.start())
+    await turn()
+    assert not starting.done()
+    await play.job.stop()
+    await starting
+    assert (play.job.state.state, play.job.expected, play.rows()) == ("stopped", False, {})
+    answer.set_result((0, ""))
+    await turn()
+    assert play.workers == []
+    assert play.rows()[1].status == "failed"  # every version has a row
 
 
 async def test_a_value_that_the_command_needs_and_the_config_lacks_is_a_problem_of_the_file() -> None:

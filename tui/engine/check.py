@@ -89,10 +89,12 @@ class Gate:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
-    async def settled(self) -> None:
-        """Wait until all has been checked."""
+    async def settled(self, unless: asyncio.Event) -> None:
+        """Wait until all has been checked, `unless` something else happens; the check goes on all the same."""
         if self._task is not None:
-            await asyncio.wait([self._task])  # whoever waits is not called off with it
+            otherwise = asyncio.create_task(unless.wait())
+            await asyncio.wait([self._task, otherwise], return_when=asyncio.FIRST_COMPLETED)
+            otherwise.cancel()
 
     async def close(self) -> None:
         """End a check that is running, and everything below it."""

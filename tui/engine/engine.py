@@ -22,6 +22,7 @@ from tui.engine.slot import Launch
 from tui.engine.spec import Deck, JobSpec
 from tui.engine.tasks import Tasks
 from tui.events import ENDED, Document, Event, Message, Notice, Problem, Reply
+from tui.runners import limits
 from tui.runners.base import Owner, Payload, StuckError, Worker
 from tui.runners.command import CommandRunner
 from tui.runners.process import ProcessRunner
@@ -105,6 +106,13 @@ class Engine:
         self._end_if_idle()
 
     async def _open(self) -> None:
+        limits.raise_own()
+        alone = [spec for spec in self.deck.jobs if not spec.hosted]
+        commands = sum(spec.command is not None for spec in alone)
+        configs = len({spec.config for spec in self.deck.jobs})
+        shortage = limits.shortage(len(alone) - commands, commands, configs)
+        if shortage is not None:
+            raise BadStart(shortage)
         problems = []
         for spec in self.deck.jobs:
             file = self._files.get(spec.config) or await self._open_file(spec)

@@ -8,6 +8,7 @@ A job without a valid config is `stopped` and waits: the first good save starts 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -50,6 +51,7 @@ class Job:
             check.Gate(spec.check, spec.config, spec.cwd, self._admit, self._skip) if spec.check is not None else None
         )
         self._restarting = False
+        self._called_off = asyncio.Event()  # a start that waits for its check waits no longer
         file.listeners.append(self.offer)
 
     @property
@@ -166,7 +168,9 @@ class Job:
         async with self._slot.turn:
             if self._slot.closed:
                 return
+            self._called_off.clear()
             self._restarting = True  # the end of the old worker is not the end of the job
+            self._slot.held = False
             try:
                 await self._quit()
                 candidate = await self.file.current("start", time.monotonic())
@@ -176,7 +180,7 @@ class Job:
             self._slot.restarts.reset()
             self.offer(candidate)
             if self._gate is not None:
-                await self._gate.settled()
+                await self._gate.settled(unless=self._called_off)
 
     async def stop(self) -> None:
         """End the worker in order, and wait until nothing of it is left.
@@ -184,6 +188,8 @@ class Job:
         Raises:
             StuckError: It did not end.
         """
+        self._slot.wanted = False
+        self._called_off.set()
         async with self._slot.turn:
             self._slot.wanted = False
             await self._quit()
@@ -211,18 +217,16 @@ class Job:
             self._end("stopped")
 
     def pause(self) -> None:
-        """Hold the job: no checkpoint returns until it is resumed."""
-        if self._slot.worker is not None and self.state.state in ("starting", "running"):
-            self._slot.worker.pause()
-            how = "stopped by SIGSTOP" if self.spec.command else "from its next checkpoint on"
-            self._record.move("paused", pid=self.state.pid, reason=how)
+        """Hold the job: no checkpoint returns until it is resumed, whichever worker comes to it."""
+        ends = self._slot.attempt.ending == "stop" and not self._restarting
+        if self._slot.worker is not None and self.state.state in ("starting", "running") and not ends:
+            self._slot.hold()
 
     def resume(self) -> None:
         """Let a paused job go on, with the config that came meanwhile."""
-        if self._slot.worker is not None and self.state.state == "paused":
-            self._slot.worker.resume()
-            self._record.move("running", pid=self.state.pid)
-            if self.spec.reload_may_end_worker and self._slot.outdated:
+        if self.state.state == "paused":
+            self._slot.release()
+            if self.spec.reload_may_end_worker and self._slot.outdated and self._slot.worker is not None:
                 self._deliver()
 
     def show_running(self) -> None:
@@ -340,4 +344,5 @@ class Job:
 
     def _end(self, state: str, code: int | None = None, reason: str | None = None) -> None:
         self._record.update(self.reloads.ended(f"the worker ended before it answered: {reason or state}"))
+        self._slot.held = self._slot.held and self._restarting
         self._record.move(state, exit_code=code, reason=reason)

@@ -15,6 +15,7 @@ from tui.engine.reload import Candidate, Reloads
 from tui.engine.spec import JobSpec
 from tui.engine.tasks import Tasks
 from tui.events import LIVE
+from tui.runners import limits
 from tui.runners.base import LaunchError, Owner, Payload, StuckError, Worker
 
 Launch = Callable[[Owner, Payload], Worker]
@@ -37,6 +38,7 @@ class Slot:
         turn: Held by who starts or ends a worker: two viewers may press keys at once.
         wanted: The job is to start with the next valid config.
         ran: A worker has taken a config since the user started the job.
+        held: The job is paused: so is the next worker, should this one be replaced.
         closed: No worker is started any more.
     """
 
@@ -47,6 +49,7 @@ class Slot:
         self.turn = asyncio.Lock()
         self.wanted = False
         self.ran = False
+        self.held = False
         self.closed = False
         self._spec = spec
         self._reloads = reloads
@@ -84,10 +87,31 @@ class Slot:
         try:
             self.worker = self._launch(self._owner, payload(*chosen))
         except (OSError, LaunchError) as error:
+            why = limits.explained(error) if isinstance(error, OSError) else str(error)
             self.attempt.unloadable = True
-            self.attempt.cause = f"the worker could not be started: {error}"
+            self.attempt.cause = f"the worker could not be started: {why}"
             self.worker = None
             self._owner.worker_exited(None)
+            return
+        if self.held:
+            self.hold()
+
+    def hold(self) -> None:
+        """Hold the worker, or the one that is to follow it."""
+        self.held = True
+        how = "stopped by SIGSTOP" if self._spec.command else "from its next checkpoint on"
+        if self.attempt.ending:
+            how = "the worker that follows will be held"
+        elif self.worker is not None:
+            self.worker.pause()
+        self._record.move("paused", pid=self._record.state.pid, reason=how)
+
+    def release(self) -> None:
+        """Let a held worker go on."""
+        self.held = False
+        if self.worker is not None and not self.attempt.ending:
+            self.worker.resume()
+        self._record.move("running", pid=self._record.state.pid)
 
     def replace(self) -> None:
         """End the worker and start a new one with the newest config, in the background."""

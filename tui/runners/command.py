@@ -128,6 +128,7 @@ class CommandRunner:
         self._started = False
         self._next: Payload | None = None
         self._settling: asyncio.Task[None] | None = None
+        self._unanswered: bool | None = None  # whether the receipt that is owed is that of a start
         self._line_seen = asyncio.Event()
         self._tail = ""
         try:
@@ -151,14 +152,18 @@ class CommandRunner:
         return True
 
     def pause(self) -> None:
-        """Stop the whole tree by SIGSTOP."""
+        """Stop the whole tree by SIGSTOP. A program that does not run does not settle either."""
         self._paused = True
         self._tree.signal(signal.SIGSTOP)
+        if self._settling is not None:
+            self._settling.cancel()
 
     def resume(self) -> None:
         """Let the tree go on."""
         self._paused = False
         self._tree.signal(signal.SIGCONT)
+        if self._unanswered is not None:
+            self._settle(anew=self._unanswered)
 
     async def stop(self, number: int, grace: float) -> None:
         """Signal the whole tree, and kill it at the end of the grace."""
@@ -206,7 +211,9 @@ class CommandRunner:
     def _settle(self, *, anew: bool) -> None:
         if self._settling is not None:
             self._settling.cancel()
-        self._settling = asyncio.create_task(self._answer(anew))
+        self._unanswered = anew
+        if not self._paused:
+            self._settling = asyncio.create_task(self._answer(anew))
 
     async def _answer(self, anew: bool) -> None:
         """Give the receipt for the newest version when the program has taken it."""
@@ -220,6 +227,7 @@ class CommandRunner:
         if ready is not None and anew:
             self._owner.worker_said({"kind": "loaded"})
         self._started = True
+        self._unanswered = None
         self._owner.worker_said(
             {"kind": "applied", "version": self._version, "step": 0, "at": time.monotonic(), "superseded": []}
         )

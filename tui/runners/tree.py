@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import tui.worker
+from tui.runners import limits
 from tui.worker import processes
 
 _PROGRAM = Path(tui.worker.__file__).parent / "__main__.py"
@@ -87,11 +88,22 @@ class Tree:
         self._gone = asyncio.Event()
         self._open: set[int] = set()
         control, shim_end = socket.socketpair()
-        output, write_end = _terminal() if tty else os.pipe()
+        try:
+            output, write_end = _terminal() if tty else os.pipe()
+        except OSError:
+            control.close()
+            shim_end.close()
+            raise
         self._control, self._output = control, output
         try:
             self._shim = subprocess.Popen(
-                [python or sys.executable, str(_PROGRAM), str(shim_end.fileno()), *arguments],
+                [
+                    python or sys.executable,
+                    str(_PROGRAM),
+                    str(shim_end.fileno()),
+                    str(limits.of_children()),
+                    *arguments,
+                ],
                 stdin=write_end if tty else subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,

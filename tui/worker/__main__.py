@@ -1,7 +1,8 @@
-"""The program of a worker: ``python tui/worker/__main__.py CONTROL_FD WHAT...``.
+"""The program of a worker: ``python tui/worker/__main__.py CONTROL_FD FILES WHAT...``.
 
-What follows is ``CHANNEL_FD`` for Python tasks, and ``-- PROGRAM ARGUMENT...`` for a command, with ``--tty`` instead
-of ``--`` if its standard streams are a terminal.
+FILES is how many files the worker and its children may have open, 0 for as many as here: the engine has raised its own
+limit, which is none of theirs. What follows is ``CHANNEL_FD`` for Python tasks, and ``-- PROGRAM ARGUMENT...`` for a
+command, with ``--tty`` instead of ``--`` if its standard streams are a terminal.
 
 It splits in two: the parent stays as the shim, the child becomes the worker. It is run by its path, under whatever
 interpreter the job names, so nothing but the standard library and `tui` itself may be needed here.
@@ -48,6 +49,13 @@ def _low(descriptor: str) -> int:
     return number
 
 
+def _limit(files: int) -> None:
+    if files:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
 def main() -> None:
     """Fork: the parent watches, the child works."""
     import socket
@@ -55,7 +63,7 @@ def main() -> None:
     from tui.worker import processes, shim
 
     control = socket.socket(fileno=_low(sys.argv[1]))
-    what, *command = sys.argv[2:]
+    files, what, *command = sys.argv[2:]
     processes.adopt_orphans()
     parent = os.getpid()
     child = os.fork()
@@ -68,6 +76,7 @@ def main() -> None:
         shim.watch(child, control)
         os._exit(0)
     control.set_inheritable(False)
+    _limit(int(files))
     os.setsid()
     processes.die_with_parent(parent)
     if command:
