@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 #: Viewer and engine greet each other with this number; they part when it differs.
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: States in which a worker exists.
 LIVE = frozenset({"starting", "running", "paused"})
@@ -183,14 +183,32 @@ class Running(Event):
 
 @dataclass(frozen=True)
 class Lines(Event):
-    """A batch of log lines for a viewer; `first` is the number of the first one since the job was added.
+    """A block of log lines that came together; `first` is the number of the first one since the job was added.
 
-    Each line is ``(text, version, time)``. Numbers that were never sent were dropped: the viewer was slow.
+    `text` has newlines between the lines; `version` was running when they came, at `time`. Numbers that were never
+    sent were dropped: the viewer was slow.
     """
 
     KIND = "lines"
     first: int
-    lines: tuple[tuple[str, int | None, float], ...]
+    text: str
+    version: int | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines one by one."""
+        return self.text.split("\n")
+
+
+@dataclass(frozen=True)
+class Begun(Event):
+    """The line that the job has begun and not ended, as it stands: a question, or a progress bar; empty for none.
+
+    It comes after the lines before it. Viewers get only the latest.
+    """
+
+    KIND = "begun"
+    text: str
 
 
 @dataclass(frozen=True)
@@ -384,7 +402,8 @@ _quote = json.encoder.encode_basestring
 _KINDS: dict[str, type[Message]] = {
     cls.KIND: cls
     for cls in (
-        *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Running, Lines, Notice, Noted, Ready, Reply),
+        *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Running, Lines, Begun, Notice, Noted),
+        *(Ready, Reply),
         *(Save, Set, Rollback, Start, Stop, Pause, Detail, Page, Find, Note, Tag, Shutdown),
     )
 }
@@ -429,13 +448,10 @@ def encode(message: Message) -> bytes:
 
 
 def encode_lines(batch: Lines) -> bytes:
-    """Return each line of a batch as `encode` would return its `Log`, in a tenth of the time."""
-    job = _quote(batch.job)
-    form = f'{{{{"event": "log", "time": {{!r}}, "job": {job.replace("{", "{{").replace("}", "}}")}, "line": '.format
-    return "".join(
-        f'{form(at)}{_quote(text)}, "version": {"null" if version is None else version}}}\n'
-        for text, version, at in batch.lines
-    ).encode("utf-8", "replace")
+    """Return each line of a block as `encode` would return its `Log`, in a thirtieth of the time."""
+    before = f'{{"event": "log", "time": {batch.time!r}, "job": {_quote(batch.job)}, "line": '
+    after = f', "version": {"null" if batch.version is None else batch.version}}}\n'
+    return f"{before}{(after + before).join(map(_quote, batch.lines))}{after}".encode("utf-8", "replace")
 
 
 def decode(line: bytes) -> Message | None:
@@ -456,8 +472,6 @@ def decode(line: bytes) -> Message | None:
         known = _known(kind, body)
         if known.get("error") is not None:
             known["error"] = Problem(**_known(Problem, known["error"]))
-        if kind is Lines:
-            known["lines"] = tuple((text, version, time) for text, version, time in known["lines"])
         return kind(**known)
     except (TypeError, KeyError) as error:
         raise ValueError(f"message {body.get('event')!r}: {error}") from error

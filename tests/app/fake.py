@@ -46,17 +46,15 @@ def backlog(name: str = "digits", lines: int = 60) -> list[events.Event]:
             time=NOW - 100,
         ),
     ]  # fmt: skip
-    output = [
-        (f"epoch {n // 10 + 1:>3}  batch {n % 10 * 12:>4}  loss {0.9 / (n + 3) ** 0.5:.4f}", 4 if n < 40 else 7, NOW)
-        for n in range(lines)
-    ]
+    output = [f"epoch {n // 10 + 1:>3}  batch {n % 10 * 12:>4}  loss {0.9 / (n + 3) ** 0.5:.4f}" for n in range(lines)]
+    parts = (0, output[:40], 4), (40, output[40:], 7)
     return [
         Job(name, "tui.samples.digits:train", f"/home/ada/deck/{name}.yaml", time=NOW),
         State(name, "running", pid=4242, time=NOW - 620),
         Document(name, TEXT, "d7", time=NOW - 100),
         Running(name, 7, NOW - 100, differs=False, time=NOW - 100),
         *rows,
-        Lines(name, 0, tuple(output), time=NOW),
+        *(Lines(name, first, "\n".join(part), version, time=NOW) for first, part, version in parts if part),
         Metrics(name, 9000, {"loss": 0.1402, "accuracy": 0.958}, time=NOW - 4),
         Metrics(name, 12250, {"loss": 0.1234, "accuracy": 0.9604}, time=NOW),
     ]

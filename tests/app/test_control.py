@@ -95,7 +95,7 @@ async def test_a_host_shows_its_log_and_no_config(open_deck: OpenDeck) -> None:
         assert "timeline" not in shown
         assert "Save" not in shown
         await deck.press("ctrl+s", "ctrl+t", "ctrl+r", "f5")
-        await deck.news(events.Lines("host", 0, (("from C", None, NOW),)))
+        await deck.news(events.Lines("host", 0, "from C", time=NOW))
         await deck.until(lambda: "from C" in text_of(deck.app))
         assert commands(deck) == []
         await deck.press("f3")

@@ -49,7 +49,7 @@ class Glass:
 
 
 def output(first: int, count: int) -> Lines:
-    return Lines("digits", first, tuple((f"row {n}", 7, NOW) for n in range(first, first + count)))
+    return Lines("digits", first, "\n".join(f"row {n}" for n in range(first, first + count)), 7, time=NOW)
 
 
 async def test_terminal_shows_the_screen_whatever_happens(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.test_search import output, searching, title
-from tui.app.lines import SLAB, Line
+from tui.app.buffer import SLAB
+from tui.app.lines import Line
 from tui.app.search import line_filter
 from tui.app.widgets.log import LogView
 

@@ -5,13 +5,13 @@ from textual.selection import Selection
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, Deck
-from tui.app.lines import SLAB, LineBuffer
+from tui.app.buffer import SLAB, LineBuffer
 from tui.app.widgets.log import LogView
 from tui.events import Lines
 
 
 def output(first: int, count: int) -> Lines:
-    return Lines("digits", first, tuple((f"row {n}", 7, NOW) for n in range(first, first + count)))
+    return Lines("digits", first, "\n".join(f"row {n}" for n in range(first, first + count)), 7, time=NOW)
 
 
 def first_visible(log: LogView) -> str:
@@ -53,7 +53,7 @@ async def test_reader_who_has_begun_to_move_is_not_called_back(open_deck: OpenDe
         deck.app.animation_level = "full"
         log.action_page_up()
         for first in range(160, 165):
-            deck.app.jobs["digits"].lines.extend(first, [(f"row {first}", 7, NOW)])
+            deck.app.jobs["digits"].lines.extend(first, [f"row {first}"], 7, NOW)
             log.sync()
         await deck.until(lambda: not log.follow)
         assert log.scroll_offset.y < log.max_scroll_y
@@ -102,7 +102,7 @@ async def test_dropped_lines_are_counted(open_deck: OpenDeck) -> None:
 async def test_selection_is_copied_by_line_number(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         log = await focused(deck)
-        await deck.news(Lines("digits", 60, (("one \x1b[31mred\x1b[0m line", 7, NOW), ("日本 two", 7, NOW))))
+        await deck.news(Lines("digits", 60, "one \x1b[31mred\x1b[0m line\n日本 two", 7, time=NOW))
         end = deck.app.jobs["digits"].lines.end
         chosen = Selection(Offset(4, end - 2), Offset(2, end - 1))
         assert log.get_selection(chosen) == ("red line\n日本", "\n")
@@ -128,8 +128,8 @@ async def test_empty_log_says_so(open_deck: OpenDeck) -> None:
 async def test_log_goes_to_a_version_and_says_which_one_it_shows(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         log = deck.view.log_view
-        newer = tuple((f"row {n}", 8, NOW) for n in range(60, 260))
-        await deck.news(Lines("digits", 60, newer))
+        newer = "\n".join(f"row {n}" for n in range(60, 260))
+        await deck.news(Lines("digits", 60, newer, 8, time=NOW))
         assert log.version_in_view() == 8
         assert not log.go_to_version(3)
         assert log.go_to_version(7)

@@ -10,7 +10,7 @@ from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW
 from tests.app.test_filter import rows
 from tests.app.test_search import output, searching
-from tui.app.lines import LineBuffer
+from tui.app.buffer import LineBuffer
 from tui.app.rows import Rows, cuts
 from tui.events import Lines
 
@@ -25,7 +25,7 @@ def test_wrapped_rows_fit_and_lose_nothing(text: str) -> None:
 
 def test_rows_of_wrapped_lines_stay_exact_while_lines_come_and_go() -> None:
     buffer = LineBuffer(max_lines=2000)
-    buffer.extend(0, [("x" * (n % 25), None, 0.0) for n in range(2000)])
+    buffer.extend(0, ["x" * (n % 25) for n in range(2000)])
     placed = Rows(0)
     placed.choose(buffer, None, 10)
     while not placed.complete(buffer):
@@ -37,21 +37,21 @@ def test_rows_of_wrapped_lines_stay_exact_while_lines_come_and_go() -> None:
         assert placed.row(buffer.base + 7, buffer) == expected.index((buffer.base + 7, 0))
         assert placed.at(len(expected), buffer) == (buffer.end, 0)
         before = placed.row(buffer.end - 1, buffer)
-        buffer.extend(buffer.end, [("y" * 30, None, 0.0)] * 800)
+        buffer.extend(buffer.end, ["y" * 30] * 800)
         gone = placed.sync(buffer)
         assert placed.row(buffer.end - 801, buffer) == before - gone
 
 
 def test_rows_are_exact_while_old_lines_are_still_measured() -> None:
     buffer = LineBuffer()
-    buffer.extend(0, [("語" * (n % 25), None, 0.0) for n in range(20_000)])
+    buffer.extend(0, ["語" * (n % 25) for n in range(20_000)])
     placed = Rows(0)
     placed.choose(buffer, None, 10)
     slices = 0
     while not placed.complete(buffer):
         placed.scan(buffer)
         slices += 1
-        buffer.extend(buffer.end, [("x" * 25, None, 0.0)])
+        buffer.extend(buffer.end, ["x" * 25])
         placed.sync(buffer)
         first = placed.at(0, buffer)[0]
         assert placed.row(first, buffer) == placed.row(first - 1, buffer) == 0
@@ -98,7 +98,7 @@ async def test_reader_stays_while_lines_are_wrapped(open_deck: OpenDeck) -> None
 async def test_times(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         log = deck.view.log_view
-        await deck.news(Lines("digits", 60, (("a line", 7, NOW - 192),)))
+        await deck.news(Lines("digits", 60, "a line", 7, time=NOW - 192))
         log.focus()
         await deck.press("t")
         assert rows(log)[-1] == "14:10:08 a line"

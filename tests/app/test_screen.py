@@ -303,7 +303,7 @@ async def test_everything_can_be_drawn_without_colours(open_deck: OpenDeck, monk
     monkeypatch.setenv("NO_COLOR", "1")
     async with open_deck(backlog(), backlog("anneal", 0)) as deck:
         deck.engine.answer(events.Detail, text=TEXT, base_text="\n" + TEXT, base=4, running=7)
-        await deck.news(Lines("digits", 60, (("", 7, NOW), ("\x1b[31mred\x1b[0m", 8, NOW))))
+        await deck.news(Lines("digits", 60, "", 7, time=NOW), Lines("digits", 61, "\x1b[31mred\x1b[0m", 8, time=NOW))
         assert "red" in text_of(deck.app)
         for keys, screen in ((["f6", "f6", "enter"], "DiffScreen"), (["f1"], "HelpScreen"), (["ctrl+o"], "JumpScreen")):
             await deck.press(*keys)
@@ -318,6 +318,6 @@ async def test_everything_can_be_drawn_without_colours(open_deck: OpenDeck, monk
 
 async def test_log_lines_cannot_command_the_terminal(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        await deck.news(Lines("digits", 60, (("\x1b]0;pwn\x07[b]x[/b] \x1b[31mred\x1b[0m\x1b[2J", 7, NOW),)))
+        await deck.news(Lines("digits", 60, "\x1b]0;pwn\x07[b]x[/b] \x1b[31mred\x1b[0m\x1b[2J", 7, time=NOW))
         assert "[b]x[/b] red" in text_of(deck.app)
         assert "\x1b" not in text_of(deck.app)

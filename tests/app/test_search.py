@@ -8,13 +8,14 @@ from textual.events import Key
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, Deck
-from tui.app.lines import Line, LineBuffer
+from tui.app.buffer import LineBuffer
+from tui.app.lines import Line
 from tui.app.search import ERRORS, Chosen, query
 from tui.events import Lines
 
 
 def output(first: int, *lines: str) -> Lines:
-    return Lines("digits", first, tuple((line, 7, NOW) for line in lines))
+    return Lines("digits", first, "\n".join(lines), 7, time=NOW)
 
 
 def title(deck: Deck) -> str:
@@ -71,7 +72,7 @@ def test_errors(line: str, found: bool) -> None:
 
 def test_chosen_lines_follow_a_buffer_that_grows_and_is_pruned() -> None:
     buffer = LineBuffer(max_lines=2000)
-    buffer.extend(0, [(f"{'even' if n % 2 == 0 else 'odd'} {n}", None, 0.0) for n in range(2000)])
+    buffer.extend(0, [f"{'even' if n % 2 == 0 else 'odd'} {n}" for n in range(2000)])
     sought = query("even")
     assert sought is not None
     found = Chosen(sought.finds, buffer.end)
@@ -80,7 +81,7 @@ def test_chosen_lines_follow_a_buffer_that_grows_and_is_pruned() -> None:
     assert found.numbers == list(range(0, 2000, 2))
     assert (found.beside(10, 1), found.beside(10, -1), found.beside(1998, 1), found.beside(0, -1)) == (12, 8, 0, 1998)
     assert (found.place(2), found.place(3), found.place(None)) == (2, None, None)
-    buffer.extend(2000, [(f"even {n}", None, 0.0) for n in range(2000, 3001)])
+    buffer.extend(2000, [f"even {n}" for n in range(2000, 3001)])
     assert buffer.base > 0
     found.sync(buffer)
     assert found.complete(buffer)
@@ -131,7 +132,7 @@ async def test_long_log_is_searched_without_holding_up_the_loop(open_deck: OpenD
     async with open_deck() as deck:
         buffer = deck.app.jobs["digits"].lines
         buffer._max_lines = 200_000
-        buffer.extend(60, [(f"line {n} with some more words behind it", None, NOW) for n in range(100_000)])
+        buffer.extend(60, [f"line {n} with some more words behind it" for n in range(100_000)], None, NOW)
         await deck.news(output(100_060, "the end"))
         await searching(deck, "")
         stalls = []

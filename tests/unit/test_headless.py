@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from io import BufferedReader
 
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from tui import events
 from tui.engine import headless
-from tui.engine.headless import MOST_LINES, Printer, Readable, as_json, reload_words
+from tui.engine.headless import MOST_WAITING, Printer, Readable, as_json, reload_words
+from tui.engine.output import Block, Output
 from tui.events import Change, Lines, Log, Notice, Problem, Reload, Running, State
 
 
@@ -49,8 +51,9 @@ def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
     made.stream.close()
 
 
-def lines(first: int, count: int) -> Lines:
-    return Lines("job", first, tuple((f"line {number}", 1, 5.0) for number in range(first, first + count)), time=5.0)
+def lines(first: int, count: int) -> Output:
+    text = "".join(f"line {number}\n" for number in range(first, first + count))
+    return Output("job", Block(first, count, text.encode(), 1, 5.0))
 
 
 def test_events_come_out_in_order_and_lines_one_by_one(reader: Reader) -> None:
@@ -64,7 +67,7 @@ def test_events_come_out_in_order_and_lines_one_by_one(reader: Reader) -> None:
 
 def test_a_slow_reader_loses_lines_but_never_an_event(reader: Reader) -> None:
     printer = Printer(as_json, reader.descriptor)
-    batches = 3 * MOST_LINES // 1_000
+    batches = 3 * MOST_WAITING // 10_000
     for batch in range(batches):
         printer.put(lines(batch * 1_000, 1_000))
         printer.put(State("job", f"after batch {batch}"))
@@ -80,8 +83,9 @@ def test_a_slow_reader_loses_lines_but_never_an_event(reader: Reader) -> None:
 
 def test_lines_are_counted_as_dropped_where_they_are_missing(reader: Reader) -> None:
     printer = Printer(as_json, reader.descriptor)
-    flood = 3 * MOST_LINES
-    printer.put(lines(0, flood))
+    flood = 3 * MOST_WAITING // 10_000 * 1_000
+    for first in range(0, flood, 1_000):
+        printer.put(lines(first, 1_000))
     mark = events.encode(State("job", "flooded", time=6.0))
     printer.put(State("job", "flooded", time=6.0))
     found = [events.decode(line) for line in iter(reader.stream.readline, mark)]
@@ -131,7 +135,7 @@ def test_who_asks_for_the_end_is_not_held_up_and_events_go_before_lines(
     [
         (State("a", "running", pid=7), "* running pid 7"),
         (State("a", "crashed", exit_code=1, reason="ValueError: no"), "* crashed ValueError: no"),
-        (Lines("a", 3, (("hello", 1, 5.0),)), "| hello"),
+        (Lines("a", 3, "hello", 1, time=5.0), "| hello"),
         (events.Dropped("a", 12), "* 12 lines were dropped here"),
         (Notice("a", "gone", "warning"), "* warning: gone"),
     ],
@@ -139,6 +143,28 @@ def test_who_asks_for_the_end_is_not_held_up_and_events_go_before_lines(
 def test_a_log_for_people(event: events.Event, words: str) -> None:
     line = Readable(5)(event).decode()
     assert line[8:] == f" a     {words}\n"
+
+
+def test_of_metrics_that_wait_only_the_latest_are_kept_but_each_before_the_next_event(reader: Reader) -> None:
+    printer = Printer(as_json, reader.descriptor)
+    printer.put(lines(0, 2_000))  # more than the pipe holds: the printer waits for the reader
+    while printer._queue:
+        time.sleep(0.001)
+    for step in range(1_000):
+        printer.put(events.Metrics("job", step, {}))
+        printer.put(events.Metrics("other", step, {}))
+    assert len(printer._queue) == 2
+    printer.put(State("job", "crashed"))
+    for step in range(10):
+        printer.put(events.Metrics("job", step, {}))
+    found = [event for event in reader.all(printer) if not isinstance(event, Log)]
+    told = [(event.job, event.step) if isinstance(event, events.Metrics) else "crashed" for event in found]
+    assert told == [("job", 999), ("other", 999), "crashed", ("job", 9)]
+
+
+def test_log_for_people_has_its_words_before_each_line() -> None:
+    said = Readable(3)(Lines("a", 0, "one\n\n[b]{two}", 1, time=5.0)).decode()
+    assert [line[8:] for line in said.splitlines()] == [" a   | one", " a   | ", " a   | [b]{two}"]
 
 
 def test_metrics_are_not_told_to_people() -> None:
@@ -170,6 +196,6 @@ def test_json_is_one_object_a_line() -> None:
 
 @given(text=st.text(), job=st.text(), version=st.none() | st.integers(1), at=st.floats(0, 1e12))
 def test_a_line_is_encoded_like_its_event(text: str, job: str, version: int | None, at: float) -> None:
-    batch = Lines(job, 0, ((text, version, at), ("{}", None, 1.5)))
-    logs = [Log(job, text, version, time=at), Log(job, "{}", None, time=1.5)]
+    batch = Lines(job, 0, f"{text}\n{{}}", version, time=at)
+    logs = [Log(job, line, version, time=at) for line in (*text.split("\n"), "{}")]
     assert events.encode_lines(batch) == b"".join(map(events.encode, logs))

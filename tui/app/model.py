@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import replace
 
 from tui import events
-from tui.app.lines import LineBuffer
+from tui.app.buffer import LineBuffer
 
 #: Seconds over which the step rate is averaged.
 RATE_WINDOW = 5.0
@@ -136,7 +136,10 @@ class JobModel:
         """Take in an event and return what it changed."""
         match event:
             case events.Lines():
-                self.lines.extend(event.first, event.lines)
+                self.lines.extend(event.first, event.lines, event.version, event.time)
+                return Part.LOG
+            case events.Begun():
+                self.lines.begin(event.text)
                 return Part.LOG
             case events.Metrics():
                 return self._measure(event)
@@ -180,4 +183,5 @@ class JobModel:
         if self.alive and (not was_alive or (new_worker and event.state in events.LIVE)):
             self.started = event.time
             self._steps.clear()
+            self.lines.lift_pen()
         return Part.STATUS

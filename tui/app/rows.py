@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from rich.cells import chop_cells
 
-from tui.app.lines import Line, LineBuffer, bare
+from tui.app.buffer import LineBuffer
+from tui.app.lines import Line, bare
 from tui.app.search import SLICE, Chosen
 
 
@@ -45,7 +46,7 @@ class Rows:
         self._starts, self._end = [], 0
 
     def height(self, buffer: LineBuffer) -> int:
-        """Return how many rows there are."""
+        """Return how many rows there are, without those of the line that was begun."""
         if self._chosen is None:
             return len(buffer)
         if not self.wrap:
@@ -101,16 +102,23 @@ class Rows:
         self._starts[:0] = reversed(starts)
         return before - start
 
+    def begun(self, buffer: LineBuffer) -> int:
+        """Return how many rows the line takes that was begun; they are the last ones."""
+        if buffer.begun is None or (self._chosen is not None and not self._chosen.test(buffer.begun)):
+            return 0
+        return self._rows_of(buffer.begun)
+
     def _rows_of(self, line: Line) -> int:
-        return len(cuts(bare(line.text), self.wrap)) if line.is_output else 1
+        return len(cuts(bare(line.text), self.wrap)) if self.wrap and line.is_output else 1
 
     def at(self, row: int, buffer: LineBuffer) -> tuple[int, int]:
         """Return the number of the line at a row, and which of its rows that is; below the last, the line to come."""
         if self._chosen is None:
-            return self._base + row, 0
-        numbers = self._chosen.numbers
-        if row >= self.height(buffer):
-            return buffer.end, 0
+            number = self._base + row
+            return min(number, buffer.end), max(number - buffer.end, 0)
+        numbers, height = self._chosen.numbers, self.height(buffer)
+        if row >= height:
+            return buffer.end, row - height
         if not self.wrap:
             return numbers[row], 0
         row += self._starts[0]

@@ -11,7 +11,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui.app.lines import Line, LineBuffer, bare
+from tui.app.buffer import LineBuffer
+from tui.app.lines import Line, bare
 
 #: What introduces a regular expression.
 REGEX = "re:"
@@ -100,7 +101,7 @@ class Chosen:
 
     def __init__(self, test: Callable[[Line], bool], end: int) -> None:
         self.numbers: list[int] = []
-        self._test = test
+        self.test = test
         self._low = self._high = end
 
     def __len__(self) -> int:
@@ -132,7 +133,7 @@ class Chosen:
         return len(found)
 
     def _pick(self, buffer: LineBuffer, start: int, end: int) -> list[int]:
-        test = self._test
+        test = self.test
         return [number for number, line in enumerate(buffer.part(start, end), start) if test(line)]
 
     def beside(self, number: int, by: int) -> int | None:

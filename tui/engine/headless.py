@@ -1,7 +1,7 @@
 """Without a viewer: every event to standard output, as JSON lines or as a log for people.
 
-A thread of its own writes, so that a slow reader never holds up a job. Events wait for it; log lines beyond
-`MOST_LINES` are dropped, and counted where they are missing.
+A thread of its own writes, so that a slow reader never holds up a job. Events wait for it, of metrics the latest; log
+lines beyond `MOST_WAITING` are dropped, and counted where they are missing.
 """
 
 from __future__ import annotations
@@ -9,34 +9,34 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import stat
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from pathlib import Path
 
 from tui import events
+from tui.engine.output import Block, Output
 from tui.events import Change, Event
 
-#: So many log lines wait for a slow reader.
-MOST_LINES = 20_000
+#: So many bytes of log lines wait for a slow reader, each block of them counted as so many more.
+MOST_WAITING = 4 << 20
+_OVERHEAD = 300
 
 #: Seconds that a reader gets at the end for all that is waiting, then once more for the events among it.
 LAST_WORDS = 1.0
 
-#: So many lines are formed at a time.
-SLICE = 50
-
-#: What a reader of ``--json`` gets; the rest is for viewers.
-_PUBLIC = (events.State, events.Lines, events.Dropped, events.Metrics, events.Reload, events.Notice)
+#: What a reader of ``--json`` gets besides lines; the rest is for viewers.
+_PUBLIC = (events.State, events.Dropped, events.Metrics, events.Reload, events.Notice)
 
 
 class Printer:
     """Writes events to a file descriptor in the background.
 
     Args:
-        form: Turns an event, or a batch of log lines, into the bytes to write, empty for nothing.
+        form: Turns an event, or a block of log lines, into the bytes to write, empty for nothing; a line stays a line.
         descriptor: Where to write.
     """
 
@@ -44,20 +44,31 @@ class Printer:
         self._form = form
         self._descriptor = descriptor
         self._queue: deque[Event] = deque()
-        self._lines = 0
+        self._waiting = 0
+        self._metrics: dict[str, int] = {}  # the places in the queue where the latest of a job stand
         self._dropped: dict[str, int] = {}
         self._change = threading.Condition()
         self._closing = self._hurried = False
+        # A pipe that is ready takes so much at once: a reader that stops reading never holds us up in a write.
+        self._at_once = 1 << 20 if _is_never_full(descriptor) else select.PIPE_BUF
         self._thread = threading.Thread(target=self._run, name="printer", daemon=True)
         self._thread.start()
 
     def put(self, event: Event) -> None:
         """Take an event, without ever waiting for the reader."""
         with self._change:
-            if isinstance(event, events.Lines):
-                self._put_lines(event)
-            elif isinstance(event, _PUBLIC):
-                self._queue.append(event)
+            if isinstance(event, Output):
+                if event.block is None or not self._has_room(event.job, event.block):
+                    return
+            elif isinstance(event, events.Metrics) and event.job in self._metrics:
+                self._queue[self._metrics[event.job]] = event
+                return
+            elif not isinstance(event, _PUBLIC):
+                return
+            self._metrics.pop(event.job, None)
+            if isinstance(event, events.Metrics):
+                self._metrics[event.job] = len(self._queue)
+            self._queue.append(event)
             self._change.notify()
 
     def close(self, *, wait: bool = True) -> None:
@@ -74,15 +85,14 @@ class Printer:
         self._hurried = True
         self._thread.join(LAST_WORDS)
 
-    def _put_lines(self, batch: events.Lines) -> None:
-        kept = batch.lines[: MOST_LINES - self._lines]
-        if kept:
-            if count := self._dropped.pop(batch.job, 0):
-                self._queue.append(events.Dropped(batch.job, count))
-            self._queue.append(replace(batch, lines=kept))
-            self._lines += len(kept)
-        if left := len(batch.lines) - len(kept):
-            self._dropped[batch.job] = self._dropped.get(batch.job, 0) + left
+    def _has_room(self, job: str, block: Block) -> bool:
+        if self._waiting >= MOST_WAITING:
+            self._dropped[job] = self._dropped.get(job, 0) + block.count
+            return False
+        self._waiting += len(block.data) + _OVERHEAD
+        if count := self._dropped.pop(job, 0):
+            self._queue.append(events.Dropped(job, count))
+        return True
 
     def _take(self) -> list[Event]:
         with self._change:
@@ -90,7 +100,8 @@ class Printer:
                 self._change.wait()
             batch = list(self._queue)
             self._queue.clear()
-            self._lines = 0
+            self._metrics.clear()
+            self._waiting = 0
             if self._closing:
                 batch.extend(events.Dropped(job, count) for job, count in self._dropped.items())
                 self._dropped.clear()
@@ -111,7 +122,7 @@ class Printer:
         piece = bytearray()
         for event in self._sift(batch):
             piece += self._form(event)
-            if len(piece) >= select.PIPE_BUF:
+            if len(piece) >= self._at_once:
                 yield bytes(piece)
                 piece.clear()
         yield bytes(piece)
@@ -119,32 +130,32 @@ class Printer:
     def _sift(self, batch: Iterable[Event]) -> Iterator[Event]:
         """Yield the events, in a hurry without the lines among them."""
         dropped: dict[str, int] = {}
-        for event in _sliced(batch):
-            if self._hurried and isinstance(event, events.Lines):
-                dropped[event.job] = dropped.get(event.job, 0) + len(event.lines)
-                continue
-            yield from (events.Dropped(job, count) for job, count in dropped.items())
-            dropped.clear()
-            yield event
+        for event in batch:
+            if not isinstance(event, Output):
+                yield from (events.Dropped(job, count) for job, count in dropped.items())
+                dropped.clear()
+                yield event
+            elif event.block is not None:
+                for block in event.block.parts(self._at_once // 4):
+                    if self._hurried:
+                        dropped[event.job] = dropped.get(event.job, 0) + block.count
+                    else:
+                        yield block.lines(event.job)
         yield from (events.Dropped(job, count) for job, count in dropped.items())
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
-            # A pipe that is ready takes so much at once: a reader that stops reading never holds us up in a write.
             select.select([], [self._descriptor], [])
             with contextlib.suppress(BlockingIOError):
-                rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
+                rest = rest[os.write(self._descriptor, rest[: self._at_once]) :]
 
 
-def _sliced(batch: Iterable[Event]) -> Iterator[Event]:
-    """Yield the events, long batches of lines in parts."""
-    for event in batch:
-        if isinstance(event, events.Lines):
-            for start in range(0, len(event.lines), SLICE):
-                yield replace(event, lines=event.lines[start : start + SLICE])
-        else:
-            yield event
+def _is_never_full(descriptor: int) -> bool:
+    """Tell whether a write takes no longer than it takes to copy: to a file, or to nowhere."""
+    found = os.fstat(descriptor)
+    nowhere = Path(os.devnull).stat().st_rdev
+    return stat.S_ISREG(found.st_mode) or (stat.S_ISCHR(found.st_mode) and found.st_rdev == nowhere)
 
 
 def as_json(event: Event) -> bytes:
@@ -165,13 +176,17 @@ class Readable:
     def __call__(self, event: Event) -> bytes:
         """Return the lines for `event`, empty for none."""
         if isinstance(event, events.Lines):
-            return b"".join(self._line(event.job, f"| {text}", at) for text, _, at in event.lines)
+            begin = self._begin(event.job, event.time) + "| "
+            return _encoded(begin + event.text.replace("\n", "\n" + begin))
         text = _words(event)
-        return b"" if text is None else self._line(event.job, text, None)
+        return b"" if text is None else _encoded(self._begin(event.job, None) + text)
 
-    def _line(self, job: str, text: str, at: float | None) -> bytes:
-        clock = time.strftime("%H:%M:%S", time.localtime(at))
-        return f"{clock} {job:<{self._width}} {text}\n".encode("utf-8", "replace")
+    def _begin(self, job: str, at: float | None) -> str:
+        return f"{time.strftime('%H:%M:%S', time.localtime(at))} {job:<{self._width}} "
+
+
+def _encoded(text: str) -> bytes:
+    return f"{text}\n".encode("utf-8", "replace")
 
 
 def change_words(change: Change) -> str:

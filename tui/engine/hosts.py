@@ -9,7 +9,7 @@ from typing import Any
 
 from tui import events
 from tui.engine import life
-from tui.engine.output import LineSplitter, Scrollback
+from tui.engine.output import Output, Scrollback
 from tui.events import State
 from tui.runners.host import Host
 
@@ -34,7 +34,6 @@ class HostJob:
         self._python = python
         self._cwd = cwd
         self._emit = emit
-        self._splitter = LineSplitter()
         self._host: Host | None = None
         self._asked = False
 
@@ -62,11 +61,12 @@ class HostJob:
 
     def worker_said(self, message: Mapping[str, Any]) -> None:
         """Say in the log what keeps the host itself from running."""
-        self._add([message["message"]])
+        self._end_line()
+        self.worker_wrote(message["message"].encode("utf-8", "replace") + b"\n")
 
     def worker_wrote(self, data: bytes) -> None:
         """Take output that can't be told apart by job."""
-        self._add(self._splitter.feed(data))
+        self._emit(Output(self.name, self.scrollback.write(data, None, time.time())))
 
     def worker_exited(self, code: int | None) -> None:
         """The process ended."""
@@ -75,17 +75,14 @@ class HostJob:
 
     def worker_gone(self) -> None:
         """Nothing of it is left."""
-        self._add(self._splitter.end())
+        self._end_line()
 
     def _move(self, state: str, **fields: Any) -> None:
         self.state = State(self.name, state, **fields)
         self._emit(self.state)
 
-    def _add(self, lines: list[str]) -> None:
-        if lines:
-            now = time.time()
-            batch = tuple((line, None, now) for line in lines)
-            self._emit(events.Lines(self.name, self.scrollback.add(batch), batch, time=now))
+    def _end_line(self) -> None:
+        self._emit(Output(self.name, self.scrollback.finish(None, time.time())))
 
 
 def free_name(taken: Collection[str]) -> str:

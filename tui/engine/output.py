@@ -1,99 +1,210 @@
-"""The job's output: bytes to lines, and the scrollback that holds the newest of them."""
+"""The job's output: blocks of whole lines as they came, and the scrollback that holds the newest of them.
+
+A flood costs what it takes to read it and to count its lines. Text is made of a block when somebody wants to see it.
+"""
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import attrgetter
 
-#: A line without an end is cut here, so that no job can fill the memory with one.
+from tui import events
+
+#: A line is cut here, in bytes, so that no job can fill the memory with one.
 LONGEST_LINE = 1 << 16
 
-#: Text, the version that was running when it was received, seconds since the epoch.
-Line = tuple[str, int | None, float]
+#: How many bytes of output are kept, what keeping them takes included.
+KEPT = 16 << 20
+
+#: What a block takes besides its bytes.
+_OVERHEAD = 300
+
+#: A job that prints line by line would make a block of each: those that come within so many seconds are put together,
+#: up to so many bytes.
+_TOGETHER = 0.02
+_TOGETHER_BYTES = 1 << 13
 
 
-class LineSplitter:
-    """Cuts a stream of bytes into lines. Broken UTF-8 becomes U+FFFD, never an error.
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some lines of output that came together.
 
-    What a carriage return goes back over is not kept: a progress bar that draws itself a million times is one line, the
-    last of them, as on a terminal.
+    Attributes:
+        first: The number of the first one; the first line ever has the number 0.
+        count: How many they are.
+        data: Their bytes, each line with its newline.
+        version: Which was running when they were received.
+        time: Seconds since the epoch.
     """
 
-    def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = ""
+    first: int
+    count: int
+    data: bytes
+    version: int | None
+    time: float
 
-    def feed(self, data: bytes) -> list[str]:
-        """Return the lines that `data` completes, without their ends."""
-        text = self._rest + self._decoder.decode(data)
-        *lines, self._rest = text.split("\n")
-        if "\r" in text:
-            lines = [_last_drawn(line) for line in lines]
-            # Returns at the end are kept: the next thing after them may be the newline.
-            kept = self._rest.rstrip("\r")
-            self._rest = _last_drawn(kept) + self._rest[len(kept) :]
-        if len(self._rest) > LONGEST_LINE:
-            lines.append(self._rest)
-            self._rest = ""
-        return lines
+    @property
+    def end(self) -> int:
+        """The number of the line after the last one."""
+        return self.first + self.count
 
-    def end(self) -> list[str]:
-        """Return what is left when the stream has ended: at most one line."""
-        rest = self._rest + self._decoder.decode(b"", final=True)
-        self._rest = ""
-        self._decoder.reset()
-        return [_last_drawn(rest)] if rest else []
+    @property
+    def text(self) -> str:
+        """The lines as text, newlines between them. Broken UTF-8 becomes U+FFFD, never an error."""
+        text = self.data[:-1].decode("utf-8", "replace")
+        return "\n".join(map(last_drawn, text.split("\n"))) if "\r" in text else text
+
+    def since(self, number: int) -> Block:
+        """Return the part from line `number` on, which must be in the block."""
+        if number <= self.first:
+            return self
+        place = 0
+        for _ in range(number - self.first):
+            place = self.data.index(b"\n", place) + 1
+        return Block(number, self.end - number, self.data[place:], self.version, self.time)
+
+    def parts(self, size: int) -> Iterator[Block]:
+        """Yield the block in parts of about `size` bytes, of whole lines."""
+        first, start, length = self.first, 0, len(self.data)
+        while start < length:
+            end = length if length - start <= size else self.data.find(b"\n", start + size) + 1
+            count = self.end - first if end == length else self.data.count(b"\n", start, end)
+            yield Block(first, count, self.data[start:end], self.version, self.time)
+            first, start = first + count, end
+
+    def lines(self, job: str) -> events.Lines:
+        """Return the message that carries the block."""
+        return events.Lines(job, self.first, self.text, self.version, time=self.time)
 
 
-def _last_drawn(line: str) -> str:
+@dataclass(frozen=True)
+class Output(events.Event):
+    """A job has written something; `block` are the lines that it completed. This is no message, it stays in here."""
+
+    block: Block | None
+
+
+def last_drawn(line: str) -> str:
     """Return what a line shows in the end, where carriage returns have gone back to its start."""
     return line.rstrip("\r").rpartition("\r")[2]
 
 
 class Scrollback:
-    """The newest lines of a job, bounded by their characters.
+    """The newest lines of a job, bounded by the memory that they take, and the line that it has begun.
+
+    What a carriage return goes back over is not kept: a progress bar that draws itself a million times is one line, the
+    last of them, as on a terminal.
 
     Attributes:
-        first: The number of the oldest line that is kept; the first line ever has the number 0.
+        end: The number of the next line.
     """
 
-    def __init__(self, limit: int = 16 << 20) -> None:
+    def __init__(self, limit: int = KEPT) -> None:
+        self.end = 0
         self._limit = limit
         self._size = 0
-        self._lines: list[Line] = []
-        self.first = 0
+        self._blocks: list[Block] = []
+        self._rest = bytearray()  # of the line that was begun: since the last carriage return that something followed
 
     @property
-    def end(self) -> int:
-        """The number of the next line."""
-        return self.first + len(self._lines)
+    def first(self) -> int:
+        """The number of the oldest line that is kept."""
+        return self._blocks[0].first if self._blocks else self.end
 
-    def add(self, lines: Sequence[Line]) -> int:
-        """Append lines, forget the oldest where the bound is passed, and return the number of the first new one."""
+    @property
+    def begun(self) -> str:
+        """The line that has no end yet, as it stands."""
+        return last_drawn(self._rest.decode("utf-8", "replace"))
+
+    def write(self, data: bytes, version: int | None, time: float) -> Block | None:
+        """Take output as it came, and return the lines that it completes."""
+        taken = b"".join(self._whole(data[start : start + LONGEST_LINE]) for start in range(0, len(data), LONGEST_LINE))
+        return self._add(taken, version, time) if taken else None
+
+    def finish(self, version: int | None, time: float) -> Block | None:
+        """Return the line that was begun as a whole one: the output has ended."""
+        rest, self._rest = bytes(self._rest), bytearray()
+        return self._add(rest + b"\n", version, time) if rest else None
+
+    def block(self, number: int) -> Block | None:
+        """Return lines from `number` on, from the oldest that is kept where `number` is gone; None at the end."""
+        if number >= self.end or not self._blocks:
+            return None
+        place = bisect_right(self._blocks, number, key=attrgetter("first"))
+        return self._blocks[max(place - 1, 0)].since(number)
+
+    def newest(self, size: int) -> int:
+        """Return the number of the first of the newest lines that take `size` bytes, by whole blocks."""
         number = self.end
-        self._lines.extend(lines)
-        self._size += sum(map(_weight, lines))
-        if self._size > self._limit:
-            self._trim()
+        for block in reversed(self._blocks):
+            size -= len(block.data)
+            if size < 0:
+                break
+            number = block.first
         return number
 
-    def since(self, number: int, most: int) -> tuple[int, tuple[Line, ...]]:
-        """Return the number of the first of the lines, and the lines from `number` on, at most `most`.
+    def _whole(self, data: bytes) -> bytes:
+        """Return the whole lines that `data`, no longer than a line may be, completes; keep the rest."""
+        head, tail = data.find(b"\n") + 1, data.rfind(b"\n") + 1
+        if not head:
+            return b"".join(self._go_on(data))
+        if len(self._rest) + head - 1 > LONGEST_LINE:
+            # It may be no longer than allowed, without what carriage returns go back over.
+            begin = b"".join((*self._go_on(data[: head - 1]), self._rest, b"\n"))
+        else:
+            begin = bytes(self._rest) + data[:head]
+        self._rest.clear()
+        self._go_on(data[tail:])
+        return begin + data[head:tail]
 
-        The first number is larger than the one asked for where lines have been forgotten.
-        """
-        start = max(number - self.first, 0)
-        return self.first + start, tuple(self._lines[start : start + most])
+    def _go_on(self, data: bytes) -> list[bytes]:
+        """Go on with the line that was begun; return what had to be cut off it, as lines."""
+        rest = self._rest
+        begin, returned, again = data.partition(b"\r")
+        if begin and rest.endswith(b"\r"):
+            rest.clear()
+        rest += begin
+        cut = []
+        while len(rest) > LONGEST_LINE and not rest.endswith(b"\r"):
+            place = LONGEST_LINE
+            while place > LONGEST_LINE - 3 and rest[place] & 0xC0 == 0x80:  # in the middle of a character
+                place -= 1
+            cut.append(rest[:place] + b"\n")
+            del rest[:place]
+        if returned:
+            # Returns at the end stand for one: the next thing after it may be the newline.
+            last = again.rstrip(b"\r").rpartition(b"\r")[2]
+            if last:
+                rest[:] = last
+            if rest and not rest.endswith(b"\r") and (not last or again.endswith(b"\r")):
+                rest += b"\r"
+        return [bytes(line) for line in cut]
+
+    def _add(self, data: bytes, version: int | None, time: float) -> Block:
+        block = Block(self.end, data.count(b"\n"), data, version, time)
+        self.end = block.end
+        last = self._blocks[-1] if self._blocks else None
+        if (
+            last is not None
+            and len(last.data) + len(data) <= _TOGETHER_BYTES
+            and last.version == version
+            and 0 <= time - last.time < _TOGETHER
+        ):
+            self._blocks[-1] = Block(last.first, last.count + block.count, last.data + data, version, last.time)
+            self._size += len(data)
+        else:
+            self._blocks.append(block)
+            self._size += len(data) + _OVERHEAD
+        if self._size > self._limit:
+            self._trim()
+        return block
 
     def _trim(self) -> None:
-        # In slabs of a tenth: taking single lines off the front of a list would cost its length each time.
+        # A tenth at a time: taking single blocks off the front of a list would cost its length each time.
         count = 0
         while self._size > self._limit * 0.9:
-            self._size -= _weight(self._lines[count])
+            self._size -= len(self._blocks[count].data) + _OVERHEAD
             count += 1
-        del self._lines[:count]
-        self.first += count
-
-
-def _weight(line: Line) -> int:
-    return len(line[0]) + 100  # what the tuple and the numbers in it take
+        del self._blocks[:count]

@@ -10,7 +10,7 @@ from typing import Any
 from tui import events
 from tui.engine import life
 from tui.engine.history import History
-from tui.engine.output import LineSplitter, Scrollback
+from tui.engine.output import Output, Scrollback
 from tui.events import Reload, Running, State
 
 Emit = Callable[[events.Event], None]
@@ -37,7 +37,6 @@ class Record:
         self.metrics: events.Metrics | None = None
         self._history = history
         self._emit = emit
-        self._splitter = LineSplitter()
         self._running: Running | None = None
 
     def move(self, state: str, **fields: Any) -> None:
@@ -72,11 +71,11 @@ class Record:
 
     def write(self, data: bytes, version: int | None) -> None:
         """Take output, and tell the lines that it completes."""
-        self._add_lines(self._splitter.feed(data), version)
+        self._emit(Output(self.job, self.scrollback.write(data, version, time.time())))
 
     def end_lines(self, version: int | None) -> None:
         """Tell what is left of the output: it has ended."""
-        self._add_lines(self._splitter.end(), version)
+        self._emit(Output(self.job, self.scrollback.finish(version, time.time())))
 
     def add(self, row: Reload, text: str) -> None:
         """Keep and tell a new reload."""
@@ -103,13 +102,6 @@ class Record:
     def notice(self, message: str, severity: str = "information") -> None:
         """Tell the user a sentence."""
         self._emit(events.Notice(self.job, message, severity))
-
-    def _add_lines(self, lines: list[str], version: int | None) -> None:
-        if lines:
-            now = time.time()
-            batch = tuple((line, version, now) for line in lines)
-            first = self.scrollback.add(batch)
-            self._emit(events.Lines(self.job, first, batch, time=now))
 
     def _keep(self, write: Callable[[], None]) -> None:
         """Write to the history; where that fails the job goes on and the user is told."""

@@ -2,7 +2,8 @@
 
 A viewer that does not read never holds up anything: news that must arrive waits in its list, of what is only a
 current value (metrics, the running version, the document) just the latest waits, and log lines are not queued at
-all: the viewer has a cursor in each job's scrollback, and what the scrollback has forgotten by then was dropped.
+all: the viewer has a cursor in each job's scrollback. One that has fallen far behind goes on with the newest lines; it
+sees by their numbers how many it has missed.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from tui import events
-from tui.engine.output import Scrollback
+from tui.engine.output import Output, Scrollback
 from tui.events import Command, Event, Hello, Message, Reply
 
 #: The longest line of JSON that is accepted: a save of a large config.
@@ -23,7 +25,12 @@ LIMIT = 64 << 20
 
 #: Seconds from a line's arrival to its sending, so that a chatty job costs one message, not a thousand.
 _BATCH_AFTER = 0.05
-_BATCH_LINES = 2_000
+
+#: So many bytes of a log are sent at a time: ten million a second, which a viewer takes without a stall.
+_BATCH = 1 << 19
+
+#: A viewer that is so many bytes behind goes on with the newest batch. A shorter burst it gets as a whole.
+_TOO_FAR = 1 << 22
 
 #: Seconds that a viewer has at the end of the engine to take what is waiting for it.
 _LAST_WORDS = 1.0
@@ -34,7 +41,18 @@ _BACKLOG = 100
 #: Events of which only the latest counts.
 _CURRENT = (events.Metrics, events.Running, events.Document)
 
+#: Events that belong to a place in the log: the lines that came before them are sent before them.
+_PLACED = (events.State, events.Reload)
+
 Obey = Callable[[Command], Awaitable[Reply]]
+
+
+class _LinesBefore(NamedTuple):
+    """Stands among the news for the lines of a job up to a number."""
+
+    job: str
+    end: int
+    whole: bool = False
 
 
 class Viewer:
@@ -44,9 +62,11 @@ class Viewer:
         self._writer = writer
         self._scrollbacks = scrollbacks
         self._cursors = dict.fromkeys(scrollbacks, 0)
-        self._news: list[Message] = []
+        self._begun = dict.fromkeys(scrollbacks, "")
+        self._news: list[Message | _LinesBefore] = []
         self._current: dict[tuple[str, str], Event] = {}
         self._wake = asyncio.Event()
+        self._behind = False
         self._ending = False
 
     def end(self) -> None:
@@ -56,55 +76,77 @@ class Viewer:
 
     def post(self, message: Message) -> None:
         """Have `message` sent; of some kinds only the latest."""
-        if isinstance(message, events.Lines):
-            pass  # read from the scrollback
+        if isinstance(message, Output):
+            if self._behind:
+                return  # it will be seen in the scrollback; in a flood this comes ten thousand times a second
+            self._behind = True
         elif isinstance(message, _CURRENT):
             self._current[message.KIND, message.job] = message
         else:
+            if isinstance(message, _PLACED) and message.job in self._scrollbacks:
+                self._news.append(_LinesBefore(message.job, self._scrollbacks[message.job].end))
             self._news.append(message)
         self._wake.set()
 
     def welcome(self, snapshot: Iterable[Message]) -> None:
         """Have all that is known sent, the scrollbacks too, and `Ready` after it."""
         self._news.extend(snapshot)
-        for name, lines in self._scrollbacks.items():
-            while self._cursors[name] < lines.end:
-                self._news.append(self._batch(name, lines))
+        self._news += [_LinesBefore(name, lines.end, whole=True) for name, lines in self._scrollbacks.items()]
         self._news.append(events.Ready())
+        self._behind = True
         self._wake.set()
 
     async def send(self) -> None:
         """Send what is to be sent, until the connection ends or `end` was called."""
         loop = asyncio.get_running_loop()
-        lines_due = loop.time()
+        due = loop.time()
         while True:
-            behind = any(self._cursors[name] < lines.end for name, lines in self._scrollbacks.items())
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(lines_due - loop.time(), 0) if behind else None)
+                await asyncio.wait_for(self._wake.wait(), max(due - loop.time(), 0) if self._behind else None)
             self._wake.clear()
-            messages, self._news = [*self._news, *self._current.values()], []
-            self._current = {}
             ending = self._ending
-            if ending or (behind and loop.time() >= lines_due):
-                messages.extend(self._lines())
-                lines_due = loop.time() + _BATCH_AFTER
-            for message in messages:
-                self._writer.write(events.encode(message))
-                await self._writer.drain()
-                if isinstance(message, events.Lines):
-                    await asyncio.sleep(0)  # a whole scrollback takes a while to encode
-            if ending:
+            await self._send_news()
+            if self._behind and (ending or loop.time() >= due):
+                self._behind = False
+                for name, lines in self._scrollbacks.items():
+                    await self._send_lines(_LinesBefore(name, lines.end), _BATCH)
+                    self._behind |= self._cursors[name] < lines.end
+                    await self._send_begun(name, lines)
+                due = loop.time() + _BATCH_AFTER
+            if ending and not self._behind:
                 return
 
-    def _lines(self) -> Iterable[Message]:
-        for name, lines in self._scrollbacks.items():
-            if self._cursors[name] < lines.end:
-                yield self._batch(name, lines)
+    async def _send_news(self) -> None:
+        news, self._news = [*self._news, *self._current.values()], []
+        self._current = {}
+        for item in news:
+            if isinstance(item, _LinesBefore):
+                await self._send_lines(item, _TOO_FAR)
+            else:
+                await self._send(item)
 
-    def _batch(self, name: str, lines: Scrollback) -> Message:
-        first, batch = lines.since(self._cursors[name], _BATCH_LINES)
-        self._cursors[name] = first + len(batch)
-        return events.Lines(name, first, batch)
+    async def _send_lines(self, before: _LinesBefore, most: int) -> None:
+        lines = self._scrollbacks[before.job]
+        cursor = self._cursors[before.job]
+        if not before.whole and cursor < lines.newest(_TOO_FAR):
+            cursor = min(lines.newest(_BATCH), before.end)
+        while most > 0 and cursor < before.end and (block := lines.block(cursor)) is not None:
+            cursor = block.end
+            most = most if before.whole else most - len(block.data)
+            self._begun[before.job] = ""  # as the viewer sees it now
+            await self._send(block.lines(before.job))
+            await asyncio.sleep(0)  # a whole scrollback takes a while to encode
+        self._cursors[before.job] = max(cursor, self._cursors[before.job])
+
+    async def _send_begun(self, name: str, lines: Scrollback) -> None:
+        text = lines.begun if self._cursors[name] == lines.end else ""
+        if text != self._begun[name]:
+            self._begun[name] = text
+            await self._send(events.Begun(name, text))
+
+    async def _send(self, message: Message) -> None:
+        self._writer.write(events.encode(message))
+        await self._writer.drain()
 
 
 class Server:

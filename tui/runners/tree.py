@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import json
 import os
@@ -24,6 +23,7 @@ from typing import Any, Protocol
 
 import tui.worker
 from tui.runners import limits
+from tui.runners.drain import Drain
 from tui.worker import processes
 
 _PROGRAM = Path(tui.worker.__file__).parent / "__main__.py"
@@ -86,7 +86,6 @@ class Tree:
         self._loop = asyncio.get_running_loop()
         self._exited = False
         self._gone = asyncio.Event()
-        self._open: set[int] = set()
         control, shim_end = socket.socketpair()
         try:
             output, write_end = _terminal() if tty else os.pipe()
@@ -94,7 +93,7 @@ class Tree:
             control.close()
             shim_end.close()
             raise
-        self._control, self._output = control, output
+        self._control = control
         try:
             self._shim = subprocess.Popen(
                 [
@@ -120,11 +119,10 @@ class Tree:
             shim_end.close()
             os.close(write_end)
         _SHIMS.add(self._shim.pid)
-        os.set_blocking(output, False)
         control.setblocking(False)
         self._told = JsonLines(control, self._from_shim)
-        self._listen(output, self._read_output)
-        self._listen(control.fileno(), self._read_control)
+        self._output = Drain(output, watcher.tree_wrote)
+        self._loop.add_reader(control, self._read_control)
 
     @property
     def gone(self) -> bool:
@@ -160,44 +158,16 @@ class Tree:
             self.signal(number)
         await self._gone.wait()
 
-    def _listen(self, descriptor: int, read: Callable[[], None]) -> None:
-        self._open.add(descriptor)
-        self._loop.add_reader(descriptor, read)
-
-    def _forget(self, descriptor: int) -> None:
-        if descriptor in self._open:
-            self._open.discard(descriptor)
-            self._loop.remove_reader(descriptor)
-
-    def _read_output(self, *, all_of_it: bool = False) -> None:
-        while self._output in self._open:
-            try:
-                data = os.read(self._output, _READ_SIZE)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno != errno.EIO:  # how a pseudo-terminal says that nobody has it open any more
-                    raise
-                data = b""
-            if data:
-                self._watcher.tree_wrote(data)
-            else:
-                self._forget(self._output)
-            if not all_of_it:
-                return
-
     def _read_control(self) -> None:
         if self._told.read():
             return
-        self._forget(self._control.fileno())
+        self._loop.remove_reader(self._control)
         self._shim.wait()  # its end of the connection closes as it exits
         _SHIMS.discard(self._shim.pid)
         if self._shim.returncode < 0 and sys.platform == "linux":  # elsewhere nothing is inherited
             kill_orphans()
         self._exit(None if self._shim.returncode < 0 else self._shim.returncode)
-        self._read_output(all_of_it=True)
-        self._forget(self._output)
-        os.close(self._output)
+        self._output.close()
         self._control.close()
         self._gone.set()
         self._watcher.tree_gone()
@@ -214,7 +184,7 @@ class Tree:
         """Tell the end of the program once, after all that it wrote before."""
         if not self._exited:
             self._exited = True
-            self._read_output(all_of_it=True)
+            self._output.read_all()
             self._watcher.tree_exited(code)
 
 

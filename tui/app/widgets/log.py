@@ -15,7 +15,8 @@ from textual.reactive import reactive
 from textual.selection import Selection
 from textual.strip import Strip
 
-from tui.app.lines import Line, LineBuffer, bare
+from tui.app.buffer import LineBuffer
+from tui.app.lines import Line, bare
 from tui.app.model import JobModel
 from tui.app.rows import Rows, cuts
 from tui.app.search import Query
@@ -113,7 +114,7 @@ class LogView(RowView, can_focus=True):
         self._syncing = True
         try:
             width = 1 if self.rows.wrap else self.shown.width + self.text.margin
-            self.become(Size(width, self.rows.height(self.shown)))
+            self.become(Size(width, self.rows.height(self.shown) + self.rows.begun(self.shown)))
             # A reader who has begun to move away is not called back.
             if self.follow and not self.app.animator.is_being_animated(self, "scroll_y"):
                 self.go_to(self.max_scroll_y)
@@ -129,13 +130,14 @@ class LogView(RowView, can_focus=True):
         self.refresh(self.size.region)
 
     def _label(self) -> None:
-        buffer = self._job.lines
         if self.frozen:
-            text = f"‖ frozen, {buffer.end - self.shown.end:,} more"
+            text = f"‖ frozen, {self._job.lines.end - self.shown.end:,} more"
         elif self.follow:
             text = "following"
         else:
             text = f"▲ {max(self.virtual_size.height - self.scroll_offset.y - self.size.height, 0):,} below"
+        if self.shown.lost:
+            text += f" · {self.shown.lost:,} lines not kept"
         if self.border_subtitle != text:
             self.border_subtitle = text
 
@@ -173,7 +175,8 @@ class LogView(RowView, can_focus=True):
         """Return the text of all lines that are shown, without colours."""
         shown = self.shown
         numbers = self.rows.numbers(shown.base, shown.end, shown)
-        return [bare(shown[number].text) for number in numbers if shown[number].is_output]
+        begun = [shown.begun] if shown.begun is not None and self.rows.begun(shown) else []
+        return [bare(line.text) for line in (*(shown[number] for number in numbers), *begun) if line.is_output]
 
     def highlight(self, query: Query | None, here: int | None) -> None:
         """Mark what `query` finds, in line `here` more than elsewhere."""
@@ -295,11 +298,14 @@ class LogView(RowView, can_focus=True):
         width, style = self.size.width, self._ground
         scroll_x, scroll_y = self.scroll_offset
         number, part = self.rows.at(scroll_y + y, self.shown)
-        if number >= self.shown.end or number < self.shown.base:
+        if self.shown.base <= number < self.shown.end:
+            line = self.shown[number]
+        elif number == self.shown.end and self.shown.begun is not None and part < self.rows.begun(self.shown):
+            line = self.shown.begun
+        else:
             if not self.virtual_size.height and y == 0:
                 return drawn(self, Text(self._silence(), tone(self, "dim"))).crop_extend(0, width, style)
             return Strip.blank(width, style)
-        line = self.shown[number]
         margin = drawn(self, self.text.time(line, part), style)
         room = max(width - margin.cell_length, 1)
         text = self.text.of(number, line, room)
