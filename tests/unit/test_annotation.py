@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Optional
 import pydantic
 import pytest
 
-from tui.worker.annotation import converter, errors_of
+from tui.worker.annotation import converter as converter_of
+from tui.worker.annotation import errors_of, wanted_by
 from tui.worker.intake import Refused, Rules
 from tui.worker.task import TaskError
 
@@ -47,6 +48,10 @@ def by_old(config: Old) -> None: ...
 by_model_itself = functools.partial(by_model)
 
 
+def converter(task: Any) -> Any:
+    return converter_of(wanted_by(task))
+
+
 class Callable:
     def __call__(self, config: Model) -> None: ...
 
@@ -66,7 +71,6 @@ class Callable:
 )
 def test_a_model_is_made_whatever_else_the_annotations_say(task: Any) -> None:
     convert = converter(task)
-    assert convert is not None
     assert convert({"lr": "0.5"}) == Model(lr=0.5, layers=[1])
 
 

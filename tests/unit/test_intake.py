@@ -3,11 +3,13 @@ from __future__ import annotations
 import threading
 from typing import Any, cast
 
+import pydantic
 import pytest
 
+import tui
 from tests.unit.loops import STOP, FakeChannel, reload
 from tui.worker.channel import JobChannel
-from tui.worker.intake import Intake, Rules
+from tui.worker.intake import Intake, Rules, load_rules
 from tui.worker.loop import Loop
 
 
@@ -149,3 +151,78 @@ def test_without_rules_there_is_no_thread_and_no_copy(hosted: bool) -> None:
     case.intake.put(message)
     assert threading.active_count() == before
     assert case.loop.mailbox.take()[0]["config"] is message["config"]
+
+
+def judge(number: int, **config: Any) -> Any:
+    return {"kind": "judge", "id": number, "config": config}
+
+
+def test_a_question_is_answered_and_nothing_is_taken() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def check(old: Any, new: Any) -> None:
+        seen.append((old["lr"], new["lr"]))
+        positive(old, new)
+
+    case = Case(check)
+    case.intake.put(judge(1, lr=5))
+    assert case.channel.of("judged") == []  # the task is not loaded yet
+    case.open()
+    case.intake.put(judge(2, lr=-5))
+    case.intake.put(reload(2, lr=6))
+    case.intake.put(judge(3, lr=7))
+    assert [(found["id"], found["message"]) for found in case.channel.of("judged")] == [
+        (1, None),
+        (2, "lr must be positive"),
+        (3, None),
+    ]
+    assert seen == [(1, 1), (1, 5), (1, -5), (1, 6), (6, 7)]
+    assert case.waiting() == [2]
+    assert case.refusals() == {}
+
+
+def test_a_reload_for_the_next_worker_is_judged_and_not_taken() -> None:
+    case = Case(positive)
+    case.open()
+    for version, lr in ((2, 5), (3, -1)):
+        case.intake.put({**reload(version, lr=lr), "restart": True})
+    assert case.waiting() == []
+    assert case.refusals() == {3: "lr must be positive"}
+    assert [message["version"] for message in case.channel.of("accepted")] == [2]
+
+
+def test_loaded_says_whether_there_is_anything_to_judge_by() -> None:
+    for check, rules in ((None, False), (positive, True)):
+        case = Case(check)
+        case.open()
+        assert case.channel.of("loaded") == [{"kind": "loaded", "rules": rules}]
+
+
+class Model(pydantic.BaseModel):
+    lr: float
+    batch: int = 32
+
+
+def test_the_receipt_says_what_the_task_has_beside_what_was_asked_for() -> None:
+    def task(config: Model) -> None: ...
+
+    case = Case(lr="1")
+    case.intake.admit(load_rules(None, "job.py:task", None, task))
+    case.open()
+    assert case.channel.of("loaded")[0]["schema"]["required"] == ["lr"]
+    case.intake.put(judge(1, lr=2, batch="3"))
+    assert case.channel.of("judged")[0]["effective"] == [[["batch"], "3", 3]]
+    case.intake.put(reload(2, lr=2, batch=3))
+    configs: list[Any] = []
+
+    def run(config: Any) -> None:
+        configs.append(config)
+        if len(configs) == 2:
+            raise tui.Done
+
+    case.loop.run(run, True)
+    assert configs == [Model(lr=1, batch=32), Model(lr=2, batch=3)]
+    assert [found["effective"] for found in case.channel.of("applied")] == [
+        [[["lr"], "1", 1.0], [["batch"], None, 32]],
+        [],
+    ]

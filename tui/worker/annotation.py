@@ -8,27 +8,50 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import sys
 import typing
 from typing import Any, Callable
 
 from tui.worker import task
+from tui.worker.fields import restart_keys
 
 
-def converter(function: Callable[..., Any]) -> Callable[[Any], Any] | None:
+def converter(wanted: Any) -> Callable[[Any], Any] | None:
     """Return what makes the task's object of a plain dict, None where the dict is all that it wants.
+
+    Args:
+        wanted: What the task's parameter is annotated with.
 
     Raises:
         TaskError: pydantic is needed and not there.
     """
-    wanted = _annotation(function)
     if not isinstance(wanted, type):
         return None
     if hasattr(wanted, "model_validate"):
         return wanted.model_validate  # type: ignore[no-any-return]
     if hasattr(wanted, "parse_obj"):
         raise task.TaskError(f"{wanted.__name__} is a model of pydantic 1: make it one of pydantic 2")
-    return _adapter(wanted) if hasattr(wanted, "__dataclass_fields__") else None  # the module takes a while to import
+    if hasattr(wanted, "__dataclass_fields__"):
+        return _adapter(wanted).validate_python  # type: ignore[no-any-return]
+    return None
+
+
+def describe(wanted: Any) -> dict[str, Any]:
+    """Return what an editor may hint at: the JSON schema that an annotation implies, and what can't change live.
+
+    The schema is None where there is none: not every type that pydantic validates has one.
+    """
+    fields = restart_keys(wanted)
+    try:
+        if hasattr(wanted, "model_json_schema"):
+            schema = wanted.model_json_schema()
+        else:
+            schema = _adapter(wanted).json_schema() if hasattr(wanted, "__dataclass_fields__") else None
+        json.dumps(schema)
+    except Exception:  # whatever it is, the config is checked all the same
+        schema = None
+    return {"schema": schema, "restart": fields}
 
 
 def errors_of(error: ValueError) -> list[Any]:
@@ -41,18 +64,18 @@ def errors_of(error: ValueError) -> list[Any]:
     ]
 
 
-def _adapter(wanted: type) -> Callable[[Any], Any]:
+def _adapter(wanted: Any) -> Any:
     try:
-        adapter = importlib.import_module("pydantic").TypeAdapter
+        adapter = importlib.import_module("pydantic").TypeAdapter  # takes a while
     except (ImportError, AttributeError) as error:
         raise task.TaskError(
             f"the config of the task is the dataclass {wanted.__name__}, which pydantic 2 has to validate, "
             f"but {sys.executable} does not have it: install pydantic there, or annotate a dict ({error})"
         ) from None
-    return adapter(wanted).validate_python  # type: ignore[no-any-return]
+    return adapter(wanted)
 
 
-def _annotation(function: Callable[..., Any]) -> Any:
+def wanted_by(function: Callable[..., Any]) -> Any:
     """Return the annotation of the first parameter; None where there is none, or none that can be understood."""
     try:
         parameters = list(inspect.signature(function).parameters.values())

@@ -9,17 +9,22 @@ direction  kind       further keys
 ========== ========== ==================================================================================
 to worker  host       first message of a process that will hold many jobs
 to worker  setup      task, version, config, loop, runner (process, thread or asyncio), validate (may be left out)
-to worker  reload     version, config
+to worker  reload     version, config, restart (true: judge it only, a new worker is to have it; may be left out)
+to worker  judge      id, config: what would be said to it? Nothing is taken
 to worker  pause      from the next checkpoint on the task is held
 to worker  resume
 to worker  stop       end at the next checkpoint
 to worker  cancel     end where it is: for an async task that does not get to a checkpoint
-to engine  loaded     the task is imported and about to be called
+to engine  loaded     the task is imported and about to be called; rules: it has an annotation or a validator;
+                      of an annotation also schema (JSON Schema or null) and restart (keys that can't change live)
 to engine  unloadable message: why the task could not be imported
 to engine  raised     message: the exception that ended the task
 to engine  rejected   version, message: the task will not get this config, and why; the worker that is to start with it
                       ends. errors: what belongs to single values, as pairs of the steps to the value and the words
-to engine  applied    version, step, at (seconds of the monotonic clock), superseded (versions)
+to engine  accepted   version: it was to be judged only, and the task of the next worker may have it
+to engine  judged     id, message (null: nothing is wrong), errors as in rejected, effective as in applied
+to engine  applied    version, step, at (seconds of the monotonic clock), superseded (versions); effective: where the
+                      task has something else than the config says, as lists of steps, requested and effective value
 to engine  paused     step: the task is held at a checkpoint
 to engine  metrics    step, values
 to engine  wrote      text: what Python code of the job printed, in whole lines where possible; from a host only

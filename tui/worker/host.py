@@ -144,7 +144,6 @@ class Run:
             return None
         if not self.intake.admit(rules):
             return None
-        self._outlet.send({"kind": "loaded"})
         self.intake.open(hosted=True)
         return function
 

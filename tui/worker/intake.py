@@ -2,7 +2,7 @@
 
 A reload is judged as soon as it arrives, not at the checkpoint, so that a task in a long step has its answer too, and
 an idle checkpoint costs what it costs without. Only a reload waits for a verdict: whatever else the engine says, such
-as to stop or to pause, passes by.
+as to stop or to pause, passes by. What a config would be told that nobody has written yet can be asked too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 from typing import Any, Callable
 
 from tui.worker import annotation, task
+from tui.worker.effective import differences
 from tui.worker.loop import Loop
 from tui.worker.outcome import describe, print_traceback
 
@@ -36,6 +37,7 @@ class Rules:
         target: How the deck spells the validator.
         check: The validator, None for none.
         convert: Makes the object that the task wants of a plain dict, None where it wants the dict.
+        hints: What an editor may hint at: the schema of the annotation, and the keys that can't change live.
     """
 
     def __init__(
@@ -43,21 +45,32 @@ class Rules:
         target: str = "",
         check: Callable[[Any, Any], Any] | None = None,
         convert: Callable[[Any], Any] | None = None,
+        hints: dict[str, Any] | None = None,
     ) -> None:
         self._name = target.rpartition(":")[2]
         self._check = check
         self._convert = convert
+        self._hints = hints or {}
         self._accepted: bytes | None = None
+
+    @property
+    def loaded(self) -> dict[str, Any]:
+        """The message that says that the task is loaded, and by which rules."""
+        return {"kind": "loaded", "rules": bool(self), **self._hints}
 
     def __bool__(self) -> bool:
         return self._check is not None or self._convert is not None
 
-    def judge(self, config: Any) -> Any:
+    def judge(self, config: Any, *, dry: bool = False) -> Any:
         """Return what the task gets for `config`.
 
         The validator compares it with the config accepted last. The task may not have that one yet, but will get it
         or a newer one. At the start both are the same: nothing changes then, so a validator that forbids a change
         has nothing to object to.
+
+        Args:
+            config: The config, plain.
+            dry: The task does not get it: somebody only wants to know.
 
         Raises:
             Refused: It gets nothing.
@@ -69,8 +82,17 @@ class Rules:
         # The validator has copies, and none is made of what it may have kept: it can't change what runs.
         old = self._accepted or new
         _ask(self._name, self._check, pickle.loads(old), pickle.loads(new))
-        self._accepted = new
+        if not dry:
+            self._accepted = new
         return made
+
+    def effective(self, config: Any, made: Any) -> list[Any]:
+        """Return where what the task gets is not what the config says."""
+        try:
+            return [] if self._convert is None else differences(config, made)
+        except Exception as error:  # a part of the user's object that does not let itself be read
+            print_traceback(error)
+            return []
 
     def _made(self, config: Any) -> Any:
         return config if self._convert is None else _ask("the annotation of the task", self._convert, config)
@@ -101,22 +123,24 @@ def load_rules(target: str | None, beside: str, module: Any, function: Callable[
         TaskError: There is no such function, or no pydantic for the annotation.
         BaseException: Whatever its module raises when it is imported.
     """
-    convert = annotation.converter(function)
+    wanted = annotation.wanted_by(function)
+    convert = annotation.converter(wanted)
+    hints = annotation.describe(wanted) if convert is not None else {}
     if target is None:
-        return Rules(convert=convert)
+        return Rules(convert=convert, hints=hints)
     if target.rpartition(":")[0] != beside.rpartition(":")[0]:
         module = task.load_module(target)
         task.put_first(beside)  # what the task imports later comes from its own folder, not from the validator's
     check = task.find(module, target)
     if task.is_async(check):
         raise task.TaskError(f"{target} is async: a validator is a plain function, which answers at once")
-    return Rules(target, check, convert)
+    return Rules(target, check, convert, hints)
 
 
 class Intake:
     """Takes the engine's messages for one job, and hands on to its loop what the task may have.
 
-    Reloads wait here until the task is loaded, and keep their order.
+    Reloads and questions wait here until the task is loaded, and keep their order.
 
     Args:
         loop: The job's loop.
@@ -125,67 +149,87 @@ class Intake:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._rules = Rules()
-        self._reloads: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._order = threading.Lock()
         self._at_once = False
 
     def put(self, message: dict[str, Any]) -> None:
         """Take a message, in the receiving thread."""
-        if message["kind"] != "reload":
+        if message["kind"] not in ("reload", "judge"):
             self._loop.put(message)
             return
-        self._reloads.put(message)
+        self._waiting.put(message)
         if self._at_once:
-            self._judge_waiting()
+            self._work_off()
 
     def admit(self, rules: Rules) -> bool:
         """Return whether the task may start with its first config; if not, the engine is told."""
         self._rules = rules
-        first = self._judge({"version": self._loop.version, "config": self._loop.config})
+        first = self._judged({"version": self._loop.version, "config": self._loop.config})
         if first is None:
             return False
-        self._loop.config = first["config"]
+        self._loop.config, self._loop.effective = first["config"], first["effective"]
         return True
 
     def open(self, *, hosted: bool) -> None:
-        """Judge from now on what comes, and what has come.
+        """Judge from now on what comes, and what has come; the engine is told that the task is loaded.
 
         Args:
             hosted: The receiving thread is that of other jobs too: slow rules get a thread of their own.
         """
+        self._loop.channel.send(self._rules.loaded)
         if hosted and self._rules:
             threading.Thread(target=self._work, name="tunedeck-validate", daemon=True).start()
         else:
             self._at_once = True  # first: a reload that comes just now is either seen by `put` or waits already
-            self._judge_waiting()
+            self._work_off()
 
     def close(self) -> None:
         """End the thread, if there is one."""
-        self._reloads.put(None)
+        self._waiting.put(None)
 
     def _work(self) -> None:
         while True:
-            message = self._reloads.get()
+            message = self._waiting.get()
             if message is None:
                 return
-            self._hand_on(message)
+            self._take(message)
 
-    def _judge_waiting(self) -> None:
+    def _work_off(self) -> None:
         with self._order:
-            while not self._reloads.empty():
-                message = self._reloads.get()
+            while not self._waiting.empty():
+                message = self._waiting.get()
                 if message is not None:
-                    self._hand_on(message)
+                    self._take(message)
 
-    def _hand_on(self, message: dict[str, Any]) -> None:
-        judged = self._judge(message)
-        if judged is not None:
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["kind"] == "judge":
+            self._answer(message)
+            return
+        judged = self._judged(message)
+        if judged is None:
+            return
+        if message.get("restart"):  # this worker's task does not get it, but the next one's
+            self._loop.channel.send({"kind": "accepted", "version": message["version"]})
+        else:
             self._loop.put(judged)
 
-    def _judge(self, message: dict[str, Any]) -> dict[str, Any] | None:
+    def _judged(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the message with what the task gets in it; None where it is refused, and the engine told so."""
+        config = message["config"]
         try:
-            return {**message, "config": self._rules.judge(message["config"])}
+            made = self._rules.judge(config)
         except Refused as refusal:
             about = {"version": message["version"], "message": str(refusal), "errors": refusal.errors}
             self._loop.channel.send({"kind": "rejected", **about})
             return None
+        return {**message, "config": made, "effective": self._rules.effective(config, made)}
+
+    def _answer(self, question: dict[str, Any]) -> None:
+        config = question["config"]
+        verdict: dict[str, Any] = {"message": None, "errors": [], "effective": []}
+        try:
+            verdict["effective"] = self._rules.effective(config, self._rules.judge(config, dry=True))
+        except Refused as refusal:
+            verdict.update(message=str(refusal), errors=refusal.errors)
+        self._loop.channel.send({"kind": "judged", "id": question["id"], **verdict})

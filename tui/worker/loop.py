@@ -36,6 +36,7 @@ class Loop:
         step: Checkpoints completed.
         config: The config that runs, the same object until the next reload.
         version: The version of that config.
+        effective: Where the config that runs is not what the file says; see `tui.worker.effective`.
         sample_due: Set by the receiving thread when metrics are wanted; the next checkpoint then reports. It stays
             set while the task is paused, so that no checkpoint takes the short way.
     """
@@ -46,6 +47,7 @@ class Loop:
         self.step = 0
         self.config = config
         self.version = version
+        self.effective: list[Any] = []
         self.sample_due = True
         self._metrics = Metrics(channel, self._complain)
         self._lock = threading.RLock()  # a signal handler may come to a checkpoint within a checkpoint
@@ -235,6 +237,7 @@ class Loop:
             reloads, self._reloads = self._reloads, []
             self.config = reloads[-1]["config"]
             self.version = reloads[-1]["version"]
+            self.effective = reloads[-1].get("effective", [])
             self._answer([message["version"] for message in reloads[:-1]])
         if self.sample_due:
             self.sample_due = self._paused
@@ -279,7 +282,7 @@ class Loop:
 
     def _answer(self, superseded: list[int]) -> None:
         receipt = {"version": self.version, "step": self.step, "at": time.monotonic(), "superseded": superseded}
-        self.channel.send({"kind": "applied", **receipt})
+        self.channel.send({"kind": "applied", "effective": self.effective, **receipt})
 
     def _complain(self, message: str) -> None:
         """Say something about the task in its log, once."""

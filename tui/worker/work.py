@@ -65,7 +65,6 @@ def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
         raise SystemExit(1) from None
     if not intake.admit(rules):
         raise SystemExit(1)
-    mine.send({"kind": "loaded"})
     intake.open(hosted=False)
     try:
         run(loop, function, setup["loop"])
