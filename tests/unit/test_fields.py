@@ -26,7 +26,7 @@ class Kind(enum.Enum):
 
 
 class Layer(BaseModel):
-    size: int = Field(1, json_schema_extra={"restart": True})
+    size: int = Field(default=1, json_schema_extra={"restart": True})
     dropout: float = 0.0
 
 
@@ -47,22 +47,22 @@ class Optimizer:
 
 
 class Tree(BaseModel):
-    value: int = Field(0, json_schema_extra={"restart": True})
+    value: int = Field(default=0, json_schema_extra={"restart": True})
     left: Optional[Tree] = None  # noqa: UP045
 
 
 class Config(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
     lr: float = 0.1
-    hidden: int = Field(32, json_schema_extra={"restart": True})
-    data_path: Path = Field(Path("x"), alias="data-path", json_schema_extra={"restart": True})
-    word: str = Field("w", validation_alias=AliasChoices("wort", "mot"), json_schema_extra={"restart": True})
+    hidden: int = Field(default=32, json_schema_extra={"restart": True})
+    data_path: Path = Field(default=Path("x"), alias="data-path", json_schema_extra={"restart": True})
+    word: str = Field(default="w", validation_alias=AliasChoices("wort", "mot"), json_schema_extra={"restart": True})
     network: Network = Network()
     layers: list[Layer] = []
     by_name: dict[str, Layer] = {}
     either: Union[Layer, int, None] = None  # noqa: UP007
     sizes: Sizes = Sizes([])
-    opt: Optimizer = dataclasses.field(default_factory=Optimizer)  # type: ignore[assignment]
+    opt: Optimizer = dataclasses.field(default_factory=Optimizer)
     tree: Tree = Tree()
 
 
@@ -90,7 +90,7 @@ def test_every_way_to_say_that_a_field_cannot_change_live() -> None:
 def test_a_description_of_the_config_has_its_schema_where_there_is_one() -> None:
     class Odd(BaseModel):
         call: Any = None
-        what: pydantic.SkipValidation[type] = Field(int, json_schema_extra={"restart": True})
+        what: pydantic.SkipValidation[type] = Field(default=int, json_schema_extra={"restart": True})
 
     found = describe(Config)
     assert found["schema"]["properties"]["lr"]["type"] == "number"
@@ -155,7 +155,7 @@ def test_defaults_aliases_and_validators_that_make_fit() -> None:
     class Model(BaseModel):
         model_config = ConfigDict(extra="allow")
         lr: float = 0.1
-        name: str = Field("x", alias="the-name")
+        name: str = Field(default="x", alias="the-name")
         low: int = 0
 
         @field_validator("low")

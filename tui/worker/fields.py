@@ -134,9 +134,8 @@ def _marked(extra: Any) -> bool:
 
 
 def _hints(kind: Any) -> dict[str, Any]:
+    extras: dict[str, Any] = {"include_extras": True} if sys.version_info >= (3, 9) else {}
     try:
-        if sys.version_info >= (3, 9):
-            return typing.get_type_hints(kind, include_extras=True)
-        return typing.get_type_hints(kind)
+        return typing.get_type_hints(kind, **extras)
     except Exception:  # a name that only the type checker knows: pydantic will have said so
         return {}
