@@ -40,12 +40,22 @@ class Change:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong and where: line and column count from 1; None where there is no place."""
+    """What is wrong and where: line and column count from 1; None where there is no place.
+
+    `parts` are the problems that this one sums up, each at its own place, this one at that of the first. They do not
+    cross a boundary in it, but beside it, as `errors`.
+    """
 
     message: str
     line: int | None = None
     column: int | None = None
     key: str | None = None
+    parts: tuple[Problem, ...] = field(default=(), compare=False, repr=False, metadata={"local": True})
+
+    @property
+    def all(self) -> tuple[Problem, ...]:
+        """Every problem on its own."""
+        return self.parts or (self,)
 
 
 @dataclass(frozen=True)
@@ -161,7 +171,8 @@ class Job(Event):
 class Document(Event):
     """The text of the config file as it stands on disk; None with an `error` where it can't be read.
 
-    `digest` names the content. A save says which digest it was based on. `missing`: there is no file.
+    `digest` names the content. A save says which digest it was based on. `missing`: there is no file. `errors` are all
+    that `error` sums up. A change in one of the `restart_lines` can't be taken live: it needs a new worker.
     """
 
     KIND = "document"
@@ -169,6 +180,20 @@ class Document(Event):
     digest: str | None
     error: Problem | None = None
     missing: bool = False
+    errors: tuple[Problem, ...] = ()
+    restart_lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Hints(Event):
+    """What an editor may hint at: the JSON Schema that the task's annotation implies, None where there is none.
+
+    `restart` are patterns of the keys that can't change live, such as ``model.*``.
+    """
+
+    KIND = "hints"
+    schema: Mapping[str, Any] | None = None
+    restart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -288,6 +313,22 @@ class Set(Command):
 
 
 @dataclass(frozen=True)
+class Preview(Command):
+    """Ask what a save of `text` would do, without doing it.
+
+    The reply has `jobs`, an object for each job with that config, this one first: its name as `job`, the `running`
+    version, the `effect` (none, live, restart, a signal, start or idle), the `changes` and which of them are
+    `restarting`, where the `effective` config would differ, all `errors` with the `status` that they would lead to, and
+    a `remark` where not all could be checked. `disk` is same, changed, missing or unreadable: how the file differs
+    from `text`.
+    """
+
+    KIND = "preview"
+    job: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Rollback(Command):
     """Write the text of a version to the job's config file, if that still has the digest `base` (None: any).
 
@@ -402,9 +443,9 @@ _quote = json.encoder.encode_basestring
 _KINDS: dict[str, type[Message]] = {
     cls.KIND: cls
     for cls in (
-        *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Running, Lines, Begun, Notice, Noted),
+        *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Hints, Running, Lines, Begun, Notice, Noted),
         *(Ready, Reply),
-        *(Save, Set, Rollback, Start, Stop, Pause, Detail, Page, Find, Note, Tag, Shutdown),
+        *(Save, Set, Preview, Rollback, Start, Stop, Pause, Detail, Page, Find, Note, Tag, Shutdown),
     )
 }
 
@@ -430,7 +471,11 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if dataclasses.is_dataclass(value):
-        return {item.name: jsonable(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        return {
+            item.name: jsonable(getattr(value, item.name))
+            for item in dataclasses.fields(value)
+            if "local" not in item.metadata
+        }
     return str(value)
 
 
@@ -472,6 +517,11 @@ def decode(line: bytes) -> Message | None:
         known = _known(kind, body)
         if known.get("error") is not None:
             known["error"] = Problem(**_known(Problem, known["error"]))
+        if kind is Document:
+            known["errors"] = tuple(Problem(**_known(Problem, problem)) for problem in known.get("errors", ()))
+        for key in ("restart", "restart_lines"):
+            if key in known:
+                known[key] = tuple(known[key])
         return kind(**known)
     except (TypeError, KeyError) as error:
         raise ValueError(f"message {body.get('event')!r}: {error}") from error

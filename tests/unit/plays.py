@@ -33,6 +33,9 @@ class FakeWorker:
             self.told.append(("reload", payload.version, payload.data))
         return self.takes
 
+    def judge(self, number: int, data: Any) -> None:
+        self.told.append(("judge", number, data))
+
     def pause(self) -> None:
         self.told.append(("pause",))
 

@@ -27,7 +27,7 @@ def problem_of(message: str, errors: Iterable[Error], data: Any, marks: Mapping[
         return Problem(message)
     found.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
     words = "\n".join(f"{problem.key}: {problem.message}" if problem.key else problem.message for problem in found)
-    return Problem(words, found[0].line, found[0].column, found[0].key)
+    return Problem(words, found[0].line, found[0].column, found[0].key, tuple(found))
 
 
 def _problem(steps: Sequence[Any], words: str, data: Any, marks: Mapping[str, Mark]) -> Problem:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tui.engine import life
-from tui.engine.reload import Reloads
+from tui.engine.reload import Data, Reloads
 from tui.engine.spec import JobSpec
 
 
@@ -36,6 +36,10 @@ class Attempt:
         ending: Why it is being ended by us: ``stop``, ``replace``, or not at all.
         cause: Why it ended, in words.
         refusal: Why it does not start with the config that it was given.
+        config: What it was given last to be taken live.
+        renewed: It was started in the place of one that a reload has ended.
+        asked: The version that it was asked last to judge for a new worker.
+        accepted: The version of those that it has accepted last.
         unloadable: It could not even load its task.
         since: Seconds since the epoch at which it was started.
     """
@@ -47,6 +51,10 @@ class Attempt:
     ending: str = ""
     cause: str | None = None
     refusal: str | None = None
+    config: Data | None = None
+    renewed: bool = False
+    asked: int = 0
+    accepted: int = 0
     unloadable: bool = False
     since: float | None = None
 
@@ -54,8 +62,9 @@ class Attempt:
         """Return whether it has been given this version, or will be."""
         return version in (self.given, self.kept)
 
-    def give(self, version: int) -> None:
+    def give(self, version: int, config: Data | None) -> None:
         """It was handed a version, which it takes once it has answered for its first."""
+        self.config = config
         if self.answered:
             self.given = version
         else:
@@ -91,14 +100,14 @@ class Attempt:
             return End.REPLACED if self.ending == "replace" else End.STOPPED
         if self.refusal is not None:
             return End.REFUSED
-        if self.kept and spec.reload_may_end_worker:
+        if self.kept and (spec.reload_may_end_worker or self.renewed):
             return End.MISSED
         return End.DIED if self._dies_of_reload(spec, reloads) else End.FELL
 
     def _dies_of_reload(self, spec: JobSpec, reloads: Reloads) -> bool:
         pending = reloads.pending
         return (
-            spec.reload_may_end_worker
+            (spec.reload_may_end_worker or self.renewed)
             and pending is not None
             and pending[0] == self.given
             and pending[1].source not in ("guard", "start")

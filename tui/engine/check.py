@@ -7,14 +7,19 @@ the user's that must exit with 0.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import re
 import shlex
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tui.engine.files import ConfigFile
+from tui.engine.judge import Unanswered
 from tui.engine.reload import Candidate
 from tui.engine.spec import JobSpec
 from tui.events import Problem
@@ -24,6 +29,9 @@ from tui.runners.base import LaunchError
 #: Seconds that a check may take.
 TIMEOUT = 10.0
 
+#: The config's path, in a check.
+_CONFIG = "{config}"
+
 _LINE = re.compile(r"\bline (\d+)(?:,? col(?:umn)? (\d+))?", re.IGNORECASE)
 
 
@@ -31,20 +39,22 @@ def problem_with(file: ConfigFile, spec: JobSpec) -> Problem | None:
     """Return what is wrong with a file, as far as this job minds."""
     if spec.as_text and file.text is not None:
         return None
-    return file.problem or _fault(file.data, file, spec)
+    return file.problem or _fault(file.data, file.faults, spec)
 
 
-def examine(candidate: Candidate, file: ConfigFile, spec: JobSpec) -> Candidate:
-    """Return what the job makes of the file's content: its text where that is all it wants, or a problem."""
-    if spec.as_text and file.text is not None:
+def examine(candidate: Candidate, spec: JobSpec) -> Candidate:
+    """Return what a job makes of a content: its text where that is all it wants, or a problem."""
+    if spec.as_text and candidate.readable:
         return replace(candidate, data=candidate.text, problem=None)
-    fault = _fault(candidate.data, file, spec)
+    fault = _fault(candidate.data, candidate.faults, spec)
     return candidate if fault is None else replace(candidate, data=None, problem=fault)
 
 
-def _fault(data: Mapping[str, Any] | str | None, file: ConfigFile, spec: JobSpec) -> Problem | None:
-    """Return what the schema objects to in the file's data, or which value the command needs that it lacks."""
-    if data is not None and (fault := file.faults.get(spec.schema)):
+def _fault(
+    data: Mapping[str, Any] | str | None, faults: Mapping[Path | None, Problem], spec: JobSpec
+) -> Problem | None:
+    """Return what the schema objects to in the data, or which value the command needs that it lacks."""
+    if data is not None and (fault := faults.get(spec.schema)):
         return fault
     if spec.command is not None and data is not None:
         try:
@@ -73,7 +83,7 @@ class Gate:
         admit: Callable[[Candidate], None],
         skip: Callable[[Candidate], None],
     ) -> None:
-        self._command = command.replace("{config}", shlex.quote(str(config)))
+        self._command = _for_shell(command, config)
         self._config = config
         self._cwd = cwd
         self._admit = admit
@@ -110,12 +120,51 @@ class Gate:
             self._admit(candidate if problem is None else replace(candidate, data=None, problem=problem))
 
     async def _check(self) -> Problem | None:
-        code, said = await probe.run(self._command, self._cwd, TIMEOUT)
-        if code == 0:
+        return await _run(self._command, self._cwd, self._config)
+
+
+async def try_out(spec: JobSpec, text: str) -> Problem | None:
+    """Return what a job's check says to a text that is not in the config file: it is shown a copy beside it.
+
+    Raises:
+        Unanswered: The check can't be shown another file than the config itself.
+    """
+    if spec.check is None:
+        return None
+    if _CONFIG not in spec.check:
+        raise Unanswered(f"the check names no {_CONFIG}, so it sees a change only once that is in the file")
+    config = spec.config
+    try:
+        descriptor, name = tempfile.mkstemp(f".tunedeck{config.suffix}", f".{config.stem}.", config.parent)
+    except OSError as error:
+        raise Unanswered(f"no copy for the check can be written: {error.strerror}") from error
+    copy = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode("utf-8"))
+        with contextlib.suppress(OSError):  # the config itself may be missing
+            shutil.copymode(config, copy)
+        problem = await _run(_for_shell(spec.check, copy), spec.cwd, copy)
+        if problem is None:
             return None
-        if code is None:
-            said = f"the check did not end within {TIMEOUT:g} s and was killed: {self._command}"
-        return problem_of(said or f"the check ended with exit code {code}: {self._command}", self._config)
+        return replace(problem, message=problem.message.replace(name, str(config)).replace(copy.name, config.name))
+    except OSError as error:
+        raise Unanswered(f"no copy for the check can be written: {error.strerror}") from error
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _for_shell(command: str, config: Path) -> str:
+    return command.replace(_CONFIG, shlex.quote(str(config)))
+
+
+async def _run(command: str, cwd: Path, config: Path) -> Problem | None:
+    code, said = await probe.run(command, cwd, TIMEOUT)
+    if code == 0:
+        return None
+    if code is None:
+        said = f"the check did not end within {TIMEOUT:g} s and was killed: {command}"
+    return problem_of(said or f"the check ended with exit code {code}: {command}", config)
 
 
 def problem_of(said: str, config: Path) -> Problem:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tui.config import document, schema, store
+from tui.config import document, patterns, schema, store
 from tui.config.document import ConfigError, Document
 from tui.config.keys import child
 from tui.engine import place
@@ -35,6 +35,7 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "restart": (str, "a name"),
     "stop": (dict, "a mapping such as {signal: SIGTERM, grace: 10}"),
     "python": (str, "the path of an interpreter"),
+    "restart_keys": (list, "a list of keys such as [model.*, layers[*].size]"),
     "env": (dict, "a mapping such as {PORT: '{server.port}'}"),
     "tty": (bool, "true or false"),
     "ready": ((str, int, dict), "a line of output, a port, or one of {line: ...}, {port: ...}, {command: ...}"),
@@ -49,7 +50,7 @@ _READY_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "command": (str, "a command line"),
 }
 #: Keys that only the one kind of job has.
-_FOR_TASKS = ("runner", "loop", "python", "validate")
+_FOR_TASKS = ("runner", "loop", "python", "validate", "restart_keys")
 _FOR_COMMANDS = ("check", "env", "tty", "ready")
 
 
@@ -116,7 +117,19 @@ class _Reader:
             schema=self._schema(path, data, command),
             python=self._python(path, data),
             cwd=self._folder,
+            restart_keys=self._patterns(child(path, "restart_keys"), data.get("restart_keys", [])),
         )
+
+    def _patterns(self, path: str, data: list[Any]) -> tuple[str, ...]:
+        for index, text in enumerate(data):
+            where = child(path, index)
+            if not isinstance(text, str):
+                self.refuse(where, "a pattern of keys is text such as model.*")
+            try:
+                patterns.parse(text)
+            except ValueError as error:
+                self.refuse(where, str(error))
+        return tuple(data)
 
     def _mapping(self, path: str, data: Any, kinds: dict[str, tuple[type | tuple[type, ...], str]]) -> None:
         if not isinstance(data, dict):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tui import events
 from tui.config import store, watch
-from tui.engine import place, timeline, tune
+from tui.engine import outlook, place, timeline, tune
 from tui.engine.files import ConfigFile
 from tui.engine.homes import Homes
 from tui.engine.hosts import HostJob, free_name
@@ -225,7 +225,7 @@ class Engine:
     def _documents(self, file: ConfigFile) -> Iterator[Document]:
         for job in self.jobs.values():
             if job.file is file:
-                yield Document(job.name, file.text, file.digest, job.problem, file.missing)
+                yield job.document
 
     def _tell_document(self, file: ConfigFile) -> None:
         for document in self._documents(file):
@@ -252,6 +252,7 @@ class Engine:
             yield job.state
             yield from (item for item in self._documents(job.file) if item.job == job.name)
             yield job.running
+            yield job.hints
             yield from job.history.rows()
             if job.metrics is not None:
                 yield job.metrics
@@ -291,6 +292,8 @@ class Engine:
             return await self._save(job, command)
         if isinstance(command, events.Set):
             return await tune.set_values(job, self.jobs.values(), command)
+        if isinstance(command, events.Preview):
+            return await outlook.preview(job, self.jobs.values(), command)
         if isinstance(command, events.Rollback):
             return await tune.roll_back(job, self.jobs.values(), command)
         if isinstance(command, timeline.COMMANDS):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -63,14 +63,22 @@ class ConfigFile:
         """The parsed text, None where there is none."""
         return self._document.data if self._document else None
 
+    @property
+    def marks(self) -> Mapping[str, document.Mark]:
+        """Where the values of the parsed text stand."""
+        return self._document.marks if self._document else {}
+
     async def current(self, source: str, seen: float) -> Candidate:
         """Return what the file holds as a candidate for a version, once what is being parsed has been."""
         async with self._lock:
             return self._candidate(source, seen)
 
+    async def draft(self, raw: bytes, source: str, seen: float) -> Candidate:
+        """Return what a content would be as a candidate if it were in the file."""
+        return (await self._parse(store.Content(raw, store.digest(raw)))).candidate(source, seen)
+
     def _candidate(self, source: str, seen: float) -> Candidate:
-        marks = self._document.marks if self._document else {}
-        return Candidate(self._legible, self.data, self.problem, source, seen, marks)
+        return _Parsed(self.text, self._legible, self.problem, self._document, self.faults).candidate(source, seen)
 
     async def load(self) -> None:
         """Read the file for the first time; nobody is told."""
@@ -114,7 +122,15 @@ class ConfigFile:
         async with self._lock:
             await self._write(raw, base, "editor", seen, in_place=in_place, force=force)
 
-    async def edit(self, change: Callable[[bytes], str], source: str, seen: float, *, base: str | None = None) -> bool:
+    async def edit(
+        self,
+        change: Callable[[bytes], str],
+        source: str,
+        seen: float,
+        *,
+        base: str | None = None,
+        accept: Callable[[Candidate], Awaitable[None]] | None = None,
+    ) -> bool:
         """Change what is on disk; return whether there was anything to change.
 
         Args:
@@ -122,29 +138,31 @@ class ConfigFile:
             source: Of the version that comes of it.
             seen: Monotonic seconds of the wish's arrival.
             base: The content that must be there; None for any, whatever it is when the new text takes its place.
+            accept: Is asked before anything is written, and raises ConfigError to refuse it. Who saves meanwhile does
+                not wait for the answer.
 
         Raises:
             ConfigError: It was refused, or could not be written; the file is as it was.
         """
-        async with self._lock:
-            for attempt in range(store.ATTEMPTS):
-                content = store.read(self.path)
-                if base not in (None, content.digest):
-                    raise store.Conflict(f"{self.path} has been changed by somebody else: nothing was written", content)
-                new = self._encoded(await asyncio.to_thread(change, content.raw))
-                if new == content.raw:
-                    return False
-                parsed = await self._parse(store.Content(new, store.digest(new)))
-                for fault in filter(None, parsed.faults.values()):
-                    raise document.ConfigError(fault)
-                try:
+        for attempt in range(store.ATTEMPTS):
+            content = store.read(self.path)
+            if base not in (None, content.digest):
+                raise store.Conflict(f"{self.path} has been changed by somebody else: nothing was written", content)
+            new = self._encoded(await asyncio.to_thread(change, content.raw))
+            if new == content.raw:
+                return False
+            parsed = await self._parse(store.Content(new, store.digest(new)))
+            if accept is not None:
+                await accept(parsed.candidate(source, seen))
+            try:
+                async with self._lock:
                     await self._write(new, content.digest, source, seen, parsed=parsed)
-                except store.Conflict:
-                    # Somebody was faster: the change is made to what is there now.
-                    if base is not None or attempt == store.ATTEMPTS - 1:
-                        raise
-                else:
-                    return True
+            except store.Conflict:
+                # Somebody was faster: the change is made to what is there now.
+                if base is not None or attempt == store.ATTEMPTS - 1:
+                    raise
+            else:
+                return True
         raise AssertionError("the last attempt returns or raises")
 
     def _encoded(self, text: str) -> bytes:
@@ -240,6 +258,13 @@ class _Parsed(NamedTuple):
     document: document.Document | None
     faults: Mapping[Path | None, Problem] = MappingProxyType({})
     remark: str | None = None
+
+    def candidate(self, source: str, seen: float) -> Candidate:
+        """Return it as a candidate for a version."""
+        found = self.document
+        data, marks = (found.data, found.marks) if found is not None else (None, {})
+        readable = self.text is not None
+        return Candidate(self.legible, data, self.problem, source, seen, marks, self.faults, readable)
 
 
 def _check(

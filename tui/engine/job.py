@@ -15,16 +15,18 @@ from dataclasses import replace
 from typing import Any
 
 from tui import events
+from tui.config.patterns import Patterns
 from tui.engine import check, life, place
 from tui.engine.attempt import End
 from tui.engine.files import ConfigFile
 from tui.engine.history import History
+from tui.engine.judge import Judge
 from tui.engine.output import Scrollback
 from tui.engine.record import Emit, Record
-from tui.engine.reload import Candidate, Reloads
+from tui.engine.reload import Candidate, Data, Reloads
 from tui.engine.slot import Launch, Slot, payload
 from tui.engine.spec import JobSpec
-from tui.events import State
+from tui.events import Problem, State
 from tui.runners.base import StuckError
 
 
@@ -37,6 +39,10 @@ class Job:
         history: Where its reloads are kept.
         launch: Starts a worker that reports to the given owner; raises LaunchError or OSError.
         emit: Takes every event of the job.
+
+    Attributes:
+        restart_patterns: Of the keys that can't change live.
+        hints: What an editor may hint at.
     """
 
     def __init__(self, spec: JobSpec, file: ConfigFile, history: History, launch: Launch, emit: Emit) -> None:
@@ -52,6 +58,10 @@ class Job:
         )
         self._restarting = False
         self._called_off = asyncio.Event()  # a start that waits for its check waits no longer
+        self._judge = Judge()
+        self._emit = emit
+        self.hints = events.Hints(self.name, None, spec.restart_keys)
+        self.restart_patterns = Patterns(spec.restart_keys)
         file.listeners.append(self.offer)
 
     @property
@@ -101,14 +111,41 @@ class Job:
         differs = version is not None and self.file.text != self.reloads.text
         return events.Running(self.name, version, self._slot.attempt.since if self.live else None, differs)
 
+    def needs_restart(self, data: Data) -> bool:
+        """Return whether a new worker is needed for a config to be taken."""
+        if self.spec.on_change == "restart" or self.restart_patterns.differ(self._slot.attempt.config, data):
+            return True
+        return self.spec.command is not None and self.spec.command.changed(self._slot.attempt.config, data)
+
+    async def ask(self, data: Data) -> Mapping[str, Any] | None:
+        """Return what the worker says to a config that it does not get, None where there is no worker.
+
+        Raises:
+            Unanswered: It has not answered.
+        """
+        worker = self._slot.worker
+        return await self._judge.ask(worker, data) if worker is not None and self.live else None
+
+    def refuse(self, candidate: Candidate, status: str, problem: Problem) -> None:
+        """Give a row to content that was refused before it was written."""
+        self._record.add(self.reloads.refuse(candidate, status, problem, time.time()), candidate.text)
+
     @property
     def problem(self) -> events.Problem | None:
         """What is wrong with the file, as far as this job minds."""
         return check.problem_with(self.file, self.spec)
 
+    @property
+    def document(self) -> events.Document:
+        """The file as it is on disk, with what this job minds of it."""
+        file, problem = self.file, self.problem
+        lines = self.restart_patterns.lines(file.marks) if self.restart_patterns and problem is None else ()
+        errors = problem.all if problem is not None else ()
+        return events.Document(self.name, file.text, file.digest, problem, file.missing, errors, lines)
+
     def offer(self, candidate: Candidate) -> None:
         """Take new content; where the job has a check, once it has passed it."""
-        candidate = check.examine(candidate, self.file, self.spec)
+        candidate = check.examine(candidate, self.spec)
         if self._gate is None:
             self._admit(candidate)
         else:
@@ -147,17 +184,24 @@ class Job:
         """Give the newest reload to the worker, or to a new one."""
         pending = self.reloads.pending
         assert pending is not None
-        if self.state.state == "paused" and self.spec.reload_may_end_worker:
+        attempt, (version, candidate) = self._slot.attempt, pending
+        # A new worker would lose the state of this one: this one judges before it is ended for a key.
+        renew = self.restart_patterns.differ(attempt.config, candidate.data)
+        if self.state.state == "paused" and (self.spec.reload_may_end_worker or renew):
             return  # until it is resumed
-        attempt = self._slot.attempt
-        if attempt.knows(pending[0]):
-            return  # it came up with it, and has not answered yet
-        assert self._slot.worker is not None
-        if self.spec.on_change == "restart" or not self._slot.worker.send(payload(*pending)):
+        if attempt.knows(version) or (attempt.ending == "replace" and self.spec.task is not None):
+            return  # it came up with it, and has not answered yet, or the next one comes up with it
+        worker = self._slot.worker
+        assert worker is not None
+        if renew and self.spec.on_change == "reload" and attempt.accepted != version:
+            if attempt.asked != version:
+                attempt.asked = version
+                worker.send(payload(version, candidate, restart=True))
+        elif renew or self.spec.on_change == "restart" or not worker.send(payload(version, candidate)):
             attempt.ending = attempt.ending or "replace"  # from now on its end is no answer to what it was given before
             self._slot.replace()
         else:
-            attempt.give(pending[0])
+            attempt.give(version, candidate.data)
 
     async def start(self) -> None:
         """Start the job with the file as it stands; a live one is stopped first.
@@ -226,7 +270,7 @@ class Job:
         """Let a paused job go on, with the config that came meanwhile."""
         if self.state.state == "paused":
             self._slot.release()
-            if self.spec.reload_may_end_worker and self._slot.outdated and self._slot.worker is not None:
+            if self._slot.outdated and self._slot.worker is not None:
                 self._deliver()
 
     def show_running(self) -> None:
@@ -248,9 +292,16 @@ class Job:
         elif kind == "applied":
             self._slot.attempt.take()
             self._slot.ran = True
-            self._record.update(self.reloads.applied(message["version"], message["step"], message["at"]))
+            effective = message.get("effective", ())
+            self._record.update(self.reloads.applied(message["version"], message["step"], message["at"], effective))
             self.show_running()
+        elif kind == "judged":
+            self._judge.answered(message)
+        elif kind == "accepted":
+            self._slot.attempt.accepted = message["version"]
+            self._renew()
         elif kind == "loaded":
+            self._learn(message)
             if self.state.state != "paused":
                 self._record.move("running", pid=self.state.pid)
         elif kind == "paused":
@@ -268,6 +319,7 @@ class Job:
     def worker_exited(self, code: int | None) -> None:
         """The worker ended: decide what that means."""
         self._record.end_lines(self.reloads.running)
+        self._judge.lost()
         attempt = self._slot.attempt
         reason = attempt.reason(code, began=self.state.pid is not None)
         end = attempt.end(self.spec, self.reloads)
@@ -298,7 +350,25 @@ class Job:
         if version == self._slot.attempt.first:
             self._slot.attempt.refusal = rows[0].error.message if rows and rows[0].error else message["message"]
         self._record.update(rows)
+        self._renew()
         self.show_running()
+
+    def _renew(self) -> None:
+        """Start a new worker, if it is that for which the newest config that nobody has refused was accepted."""
+        pending, attempt = self.reloads.pending, self._slot.attempt
+        if self.live and pending is not None and pending[0] == attempt.accepted:
+            self._deliver()
+
+    def _learn(self, message: Mapping[str, Any]) -> None:
+        """The worker has loaded its task: take what it says of the config that the task wants."""
+        self._judge.loaded(message.get("rules", False))
+        patterns = (*self.spec.restart_keys, *message.get("restart", ()))
+        hints = events.Hints(self.name, message.get("schema"), tuple(dict.fromkeys(patterns)))
+        if (hints.schema, hints.restart) != (self.hints.schema, self.hints.restart):
+            self.hints = hints
+            self.restart_patterns = Patterns(hints.restart)
+            self._emit(hints)
+            self._emit(self.document)
 
     def _go_without(self, code: int | None) -> None:
         """The worker has refused to start: try a newer config, go back to the one that ran, or wait for a good one."""

@@ -17,13 +17,15 @@
 from __future__ import annotations
 
 import time as wall
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from tui.config.diff import changes, same
 from tui.config.document import Mark
 from tui.config.errors import Error, problem_of
+from tui.engine.effective import effective
 from tui.events import Problem, Reload
 
 _NEXT: dict[str, frozenset[str]] = {
@@ -47,6 +49,8 @@ class Candidate:
         source: Where it came from: ``start``, ``disk``, ``editor`` and so on.
         seen: Monotonic seconds of the engine's first sight of it.
         marks: Where its values stand.
+        faults: What each schema, None for the one that the config names, objects to.
+        readable: It is text, whatever that means.
     """
 
     text: str
@@ -55,6 +59,8 @@ class Candidate:
     source: str
     seen: float
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False, repr=False)
+    faults: Mapping[Path | None, Problem] = field(default_factory=dict, compare=False, repr=False)
+    readable: bool = field(default=True, compare=False, repr=False)
 
 
 class Reloads:
@@ -110,10 +116,10 @@ class Reloads:
         """
         row = self._row(candidate, time)
         if candidate.data is None:
-            return _first(row, "invalid", error=candidate.problem)
+            return _first(row, "invalid", **_errors(candidate.problem))
         if not live:
             problem = Problem("the job is not running; its next start takes the file as it is then")
-            return _first(row, "failed", error=problem)
+            return _first(row, "failed", **_errors(problem))
         if self.running is not None and not self._sent and self.last is not None and same(self._data, candidate.data):
             self._run(row.version, candidate)
             return _first(row, "applied", step=step, latency_ms=0.0)
@@ -126,13 +132,18 @@ class Reloads:
         row = self._row(candidate, time)
         return _first(row, "superseded", by=row.version + 1)
 
-    def applied(self, version: int, step: int, at: float) -> list[Reload]:
+    def refuse(self, candidate: Candidate, status: str, problem: Problem, time: float) -> Reload:
+        """Return the row of content that was refused before it was written: ``invalid`` or ``rejected``."""
+        return _first(self._row(candidate, time), status, **_errors(problem))
+
+    def applied(self, version: int, step: int, at: float, differences: Iterable[Sequence[Any]] = ()) -> list[Reload]:
         """Take the worker's receipt for `version`, which settles all older ones too.
 
         Args:
             version: What the task took.
             step: Checkpoints completed.
             at: Monotonic seconds at which the task took it.
+            differences: Where the task has something else than the config says; see `tui.engine.effective`.
 
         Returns:
             The rows that changed, oldest first.
@@ -147,7 +158,8 @@ class Reloads:
         assert candidate.data is not None
         now = changes(self._data, candidate.data) if self.last is not None else ()
         latency = round((at - candidate.seen) * 1000, 3)
-        rows.append(self._answer(version, "applied", step=step, latency_ms=latency, changes=now, base=self._base))
+        taken = {"step": step, "latency_ms": latency, "changes": now, "base": self._base}
+        rows.append(self._answer(version, "applied", **taken, effective=effective(candidate.data, differences)))
         self._run(version, candidate)
         return rows
 
@@ -164,7 +176,7 @@ class Reloads:
         if self.running is not None:
             joint = "\n" if "\n" in problem.message else "; "
             problem = replace(problem, message=f"{problem.message}{joint}v{self.running} still runs")
-        return [self._answer(version, "rejected", error=problem)]
+        return [self._answer(version, "rejected", **_errors(problem))]
 
     def lost(self) -> None:
         """The worker ended, and a new one will answer what is still open."""
@@ -173,7 +185,7 @@ class Reloads:
     def ended(self, reason: str) -> list[Reload]:
         """The worker ended: nothing runs, and what it has not answered has failed."""
         self.running = None
-        return [self._answer(version, "failed", error=Problem(reason)) for version in list(self._sent)]
+        return [self._answer(version, "failed", **_errors(Problem(reason))) for version in list(self._sent)]
 
     def revert(self, reason: str, *, seen: float, time: float) -> list[Reload]:
         """The worker died of the newest reload: go back to what ran last, as a new version.
@@ -187,7 +199,7 @@ class Reloads:
         *older, newest = self._sent
         good = replace(self.last[1], source="guard", seen=seen)
         rows = [self._answer(version, "superseded", by=newest) for version in older]
-        rows.append(self._answer(newest, "reverted", by=self.newest + 1, error=Problem(reason)))
+        rows.append(self._answer(newest, "reverted", by=self.newest + 1, **_errors(Problem(reason))))
         return [*rows, self.begin(good, live=True, time=time)]
 
     @property
@@ -223,6 +235,10 @@ class Reloads:
     def _answer(self, version: int, status: str, **fields: Any) -> Reload:
         row = self._sent.pop(version)[0]
         return move(row, status, self._clock(), **fields)
+
+
+def _errors(problem: Problem | None) -> dict[str, Any]:
+    return {"error": problem, "errors": problem.all if problem is not None else ()}
 
 
 def _first(row: Reload, status: str, **fields: Any) -> Reload:

@@ -75,14 +75,20 @@ class Slot:
         pending = self._reloads.pending
         return self.live and not self.closed and pending is not None and pending[0] != self.attempt.given
 
-    def start(self) -> None:
-        """Start a worker with the newest config that is to be taken, or with the one that ran last."""
+    def start(self, *, renewed: bool = False) -> None:
+        """Start a worker with the newest config that is to be taken, or with the one that ran last.
+
+        Args:
+            renewed: A reload has ended the one before.
+        """
         self.ran = self.ran and not self.wanted
         self.wanted = False
         self._record.metrics = None
         chosen = self._reloads.pending or self._reloads.last
         assert chosen is not None
-        self.attempt = Attempt(first=chosen[0], given=chosen[0], since=time.time())
+        self.attempt = Attempt(
+            first=chosen[0], given=chosen[0], config=chosen[1].data, renewed=renewed, since=time.time()
+        )
         self._record.move("starting")
         try:
             self.worker = self._launch(self._owner, payload(*chosen))
@@ -124,13 +130,13 @@ class Slot:
             worker, self.attempt.ending = self.worker, "replace"
             self.restarts.reset()
             if await self.end():
-                self.start()
+                self.start(renewed=True)
                 return
         assert worker is not None
         await worker.wait_gone()  # it could not be killed, but may end some time
         async with self.turn:
             if self.attempt.ending == "replace" and self.outdated:
-                self.start()
+                self.start(renewed=True)
 
     async def end(self) -> bool:
         """End the worker, and return whether it is gone: one that shares its process with others may not be."""
@@ -170,7 +176,7 @@ class Slot:
         self._tasks.cancel()
 
 
-def payload(version: int, candidate: Candidate) -> Payload:
-    """Return a version as a worker is given it."""
+def payload(version: int, candidate: Candidate, *, restart: bool = False) -> Payload:
+    """Return a version as a worker is given it, or is asked whether another may be."""
     assert candidate.data is not None
-    return Payload(version, candidate.data, candidate.text)
+    return Payload(version, candidate.data, candidate.text, restart)

@@ -35,6 +35,7 @@ class JobSpec:
     schema: Path | None = None
     python: str | None = None
     cwd: Path = Path()
+    restart_keys: tuple[str, ...] = ()
 
     @property
     def what(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import time
 from collections.abc import Callable, Iterable
 
@@ -9,7 +11,13 @@ from tui import events
 from tui.config import document, edit, spell, store
 from tui.config.document import ConfigError
 from tui.engine.job import Job
-from tui.events import Problem, Reply
+from tui.engine.outlook import look
+from tui.engine.reload import Candidate
+from tui.events import Problem, Reply, jsonable
+
+
+class Refused(ConfigError):  # noqa: N818 - it is no error of ours
+    """A job would not take the config; the file stays as it is."""
 
 
 async def set_values(job: Job, jobs: Iterable[Job], command: events.Set) -> Reply:
@@ -28,13 +36,7 @@ async def roll_back(job: Job, jobs: Iterable[Job], command: events.Rollback) -> 
     text = job.history.text(command.version)
     if text is None:
         return Reply(command.id, ok=False, message=f"there is no version {command.version}", code="unknown")
-
-    def change(_: bytes) -> str:
-        if not job.spec.as_text:
-            document.parse(text)
-        return text
-
-    return await _change(job, jobs, command, change, "rollback", command.base)
+    return await _change(job, jobs, command, lambda _: text, "rollback", command.base)
 
 
 async def _change(
@@ -45,19 +47,42 @@ async def _change(
     source: str,
     base: str | None,
 ) -> Reply:
+    sharing = [other for other in jobs if other.file is job.file]
     try:
-        changed = await job.file.edit(change, source, time.monotonic(), base=base)
+        accept = functools.partial(_accept, sharing)
+        changed = await job.file.edit(change, source, time.monotonic(), base=base, accept=accept)
     except store.StoreError as error:
         return Reply(command.id, ok=False, message=str(error), code="unwritable")
     except ConfigError as error:
-        return Reply(command.id, ok=False, message=place_words(error.problem), code="refused")
+        errors = jsonable(error.problem.all)
+        return Reply(command.id, ok=False, message=words(error.problem), code="refused", data={"errors": errors})
     # Told before anything else could become a version: nothing has awaited since.
-    versions = {
-        other.name: other.reloads.newest
-        for other in jobs
-        if changed and other.file is job.file and other.spec.check is None
-    }
+    versions = {other.name: other.reloads.newest for other in sharing if changed and other.spec.check is None}
     return Reply(command.id, ok=True, data={"versions": versions, "changed": changed})
+
+
+async def _accept(sharing: list[Job], candidate: Candidate) -> None:
+    """Have every job say if it would take a config.
+
+    Raises:
+        Refused: One of them would not, and has a row that says so; or it could not be asked.
+    """
+    found = await asyncio.gather(*(look(job, candidate) for job in sharing))
+    refusal: Problem | None = None
+    for job, outlook in zip(sharing, found, strict=True):
+        if outlook.problem is not None:
+            job.refuse(candidate, outlook.status, outlook.problem)
+            refusal = refusal or outlook.problem
+    if refusal is not None:
+        raise Refused(refusal)
+    for job, outlook in zip(sharing, found, strict=True):
+        if outlook.unanswered:
+            raise Refused(Problem(f"{job.name} could not be asked, nothing was written: {outlook.unanswered}"))
+
+
+def words(problem: Problem) -> str:
+    """Return all that a problem sums up, a line for each with its place, where it has one."""
+    return "\n".join(place_words(part) for part in problem.all)
 
 
 def place_words(problem: Problem) -> str:

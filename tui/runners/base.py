@@ -15,11 +15,13 @@ class Payload:
         version: Its number.
         data: The parsed config; the text itself where the config is not parsed.
         text: The whole text of the file.
+        restart: The task of a worker that runs is not to take it, but only to say if a new worker may.
     """
 
     version: int
     data: Mapping[str, Any] | str
     text: str
+    restart: bool = False
 
 
 class LaunchError(Exception):
@@ -54,6 +56,9 @@ class Worker(Protocol):
 
     def send(self, payload: Payload) -> bool:
         """Hand over a new config; False if only a new worker can take it."""
+
+    def judge(self, number: int, data: Mapping[str, Any] | str) -> None:
+        """Ask what the worker would say to a config; its answer is the message `judged` with that number."""
 
     def pause(self) -> None:
         """Hold the task until `resume`."""

@@ -63,6 +63,10 @@ class CommandSpec:
         """Whether it is told where its config is."""
         return any("config" in placeholders(text) for text in self._templates())
 
+    def changed(self, old: Mapping[str, Any] | str | None, new: Mapping[str, Any] | str) -> bool:
+        """Return whether the arguments or the environment of another config are others."""
+        return old is not None and self.fill(old, self.config) != self.fill(new, self.config)
+
     def _templates(self) -> Sequence[str]:
         return [*self.arguments, *self.env.values()]
 
@@ -150,6 +154,10 @@ class CommandRunner:
         else:
             self._next = payload  # a program that has not come up yet may not catch the signal, and would die of it
         return True
+
+    def judge(self, number: int, data: Mapping[str, Any] | str) -> None:  # noqa: ARG002
+        """Say nothing against any config: a program has no word in it before it gets it."""
+        self._owner.worker_said({"kind": "judged", "id": number, "message": None, "errors": (), "effective": ()})
 
     def pause(self) -> None:
         """Stop the whole tree by SIGSTOP. A program that does not run does not settle either."""

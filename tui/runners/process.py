@@ -123,8 +123,12 @@ class ProcessRunner:
 
     def send(self, payload: Payload) -> bool:
         """Hand over a new config."""
-        self._tell("reload", version=payload.version, config=payload.data)
+        self._tell("reload", version=payload.version, config=payload.data, restart=payload.restart)
         return True
+
+    def judge(self, number: int, data: Mapping[str, Any] | str) -> None:
+        """Ask what the worker would say to a config."""
+        self._tell("judge", id=number, config=data)
 
     def pause(self) -> None:
         """Hold the task at its next checkpoint."""

@@ -10,8 +10,9 @@ from tui.worker.fields import fields_of, is_root
 
 _MISSING: Any = object()
 
-#: Steps to a value, what the config has there and what the task has, None for nothing.
-Difference = Tuple[Tuple[Any, ...], Any, Any]
+#: Steps to a value, what the config has there, None for nothing, and what the task has; of a key that nobody reads
+#: the latter is left out.
+Difference = Tuple[Any, ...]
 
 
 def differences(config: Any, made: Any) -> list[Any]:
@@ -21,7 +22,7 @@ def differences(config: Any, made: Any) -> list[Any]:
     """
     if fields_of(type(made)) is None:
         return []
-    return [[list(steps), old, new] for steps, old, new in _walk((), config, made)]
+    return [[list(steps), *values] for steps, *values in _walk((), config, made)]
 
 
 def _walk(steps: tuple[Any, ...], old: Any, new: Any) -> Iterator[Difference]:
@@ -33,7 +34,7 @@ def _walk(steps: tuple[Any, ...], old: Any, new: Any) -> Iterator[Difference]:
             yield from _walk((*steps, _step(key)), old.get(key, _MISSING), value)
         for key in old:
             if key not in entries:
-                yield (*steps, _step(key)), plain(old[key]), None
+                yield (*steps, _step(key)), plain(old[key])
     elif _is_list(old) and _is_list(new) and len(old) == len(new):
         for index, value in enumerate(new):
             yield from _walk((*steps, index), old[index], value)

@@ -1,0 +1,76 @@
+"""Asks the worker of a job what it would say to a config that the job does not get: nobody has written it yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from tui.runners.base import Worker
+
+#: Seconds that a worker has to answer.
+PATIENCE = 5.0
+
+_NOTHING: Mapping[str, Any] = {"message": None, "errors": (), "effective": ()}
+
+
+class Unanswered(Exception):  # noqa: N818 - it is no error of ours
+    """The worker has not answered; the message says why that may be."""
+
+
+class Judge:
+    """The questions to the workers of one job, one worker after the other.
+
+    Attributes:
+        rules: The worker has anything to judge by; None until it has loaded its task.
+    """
+
+    def __init__(self) -> None:
+        self.rules: bool | None = None
+        self._waiting: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
+        self._last = 0
+
+    async def ask(self, worker: Worker, data: Mapping[str, Any] | str) -> Mapping[str, Any]:
+        """Return the worker's verdict: a `message` if it refuses the config, with `errors`; else `effective`.
+
+        Raises:
+            Unanswered: It has not answered in time, or ended before.
+        """
+        if self.rules is False:
+            return _NOTHING
+        self._last += 1
+        number = self._last
+        answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            worker.judge(number, data)
+            return await asyncio.wait_for(answer, PATIENCE)
+        except asyncio.TimeoutError:
+            raise Unanswered(self._why()) from None
+        finally:
+            del self._waiting[number]
+
+    def _why(self) -> str:
+        if self.rules is None:
+            return f"its worker has not loaded the task within {PATIENCE:g} s: try again when it runs"
+        return (
+            f"its worker has not answered within {PATIENCE:g} s: a validator does not return, "
+            "or C code holds the interpreter. Try again"
+        )
+
+    def loaded(self, rules: bool) -> None:
+        """A worker has loaded its task."""
+        self.rules = rules
+
+    def answered(self, message: Mapping[str, Any]) -> None:
+        """Take an answer; nobody may wait for it any more."""
+        waiting = self._waiting.get(message["id"])
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)
+
+    def lost(self) -> None:
+        """The worker ended: it answers nothing any more, and of the next one nothing is known yet."""
+        self.rules = None
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(Unanswered("its worker ended before it answered. Try again"))
