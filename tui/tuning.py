@@ -10,12 +10,15 @@ from io import BufferedRWPair
 from pathlib import Path
 
 from tui import events, remote
-from tui.config import document, edit, keys, spell, store
+from tui.config import document, edit, keys, schema, spell, store
 from tui.config.document import ConfigError
+from tui.config.errors import place_words, words
 from tui.engine import place
 from tui.engine.headless import change_words
-from tui.engine.tune import place_words
 from tui.usage import Usage
+
+#: Seconds that the engine has to answer: a job's check may take ten, its worker five.
+_VERDICT = 20.0
 
 _FINAL = frozenset({"applied", "rejected", "failed", "invalid", "superseded", "reverted"})
 
@@ -101,16 +104,26 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _change_file(config: str, path: Path, change: Callable[[bytes], str]) -> int:
+    """Change a file that no job runs with: its syntax is checked, and the schema that it names."""
+
+    def checked(raw: bytes) -> bytes:
+        new = change(raw)
+        schema.require(path, new)
+        return new.encode("utf-8")
+
     try:
-        changed = store.update(path, lambda raw: change(raw).encode("utf-8"))
+        changed = store.update(path, checked)
     except ConfigError as error:
-        return _refused(place_words(error.problem))
+        return _refused(words(error.problem))
     print(f"{config} is written: no job is running with it" if changed else f"{config} says so already")
+    if changed:
+        print("tunedeck: what a job itself objects to will be seen at its next start", file=sys.stderr)
     return 0
 
 
 def _refused(message: str) -> int:
-    print(f"tunedeck: refused: {message}", file=sys.stderr)
+    for line in message.splitlines():
+        print(f"tunedeck: refused: {line}", file=sys.stderr)
     return 1
 
 
@@ -142,7 +155,7 @@ class _Talk:
                 self._sent = True
                 stream.write(events.encode(command))
                 stream.flush()
-                self._deadline = time.monotonic() + remote.PATIENCE
+                self._deadline = time.monotonic() + _VERDICT
             if isinstance(message, events.Reply):
                 self._deadline = time.monotonic() + timeout
             if self._reply is not None and self._reply.code == "unknown":

@@ -37,6 +37,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "Mapping[str, float]": st.dictionaries(TEXT, st.floats(0, 2e9), max_size=3),
     "Mapping[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
     "Problem | None": st.none() | PROBLEMS,
+    "tuple[int, ...]": st.lists(st.integers(), max_size=2).map(tuple),
+    "tuple[str, ...]": st.lists(TEXT, max_size=2).map(tuple),
     "tuple[Problem, ...]": st.lists(PROBLEMS, max_size=2).map(tuple),
     "tuple[Change, ...]": st.lists(st.builds(Change, TEXT, VALUES, VALUES), max_size=3).map(tuple),
     "tuple[tuple[str, int | None, float], ...]": st.lists(LINES, max_size=3).map(tuple),

@@ -51,7 +51,8 @@ def test_versions_go_on_from_the_history() -> None:
 def test_an_invalid_text_becomes_a_row_and_nothing_else() -> None:
     reloads = running()
     row = reloads.begin(bad(), live=True, time=5.0)
-    assert row == Reload("job", 2, "invalid", "editor", error=BAD, base=1, run=1, times={"invalid": 5.0}, time=5.0)
+    wanted = Reload("job", 2, "invalid", "editor", error=BAD, base=1, run=1, times={"invalid": 5.0}, time=5.0)
+    assert row == replace(wanted, errors=(BAD,))
     assert (reloads.running, reloads.text, reloads.pending) == (1, "lr: 0.1\n", None)
 
 

@@ -45,3 +45,13 @@ def _problem(steps: Sequence[Any], words: str, data: Any, marks: Mapping[str, Ma
         path, data = key, data[step]
     line, column = marks[path].value if path in marks else (None, None)
     return Problem(words, line, column, key or None)
+
+
+def words(problem: Problem) -> str:
+    """Return all that a problem sums up, a line for each with its place, where it has one."""
+    return "\n".join(place_words(part) for part in problem.all)
+
+
+def place_words(problem: Problem) -> str:
+    """Return a problem with its place, where it has one."""
+    return problem.message if problem.line is None else f"line {problem.line}:{problem.column}: {problem.message}"

@@ -57,6 +57,24 @@ def check(path: Path, config: Document) -> Problem | None:
     return problem_of("", pairs, config.data, config.marks) if pairs else None
 
 
+def require(path: Path, text: str) -> None:
+    """Check a text that is to be in the config file `path` against the schema that it names, if it names one.
+
+    A schema that can't be used is not what the text is to blame for.
+
+    Raises:
+        ConfigError: The schema objects to it.
+    """
+    named = named_by(text, path.parent)
+    if named is not None:
+        try:
+            problem = check(named, document.parse(text))
+        except SchemaError:
+            return
+        if problem is not None:
+            raise ConfigError(problem)
+
+
 def load(path: Path) -> Any:
     """Return the validator of a schema file, JSON or YAML, as the file is now.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from tui import events
 from tui.config import document, edit, spell, store
 from tui.config.document import ConfigError
+from tui.config.errors import words
 from tui.engine.job import Job
 from tui.engine.outlook import look
 from tui.engine.reload import Candidate
@@ -78,13 +79,3 @@ async def _accept(sharing: list[Job], candidate: Candidate) -> None:
     for job, outlook in zip(sharing, found, strict=True):
         if outlook.unanswered:
             raise Refused(Problem(f"{job.name} could not be asked, nothing was written: {outlook.unanswered}"))
-
-
-def words(problem: Problem) -> str:
-    """Return all that a problem sums up, a line for each with its place, where it has one."""
-    return "\n".join(place_words(part) for part in problem.all)
-
-
-def place_words(problem: Problem) -> str:
-    """Return a problem with its place, where it has one."""
-    return problem.message if problem.line is None else f"line {problem.line}:{problem.column}: {problem.message}"
