@@ -1,33 +1,56 @@
-"""``tunedeck check``: what is wrong with a deck or a config, without running anything."""
+"""``tunedeck check``: what is wrong with a deck or a config, and what the latter would do, without doing it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tui.config import document, store
+from tui import events, remote, tuning
+from tui.config import document, schema, store
 from tui.config.document import ConfigError
+from tui.config.errors import keyed
 from tui.engine import deck, place
+from tui.engine.headless import change_words
 from tui.engine.spec import JobSpec
-from tui.events import Problem
+from tui.events import Change, Problem
 from tui.runners.base import LaunchError
+from tui.usage import Usage
+
+#: Seconds that an engine has to answer.
+PATIENCE = 20.0
 
 
-def problems(path: str) -> Iterator[str]:
-    """Yield what is wrong with a file, and where it is a deck with its configs, as ``FILE:LINE:COL: message``."""
+class Finding(NamedTuple):
+    """One line to be told, and whether it says that something is wrong."""
+
+    line: str
+    wrong: bool = True
+
+
+def look(path: str) -> Iterator[Finding]:
+    """Yield what there is to say of a file, and where it is a deck of its configs.
+
+    What is wrong is told as ``FILE:LINE:COL: message``, else what a config would do to each job that runs with it.
+    """
     file = place.absolute(path)
     try:
-        data = document.parse(document.decode(store.read(file).raw)).data
-        if not _is_deck(data):
-            return
-        jobs = deck.load(file).jobs
+        text = document.decode(store.read(file).raw)
+        found = document.parse(text)
+        jobs = deck.load(file).jobs if _is_deck(found.data) else None
     except ConfigError as error:
-        yield _describe(file, error.problem)
+        # A config that is not parsed, of a command that runs, is no YAML and need not be.
+        yield from _as_text(file) or [Finding(_describe(file, error.problem))]
         return
-    found = (_describe(job.config, problem) for job in jobs for problem in _of_config(job))
-    yield from dict.fromkeys(found)  # jobs may share a config
+    if jobs is None:
+        yield from _dedupe(_of_file(file, text))
+    else:
+        yield from _dedupe(line for job in jobs for line in _of_config(job))  # jobs may share a config
+
+
+def _dedupe(found: Iterator[Finding]) -> Iterator[Finding]:
+    yield from dict.fromkeys(found)
 
 
 def _is_deck(data: dict[str, Any]) -> bool:
@@ -41,17 +64,77 @@ def _is_deck(data: dict[str, Any]) -> bool:
     )
 
 
-def _of_config(job: JobSpec) -> Iterator[Problem]:
+def _as_text(file: Path) -> list[Finding]:
+    """Return what the jobs that run with a file make of it which is no YAML; nothing where there are none."""
+    try:
+        raw = store.read(file).raw
+        return list(_of_jobs(file, document.decode(raw)))
+    except ConfigError:
+        return []
+
+
+def _of_file(file: Path, text: str) -> Iterator[Finding]:
+    try:
+        schema.require(file, text)
+    except ConfigError as error:
+        yield from (Finding(_describe(file, problem)) for problem in keyed(error.problem))
+    yield from _of_jobs(file, text)
+
+
+def _of_jobs(file: Path, text: str) -> Iterator[Finding]:
+    """Yield what the jobs that run with a config say to a text of it."""
+    found = tuning.engine_of(file)
+    if found is None:
+        return
+    names = [name for name, job in found.jobs.items() if tuning.same(Path(job.config), file)]
+    reply = remote.order(found.socket, events.Preview(1, names[0], text), PATIENCE)
+    if reply is None or not reply.ok:
+        raise Usage(reply.message if reply is not None else f"{found.name} does not answer")
+    for job in reply.data["jobs"]:
+        if not job["errors"]:
+            yield Finding(_effect(job), wrong=False)
+        several = len(job["errors"]) > 1
+        for error in job["errors"]:
+            words = f"{error['key']}: {error['message']}" if several and error["key"] else error["message"]
+            yield Finding(_describe(file, Problem(words, error["line"], error["column"])))
+
+
+def _effect(job: Mapping[str, Any]) -> str:
+    """Return what a save would do to a job, such as ``digits: lr 0.1 → 0.05 would be taken live``."""
+    changed = ", ".join(change_words(Change(**change)) for change in job["changes"]) or "the file"
+    keys, effect = ", ".join(job["restarting"]), job["effect"]
+    words = {
+        "none": f"nothing changes, v{job['running']} runs",
+        "live": f"{changed} would be taken live",
+        "restart": f"{changed} would restart it" + (f", for {keys}" if keys else ""),
+        "start": "would start with it",
+        "idle": "is not running: its next start takes it",
+    }.get(effect, f"{changed} would be taken by {effect}")
+    return f"{job['job']}: {words}" + (f" ({job['remark']})" if job["remark"] else "")
+
+
+def _of_config(job: JobSpec) -> Iterator[Finding]:
+    for problem in _problems(job):
+        yield from (Finding(_describe(job.config, part)) for part in keyed(problem))
+    if job.restart_keys:
+        yield Finding(f"{job.name}: a change of {', '.join(job.restart_keys)} restarts it", wrong=False)
+
+
+def _problems(job: JobSpec) -> Iterator[Problem]:
     try:
         text = document.decode(store.read(job.config).raw)
         if job.as_text:
             return
-        data = document.parse(text).data
+        config = document.parse(text)
         if job.command is not None:
-            job.command.fill(data, job.config)
+            job.command.fill(config.data, job.config)
+        if job.schema is None:
+            schema.require(job.config, text)
+        elif (problem := schema.check(job.schema, config)) is not None:
+            yield problem
     except ConfigError as error:
         yield error.problem
-    except LaunchError as error:
+    except (LaunchError, schema.SchemaError) as error:
         yield Problem(str(error))
 
 

@@ -281,9 +281,10 @@ def _is(deck: Running | Hanging, wanted: str) -> bool:
 def _check(arguments: argparse.Namespace) -> int:
     from tui import checking
 
-    found = list(checking.problems(arguments.file))
-    for line in found:
+    found = list(checking.look(arguments.file))
+    for line, _ in found:
         print(line)
-    if not found and sys.stdout.isatty():
+    wrong = any(finding.wrong for finding in found)
+    if not wrong and sys.stdout.isatty():
         print(f"{arguments.file}: ok")
-    return 2 if found else 0
+    return 2 if wrong else 0

@@ -126,6 +126,26 @@ def talk(path: Path) -> Iterator[tuple[socket.socket, BufferedRWPair]]:
         yield connection, stream
 
 
+def order(path: Path, command: events.Command, patience: float) -> events.Reply | None:
+    """Have the engine at `path` carry out a command; return its reply, None where it does not answer in time.
+
+    Raises:
+        ConnectionError: It ended meanwhile.
+    """
+    with talk(path) as (connection, stream):
+        stream.write(events.encode(command))
+        stream.flush()
+        connection.settimeout(patience)
+        try:
+            for line in stream:
+                message = events.decode(line)
+                if isinstance(message, events.Reply):
+                    return message
+        except TimeoutError:
+            return None
+    raise ConnectionError("the engine closed the connection")
+
+
 def start(arguments: dict[str, Any], log: Path) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     """Start an engine in the background.
 

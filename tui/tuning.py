@@ -70,12 +70,12 @@ def _change(
     path = place.absolute(config)
     if not path.exists():
         raise Usage(f"{config} is missing")
-    found = _engine_of(path)
+    found = engine_of(path)
     if found is None:
         if job is not None and not versions:
             raise Usage(f"no job {job} is running with {config}")
         return _change_file(config, path, change)
-    names = [name for name, known in found.jobs.items() if _same(Path(known.config), path)]
+    names = [name for name, known in found.jobs.items() if same(Path(known.config), path)]
     if job is not None and job not in names:
         raise Usage(f"no job {job} is running with {config}, but {', '.join(names)}")
     if versions and job is None and len(names) > 1:
@@ -88,17 +88,22 @@ def _change(
         raise Usage(f"the engine of {config} ended meanwhile: look what is in the file") from error
 
 
-def _engine_of(path: Path) -> remote.Running | None:
+def engine_of(path: Path) -> remote.Running | None:
+    """Return the engine that runs a job with a config, None if there is none.
+
+    Raises:
+        Usage: It does not answer.
+    """
     for found in remote.running():
         if isinstance(found, remote.Hanging):
             if found.socket == place.socket_of(str(path)):
                 raise Usage(str(found))
-        elif any(_same(Path(job.config), path) for job in found.jobs.values()):
+        elif any(same(Path(job.config), path) for job in found.jobs.values()):
             return found
     return None
 
 
-def _same(one: Path, other: Path) -> bool:
+def same(one: Path, other: Path) -> bool:
     """Return whether two paths name the same file, whatever way leads to its folder."""
     return one.name == other.name and one.parent.resolve() == other.parent.resolve()
 

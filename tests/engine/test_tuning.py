@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.engine.runs import TICKER, Folder, ask, row, tunedeck
+from tests.engine.runs import TICKER, Folder, ask, log, row, tunedeck
 from tui import events
 
 STUCK = """
@@ -128,4 +128,96 @@ def test_a_rollback_is_refused_when_the_file_is_another_one(folder: Folder) -> N
     reply = ask(folder.path / "c.yaml", events.Rollback(1, "tick", 1, "another"))
     assert (reply.ok, reply.code) == (False, "unwritable")
     assert "changed by somebody else" in reply.message
+    run.stop()
+
+
+RULES = """
+    from typing import Any
+    import tui
+    from pydantic import BaseModel, Field
+
+    class Config(BaseModel):
+        lr: float = Field(gt=0)
+        batch: int = 32
+        hidden: int = Field(default=8, json_schema_extra={"restart": True})
+
+    def check(old, new):
+        if new["lr"] == 3:
+            raise ValueError("three is not allowed")
+        if new["lr"] == 4:
+            import time
+            time.sleep(60)
+
+    def run(config: Config):
+        print("start", config.hidden, flush=True)
+        while True:
+            tui.sleep(60)  # a long step, which a reload ends
+            config = yield {"lr": config.lr}
+"""
+
+RULES_DECK = """
+    jobs:
+      job: {task: job.py:run, config: c.yaml, validate: job.py:check}
+"""
+
+
+def test_what_the_worker_refuses_leaves_the_file_as_it_was(folder: Folder) -> None:
+    text = "lr: 1  # keep\nbatch: '16'\n"
+    folder.task(RULES, text)
+    run = folder.run_deck(RULES_DECK)
+    first = run.wait_for(row(1, "applied"))
+    assert first["effective"] == {"lr": 1, "batch": 16, "hidden": 8}
+    path = folder.path / "c.yaml"
+    before = path.stat()
+    done = tunedeck("set", "c.yaml", "lr=-1", "batch=x", cwd=folder.path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert [line.partition(": Input")[0] for line in done.stderr.splitlines()] == [
+        "tunedeck: refused: line 1:5: lr",
+        "tunedeck: refused: line 2:8: batch",
+    ]
+    refused = run.wait_for(row(2, "rejected"))
+    assert (refused["source"], [error["line"] for error in refused["errors"]]) == ("set", [1, 2])
+    done = tunedeck("set", "c.yaml", "lr=3", cwd=folder.path)
+    assert (done.returncode, done.stderr) == (1, "tunedeck: refused: three is not allowed\n")
+    assert (path.read_text(), path.stat()) == (text, before)
+    done = tunedeck("set", "c.yaml", "lr=2", "batch=4", cwd=folder.path)
+    assert re.fullmatch(r"v4 applied at step \d+ in .* ms: lr 1 → 2, batch 16 → 4\n", done.stdout), done
+    folder.save("c.yaml", "lr: 5\n")
+    run.wait_for(row(5, "applied"))
+    assert tunedeck("rollback", "c.yaml", "2", cwd=folder.path).returncode == 1
+    assert path.read_text() == "lr: 5\n"
+    assert run.wait_for(row(6, "rejected"))["source"] == "rollback"
+    done = tunedeck("check", "c.yaml", cwd=folder.path)
+    assert (done.returncode, done.stdout) == (0, "job: nothing changes, v5 runs\n")
+    folder.write("other.yaml", "lr: 1\nhidden: 9\n")
+    done = tunedeck("set", "c.yaml", "hidden=9", cwd=folder.path)
+    assert re.fullmatch(r"v7 applied at step 0 in .* ms: hidden – → 9\n", done.stdout), done
+    run.wait_for(log("start 9"))
+    run.stop()
+
+
+def test_a_validator_that_does_not_return_is_not_waited_for(folder: Folder) -> None:
+    folder.task(RULES, "lr: 1\n")
+    run = folder.run_deck(RULES_DECK)
+    run.wait_for(row(1, "applied"))
+    done = tunedeck("set", "c.yaml", "lr=4", cwd=folder.path)
+    assert done.returncode == 1
+    assert "job could not be asked, nothing was written: its worker has not answered within 5 s" in done.stderr
+    assert (folder.path / "c.yaml").read_text() == "lr: 1\n"
+    run.process.kill()
+
+
+def test_of_jobs_that_share_a_config_all_must_accept_it(folder: Folder) -> None:
+    folder.task(RULES, "lr: 1\n")
+    run = folder.run_deck("""
+        jobs:
+          a: {task: job.py:run, config: c.yaml}
+          b: {task: job.py:run, config: c.yaml, validate: job.py:check}
+    """)
+    for name in "ab":
+        run.wait_for(lambda event, name=name: row(1, "applied")(event) and event["job"] == name)  # type: ignore[misc]
+    done = tunedeck("set", "c.yaml", "lr=3", "--job", "a", cwd=folder.path)
+    assert (done.returncode, done.stderr) == (1, "tunedeck: refused: three is not allowed\n")
+    assert (folder.path / "c.yaml").read_text() == "lr: 1\n"
+    assert run.wait_for(row(2, "rejected"))["job"] == "b"
     run.stop()

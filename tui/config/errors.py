@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tui.config.document import Mark
@@ -26,8 +27,8 @@ def problem_of(message: str, errors: Iterable[Error], data: Any, marks: Mapping[
     if not found:
         return Problem(message)
     found.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
-    words = "\n".join(f"{problem.key}: {problem.message}" if problem.key else problem.message for problem in found)
-    return Problem(words, found[0].line, found[0].column, found[0].key, tuple(found))
+    first = Problem("", found[0].line, found[0].column, found[0].key, tuple(found))
+    return replace(first, message="\n".join(part.message for part in keyed(first)))
 
 
 def _problem(steps: Sequence[Any], words: str, data: Any, marks: Mapping[str, Mark]) -> Problem:
@@ -49,7 +50,16 @@ def _problem(steps: Sequence[Any], words: str, data: Any, marks: Mapping[str, Ma
 
 def words(problem: Problem) -> str:
     """Return all that a problem sums up, a line for each with its place, where it has one."""
-    return "\n".join(place_words(part) for part in problem.all)
+    return "\n".join(place_words(part) for part in keyed(problem))
+
+
+def keyed(problem: Problem) -> tuple[Problem, ...]:
+    """Return all that a problem sums up, each with its key in its message."""
+    if not problem.parts:
+        return (problem,)
+    return tuple(
+        replace(part, message=f"{part.key}: {part.message}" if part.key else part.message) for part in problem.parts
+    )
 
 
 def place_words(problem: Problem) -> str:
