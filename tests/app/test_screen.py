@@ -228,7 +228,7 @@ async def test_jump_shows_the_keys_where_they_lead_in_every_size(open_deck: Open
         await deck.press("ctrl+o")
         await deck.until(lambda: "Press a key" in text_of(deck.app))
         await deck.press("x")
-        assert " l log ─" in text_of(deck.app)
+        await deck.until(lambda: " l log ─" in text_of(deck.app))
         await deck.pilot.resize_terminal(120, 40)
         await deck.until(lambda: " c digits.yaml ─" in text_of(deck.app).splitlines()[2][60:])
         assert text_of(deck.app).splitlines()[0].startswith("  1 digits ●   2 anneal")

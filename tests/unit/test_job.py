@@ -8,6 +8,7 @@ import pytest
 from tests.unit.plays import Play, turn
 from tui import events
 from tui.engine.job import Job
+from tui.engine.output import Output
 from tui.events import Metrics, Notice, Reload, Running, State
 from tui.runners.base import Payload
 
@@ -226,9 +227,9 @@ async def test_lines_are_those_of_the_version_that_ran() -> None:
     play.exit(0)
     play.job.worker_wrote(b"a child\n")
     play.vanish()
-    lines = [(text, version) for batch in play.of(events.Lines) for text, version, _ in batch.lines]
-    assert lines == [("import", None), ("half", 1), ("last", 1), ("a child", None)]
-    assert [batch.first for batch in play.of(events.Lines)] == [0, 1, 2, 3]
+    blocks = [output.block for output in play.of(Output) if output.block is not None]
+    lines = [(block.first, block.text, block.version) for block in blocks]
+    assert lines == [(0, "import", None), (1, "half", 1), (2, "last", 1), (3, "a child", None)]
 
 
 async def test_the_metrics_are_those_of_this_worker() -> None:
