@@ -6,7 +6,6 @@ import sqlite3
 import pytest
 
 from tests.unit.plays import Play, turn
-from tui import events
 from tui.engine.job import Job
 from tui.engine.output import Output
 from tui.events import Metrics, Notice, Reload, Running, State
