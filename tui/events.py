@@ -384,7 +384,7 @@ class Detail(Command):
 class Page(Command):
     """Ask for the reloads from version `first` to `last`: the reply has the `rows` that there are, oldest first.
 
-    Of a longer page only the newest rows come, and `first` says where they begin.
+    Of a longer page only the newest rows come, and `first` says where they begin. `oldest` is that of the history.
     """
 
     KIND = "page"

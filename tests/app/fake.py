@@ -76,7 +76,8 @@ class FakeEngine:
         self.protocol = events.PROTOCOL
         self.backlogs = backlogs or (backlog(),)
         self.commands: list[events.Command] = []
-        self.answers: dict[type[events.Command], Answer] = {}
+        self.answers: dict[type[events.Command], Answer] = {events.Page: self._page}
+        self.history: dict[int, Reload] = {}
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -105,6 +106,14 @@ class FakeEngine:
     ) -> None:
         """Answer commands of a kind in this way from now on."""
         self.answers[kind] = lambda command: events.Reply(command.id, ok, message, code, data)
+
+    def _page(self, command: events.Command) -> events.Reply:
+        """Answer with rows of the history, no more than an engine would."""
+        assert isinstance(command, events.Page)
+        first = max(command.first, command.last - 199)
+        rows = [events.public(self.history[n]) for n in range(first, command.last + 1) if n in self.history]
+        data = {"first": first, "rows": rows, "oldest": min(self.history, default=1)}
+        return events.Reply(command.id, True, data=data)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -5,7 +5,8 @@ import pytest
 from tests.app.fake import NOW, backlog
 from tui.app import words
 from tui.app.draft import Draft, Verdict
-from tui.app.model import JobModel, Part, Timeline
+from tui.app.model import JobModel, Part
+from tui.app.reloads import Timeline
 from tui.app.widgets.status import fit, pieces
 from tui.events import Change, Document, Job, Metrics, Problem, Reload, State
 
@@ -24,9 +25,9 @@ def test_row_is_updated_in_place() -> None:
     timeline.put(Reload("a", 1, "applied", "start"))
     assert timeline.waiting()
     timeline.put(Reload("a", 2, "applied", "disk"))
-    assert [timeline.at(i).version for i in range(len(timeline))] == [2, 1]
-    assert timeline.index(1) == 1
-    assert timeline.index(9) is None
+    assert list(timeline.versions) == [2, 1]
+    assert timeline.newest is not None
+    assert timeline.newest.status == "applied"
     assert not timeline.waiting()
 
 

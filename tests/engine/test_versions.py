@@ -1,8 +1,37 @@
 from __future__ import annotations
 
+import contextlib
+import socket
+
 import pytest
 
-from tests.engine.runs import TICKER, Folder, row, tunedeck
+from tests.engine.runs import PATIENCE, TICKER, Folder, row, tunedeck
+from tui import events
+from tui.engine import database, place
+from tui.engine.history import History
+from tui.events import Reload
+
+
+def test_a_viewer_is_told_the_newest_rows_alone(folder: Folder) -> None:
+    config = folder.write("c.yaml", "lr: 1\n")
+    with contextlib.closing(database.open_database(database.folder_of(config))) as connection:
+        history = History(connection, database.folder_of(config), config, "tick")
+        for version in range(1, 301):
+            history.add(Reload("tick", version, "applied", "disk", run=1), "lr: 1\n")
+    run = folder.run_task(TICKER, "tick")
+    run.wait_for(row(301, "applied"))
+    with socket.socket(socket.AF_UNIX) as connection_, connection_.makefile("rwb") as stream:
+        connection_.settimeout(PATIENCE)
+        connection_.connect(str(place.socket_of(str(config))))
+        stream.write(events.encode(events.Hello(events.PROTOCOL)))
+        stream.flush()
+        told = []
+        for message in map(events.decode, stream):
+            if isinstance(message, events.Ready):
+                break
+            told += [message.version] if isinstance(message, Reload) else []
+    assert told == list(range(102, 302))
+    run.stop()
 
 
 def test_show_and_diff_read_the_history_while_the_engine_runs(folder: Folder) -> None:

@@ -107,7 +107,7 @@ async def test_pages_finds_and_details() -> None:
     assert (page["first"], [row["version"] for row in page["rows"]]) == (1, list(range(1, 21)))
     assert events.reload_of(page["rows"][4]) == next(iter(play.history.rows(5, 5)))
     page = (await ask(play, events.Page, 1, 249)).data
-    assert (page["first"], len(page["rows"])) == (50, 200)
+    assert (page["first"], len(page["rows"]), page["oldest"]) == (50, 200, 1)
     assert (await ask(play, events.Find, "v24 !v249", 1, 249)).data == {
         "first": 1,
         "versions": [*range(248, 239, -1), 24],

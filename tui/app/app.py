@@ -260,6 +260,9 @@ class DeckApp(App[None]):
             yield SystemCommand("Empty the log", "Begin with an empty view", view.log_pane.action_clear_view)
             yield SystemCommand("Find in the config", "And replace", view.config.find)
             yield SystemCommand("Details of a reload", "Of the row under the cursor", view.timeline.action_open)
+            yield SystemCommand("Filter the timeline", "By text, key or status", view.timeline_pane.action_filter)
+            yield SystemCommand("Note on a reload", "On the row under the cursor", view.timeline_pane.action_note)
+            yield SystemCommand("Tag of a reload", "One word to find it by", view.timeline_pane.action_tag)
         for name in self.jobs:
             if name != main.current:
                 yield SystemCommand(f"Show {plain(name)}", "Switch to this job", lambda name=name: main.show_job(name))

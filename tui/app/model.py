@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import enum
-from bisect import bisect_left, insort
 from collections import deque
-from dataclasses import replace
 
 from tui import events
 from tui.app.buffer import LineBuffer
+from tui.app.reloads import Timeline
 
 #: Seconds over which the step rate is averaged.
 RATE_WINDOW = 5.0
@@ -23,54 +22,6 @@ class Part(enum.Flag):
     LOG = enum.auto()
     TIMELINE = enum.auto()
     DOCUMENT = enum.auto()
-
-
-class Timeline:
-    """The reloads of a job by version, each in its last status."""
-
-    def __init__(self) -> None:
-        self._rows: dict[int, events.Reload] = {}
-        self._order: list[int] = []
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    def put(self, reload: events.Reload) -> None:
-        """Add a reload or bring its row up to date."""
-        if reload.version not in self._rows:
-            insort(self._order, reload.version)
-        self._rows[reload.version] = reload
-
-    def note(self, noted: events.Noted) -> Part:
-        """Take in what somebody says of a version."""
-        row = self._rows.get(noted.version)
-        if row is None:
-            return Part.NOTHING
-        self._rows[row.version] = replace(row, note=noted.note, tag=noted.tag)
-        return Part.TIMELINE
-
-    def get(self, version: int | None) -> events.Reload | None:
-        """Return the reload with that version, if there is one."""
-        return None if version is None else self._rows.get(version)
-
-    def at(self, index: int) -> events.Reload:
-        """Return a row counted from the newest, which is 0."""
-        return self._rows[self._order[len(self._order) - 1 - index]]
-
-    def index(self, version: int) -> int | None:
-        """Return where the row of `version` stands, counted from the newest."""
-        if version not in self._rows:
-            return None
-        return len(self._order) - 1 - bisect_left(self._order, version)
-
-    @property
-    def newest(self) -> events.Reload | None:
-        """The newest reload."""
-        return self.at(0) if self._order else None
-
-    def waiting(self) -> bool:
-        """Tell whether a reload is on its way to the task."""
-        return any(self._rows[version].status == "sent" for version in self._order[-20:])
 
 
 class JobModel:
@@ -146,7 +97,7 @@ class JobModel:
             case events.Reload():
                 return self._reload(event)
             case events.Noted():
-                return self.timeline.note(event)
+                return Part.TIMELINE if self.timeline.note(event) else Part.NOTHING
             case events.State():
                 return self._enter(event)
             case events.Document():

@@ -91,6 +91,16 @@ def clock(moment: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
+def day(moment: float) -> str:
+    """Return the local date."""
+    return time.strftime("%Y-%m-%d", time.localtime(moment))
+
+
+def run(row: Reload) -> str:
+    """Return the name of the run that a start begins; histories of old have none."""
+    return f"run {row.run}" if row.run else "start"
+
+
 def moment(when: float, style: str, now: float) -> str:
     """Return a time for the margin of the log, the same width for all: by the ``clock``, or its ``age``."""
     return f"{clock(when)} " if style == "clock" else f"{duration(now - when):>7} "
@@ -127,6 +137,8 @@ def outcome(reload: Reload, nothing: str = "no value changed") -> str:
     if not reload.changes:
         return by or ("" if reload.source == "start" else nothing)
     changes = ", ".join(change(item) for item in reload.changes)
+    if reload.source == "start":
+        changes = f"drift: {changes}"
     return f"{by}: {changes}" if by else changes
 
 

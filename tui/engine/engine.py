@@ -253,7 +253,7 @@ class Engine:
             yield from (item for item in self._documents(job.file) if item.job == job.name)
             yield job.running
             yield job.hints
-            yield from job.history.rows()
+            yield from timeline.newest(job)
             if job.metrics is not None:
                 yield job.metrics
             if spec.config in self._homes.problems:

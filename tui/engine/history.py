@@ -94,6 +94,12 @@ class History:
         found: int | None = self._connection.execute(query, self._where).fetchone()[0]
         return max(found or 0, self._taken, self.unwritten)
 
+    def oldest(self) -> int:
+        """Return the oldest version that is kept, 1 where there is none."""
+        query = "SELECT min(version) FROM reload WHERE config = ? AND job = ?"
+        found: int | None = self._connection.execute(query, self._where).fetchone()[0]
+        return min((version for version in (found, *self._waiting) if version is not None), default=1)
+
     def rows(self, first: int = 1, last: int = ALL) -> Iterator[Reload]:
         """Yield the reloads from version `first` to `last` in their last status, oldest first."""
         return self._with_waiting(self._stored(self._connection, first, last), first, last)

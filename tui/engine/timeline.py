@@ -34,8 +34,8 @@ async def obey(job: Job, command: events.Command) -> Reply:
     try:
         if isinstance(command, events.Page):
             first = max(command.first, command.last - _PAGE + 1)
-            rows = await job.history.page(first, command.last)
-            return Reply(command.id, ok=True, data={"first": first, "rows": list(map(events.public, rows))})
+            rows = list(map(events.public, await job.history.page(first, command.last)))
+            return Reply(command.id, ok=True, data={"first": first, "rows": rows, "oldest": job.history.oldest()})
         if isinstance(command, events.Find):
             first = max(command.first, command.last - _SEARCHED + 1)
             found = await job.history.find(choice(command.words), first, command.last)

@@ -31,6 +31,7 @@ from tui.app.widgets.logpane import LogPane
 from tui.app.widgets.status import StatusLine
 from tui.app.widgets.tabs import JobTabs
 from tui.app.widgets.timeline import TimelineView
+from tui.app.widgets.timelinepane import TimelinePane
 
 if TYPE_CHECKING:
     from tui.app.app import DeckApp
@@ -273,7 +274,7 @@ class MainScreen(Screen[None]):
             ("Config", _bindings(ConfigEditor)),
             ("Find in the config", _bindings(FindBar)),
             ("Log", [*_bindings(LogPane), *_bindings(LogView)]),
-            ("Timeline", _bindings(TimelineView)),
+            ("Timeline", [*_bindings(TimelinePane), *_bindings(TimelineView)]),
             ("Difference", _bindings(DiffView)),
             ("Editing text", _bindings(TextArea)),
         ]

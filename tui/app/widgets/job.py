@@ -11,7 +11,7 @@ from textual.widget import Widget
 from tui.app.model import JobModel, Part
 from tui.app.widgets.config import ConfigPane, Request
 from tui.app.widgets.logpane import LogPane
-from tui.app.widgets.timeline import TimelineView
+from tui.app.widgets.timelinepane import TimelinePane
 
 
 class JobView(Container):
@@ -26,14 +26,15 @@ class JobView(Container):
         self.log_view = self.log_pane.view
         self.log_view.text.now = now
         self.config = ConfigPane(job, request)
-        self.timeline = TimelineView(job, now)
+        self.timeline_pane = TimelinePane(job, request, now)
+        self.timeline = self.timeline_pane.view
         self.set_class(job.is_host, "-host")
 
     def compose(self) -> ComposeResult:
         """Yield the panes."""
         yield self.log_pane
         yield self.config
-        yield self.timeline
+        yield self.timeline_pane
 
     def focus_first(self) -> None:
         """Focus the pane that a user comes for."""
@@ -49,7 +50,7 @@ class JobView(Container):
     def on_descendant_focus(self) -> None:
         """Note which pane is in use: where the screen is small, it gets most of the room until another one is."""
         self.set_class(self.log_view.has_focus or self.log_pane.prompt.input.has_focus, "-at-log")
-        self.set_class(self.timeline.has_focus, "-at-timeline")
+        self.set_class(self.timeline.has_focus or self.timeline_pane.prompt.input.has_focus, "-at-timeline")
 
     @property
     def ready(self) -> bool:
@@ -62,7 +63,7 @@ class JobView(Container):
             self.log_view.text.now = now
             self.log_pane.sync()
         if Part.TIMELINE in parts:
-            self.timeline.sync(now)
+            self.timeline_pane.sync(now)
         if Part.DOCUMENT in parts:
             self.config.sync()
 
