@@ -75,10 +75,25 @@ async def test_long_lines_are_wrapped_on_a_key(open_deck: OpenDeck) -> None:
         await deck.news(output(66, words))
         assert "word39" in text_of(deck.app).replace("\n", "")
         await deck.pilot.resize_terminal(80, 24)
-        await deck.until(lambda: log.rows.wrap == log.size.width)
-        assert all(cell_len(row) <= log.size.width for row in rows(log))
+        await deck.until(lambda: log.rows.wrap == log.room.width)
+        assert all(cell_len(row) <= log.room.width for row in rows(log))
         await deck.press("w")
         await deck.until(lambda: log.max_scroll_x > 0)
+
+
+async def test_scrollbar_hides_nothing_of_a_wrapped_line(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        log = deck.view.log_view
+        numbers = "".join(f"{n:03}." for n in range(100))
+        await deck.news(output(60, *["short"] * 100, numbers))
+        log.focus()
+        await deck.press("w")
+        assert log.show_vertical_scrollbar
+        inner = log.content_region
+        rows_shown = [
+            line[inner.x : inner.right - 1] for line in text_of(deck.app).splitlines()[inner.y : inner.bottom]
+        ]
+        assert "".join(rows_shown).replace(" ", "").endswith("short" + numbers)
 
 
 async def test_reader_stays_while_lines_are_wrapped(open_deck: OpenDeck) -> None:

@@ -174,6 +174,7 @@ def test_newest_lines_by_their_size() -> None:
     for number in range(10):
         scrollback.write(b"x" * 9 + b"\n", 1, float(number))
     assert [scrollback.newest(size) for size in (0, 9, 10, 45, 1000)] == [10, 10, 9, 6, 0]
+    assert [scrollback.newest(size, 7) for size in (0, 10, 45, 1000)] == [10, 9, 7, 7]
 
 
 @given(st.lists(st.lists(st.integers(0, 300), max_size=8)), st.integers(0, 40))

@@ -124,6 +124,10 @@ class LineBuffer:
         """Let colours that are still on end here: another process goes on."""
         self._pen.lift()
 
+    def is_rule(self, number: int) -> bool:
+        """Tell whether a line is the mark of a version."""
+        return number in self._odd and self._odd[number].mark is not None
+
     def rule(self, version: int) -> int | None:
         """Return the number of the mark of `version`, or of the oldest line that is left of it."""
         number = next((number for number, marked in self._rules if marked == version), None)

@@ -135,15 +135,18 @@ class Scrollback:
         place = bisect_right(self._blocks, number, key=attrgetter("first"))
         return self._blocks[max(place - 1, 0)].since(number)
 
-    def newest(self, size: int) -> int:
-        """Return the number of the first of the newest lines that take `size` bytes, by whole blocks."""
+    def newest(self, size: int, after: int = 0) -> int:
+        """Return the number of the first of the newest lines that take `size` bytes, by whole blocks.
+
+        It is no lower than `after`; who asks often asks for no more than what came since.
+        """
         number = self.end
         for block in reversed(self._blocks):
             size -= len(block.data)
-            if size < 0:
+            if size < 0 or number <= after:
                 break
             number = block.first
-        return number
+        return max(number, after)
 
     def _whole(self, data: bytes) -> bytes:
         """Return the whole lines that `data`, no longer than a line may be, completes; keep the rest."""

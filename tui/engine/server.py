@@ -23,8 +23,11 @@ from tui.events import Command, Event, Hello, Message, Reply
 #: The longest line of JSON that is accepted: a save of a large config.
 LIMIT = 64 << 20
 
-#: Seconds from a line's arrival to its sending, so that a chatty job costs one message, not a thousand.
+#: Seconds from one sending of lines and metrics to the next, so that a chatty job costs one message, not a thousand.
 _BATCH_AFTER = 0.05
+
+#: Seconds from the first of them after a silence to their sending: a step mostly comes with a line.
+_GATHER = 0.01
 
 #: So many bytes of a log are sent at a time: ten million a second, which a viewer takes without a stall.
 _BATCH = 1 << 19
@@ -38,8 +41,8 @@ _LAST_WORDS = 1.0
 #: So many viewers may wait to be let in while the engine is busy.
 _BACKLOG = 100
 
-#: Events of which only the latest counts.
-_CURRENT = (events.Metrics, events.Running, events.Document)
+#: Events of which only the latest counts, as of metrics.
+_CURRENT = (events.Running, events.Document)
 
 #: Events that belong to a place in the log: the lines that came before them are sent before them.
 _PLACED = (events.State, events.Reload)
@@ -65,8 +68,11 @@ class Viewer:
         self._begun = dict.fromkeys(scrollbacks, "")
         self._news: list[Message | _LinesBefore] = []
         self._current: dict[tuple[str, str], Event] = {}
+        self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._behind = False
+        self._due = False
+        self._next = 0.0
         self._ending = False
 
     def end(self) -> None:
@@ -75,12 +81,14 @@ class Viewer:
         self._wake.set()
 
     def post(self, message: Message) -> None:
-        """Have `message` sent; of some kinds only the latest."""
-        if isinstance(message, Output):
-            if self._behind:
-                return  # it will be seen in the scrollback; in a flood this comes ten thousand times a second
-            self._behind = True
-        elif isinstance(message, _CURRENT):
+        """Have `message` sent; of some kinds only the latest. Output will be seen in the scrollback."""
+        if isinstance(message, (Output, events.Metrics)):
+            if isinstance(message, events.Metrics):
+                self._current[message.KIND, message.job] = message
+            if not self._behind:  # in a flood this comes ten thousand times a second
+                self._plan()
+            return
+        if isinstance(message, _CURRENT):
             self._current[message.KIND, message.job] = message
         else:
             if isinstance(message, _PLACED) and message.job in self._scrollbacks:
@@ -94,27 +102,37 @@ class Viewer:
         self._news += [_LinesBefore(name, lines.end, whole=True) for name, lines in self._scrollbacks.items()]
         self._news.append(events.Ready())
         self._behind = True
-        self._wake.set()
+        self._come_due()
 
     async def send(self) -> None:
         """Send what is to be sent, until the connection ends or `end` was called."""
-        loop = asyncio.get_running_loop()
-        due = loop.time()
         while True:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(due - loop.time(), 0) if self._behind else None)
+            await self._wake.wait()
             self._wake.clear()
             ending = self._ending
             await self._send_news()
-            if self._behind and (ending or loop.time() >= due):
-                self._behind = False
+            if self._behind and (ending or self._due):
+                self._behind = self._due = False
+                self._next = self._loop.time() + _BATCH_AFTER
                 for name, lines in self._scrollbacks.items():
                     await self._send_lines(_LinesBefore(name, lines.end), _BATCH)
                     self._behind |= self._cursors[name] < lines.end
                     await self._send_begun(name, lines)
-                due = loop.time() + _BATCH_AFTER
-            if ending and not self._behind:
-                return
+                if self._behind:
+                    self._plan()
+            if ending:
+                if not self._behind:
+                    return
+                self._wake.set()
+
+    def _plan(self) -> None:
+        """Send what comes all the time as soon as it is due."""
+        self._behind = True
+        self._loop.call_at(max(self._next, self._loop.time() + _GATHER), self._come_due)
+
+    def _come_due(self) -> None:
+        self._due = True
+        self._wake.set()
 
     async def _send_news(self) -> None:
         news, self._news = [*self._news, *self._current.values()], []
@@ -128,7 +146,7 @@ class Viewer:
     async def _send_lines(self, before: _LinesBefore, most: int) -> None:
         lines = self._scrollbacks[before.job]
         cursor = self._cursors[before.job]
-        if not before.whole and cursor < lines.newest(_TOO_FAR):
+        if not before.whole and cursor < lines.newest(_TOO_FAR, cursor):
             cursor = min(lines.newest(_BATCH), before.end)
         while most > 0 and cursor < before.end and (block := lines.block(cursor)) is not None:
             cursor = block.end

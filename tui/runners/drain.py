@@ -22,9 +22,11 @@ _ROOM = 1 << 18
 _LITTLE_ROOM = 1 << 12
 
 #: A job that prints line by line is looked at again after so many seconds only, or when a quarter of the room should be
-#: taken, if that is not too soon to be worth it: each look costs both sides more than the lines do.
+#: taken, if that is not too soon to be worth it: each look costs both sides more than the lines do. One that has been
+#: silent for longer than the last figure says is no such job.
 _PAUSE = 0.005
 _SHORTEST_PAUSE = 0.001
+_SILENCE = 0.02
 
 
 class Drain:
@@ -60,7 +62,7 @@ class Drain:
         now = self._loop.time()
         since, self._looked = now - self._looked, now
         taken = self._read(_READS * _READ_SIZE)
-        pause = min(since * self._room / 4 / taken, _PAUSE) if taken else 0.0
+        pause = min(since * self._room / 4 / taken, _PAUSE) if taken and since < _SILENCE else 0.0
         if self._over:
             return
         if pause < _SHORTEST_PAUSE:

@@ -88,7 +88,7 @@ class LogView(RowView, can_focus=True):
         """Find out anew what stands on which row; the reader stays at the line on top."""
         if not self.follow and self._anchor is None:
             self._anchor = self.first_visible()
-        width = max(self.size.width - self.text.margin, 1)
+        width = max(self.room.width - self.text.margin, 1)
         self.rows.choose(self.shown, self._test, width if self.wrap else 0)
         self.drawn.clear()
         if not self._scan():
@@ -127,7 +127,7 @@ class LogView(RowView, can_focus=True):
         self.draw_bar()
         self._label()
         # The lines alone: without a region, frame and scrollbar would be drawn again with them.
-        self.refresh(self.size.region)
+        self.refresh(self.room.region)
 
     def _label(self) -> None:
         if self.frozen:
@@ -135,7 +135,7 @@ class LogView(RowView, can_focus=True):
         elif self.follow:
             text = "following"
         else:
-            text = f"▲ {max(self.virtual_size.height - self.scroll_offset.y - self.size.height, 0):,} below"
+            text = f"▲ {max(self.virtual_size.height - self.scroll_offset.y - self.room.height, 0):,} below"
         if self.shown.lost:
             text += f" · {self.shown.lost:,} lines not kept"
         if self.border_subtitle != text:
@@ -169,7 +169,7 @@ class LogView(RowView, can_focus=True):
         self.text.now = now
         if self.text.times == "age":
             self.drawn.clear()
-            self.refresh(self.size.region)
+            self.refresh(self.room.region)
 
     def lines(self) -> list[str]:
         """Return the text of all lines that are shown, without colours."""
@@ -182,7 +182,7 @@ class LogView(RowView, can_focus=True):
         """Mark what `query` finds, in line `here` more than elsewhere."""
         self.text.query, self.text.here = query, here
         self.drawn.clear()
-        self.refresh(self.size.region)
+        self.refresh(self.room.region)
 
     def first_visible(self) -> int:
         """Return the number of the line on top."""
@@ -190,7 +190,7 @@ class LogView(RowView, can_focus=True):
 
     def last_visible(self) -> int:
         """Return the number of the line at the bottom."""
-        bottom = min(self.scroll_offset.y + max(self.size.height, 1), self.virtual_size.height) - 1
+        bottom = min(self.scroll_offset.y + max(self.room.height, 1), self.virtual_size.height) - 1
         return self.rows.at(max(bottom, 0), self.shown)[0]
 
     def can_see(self, number: int) -> bool:
@@ -201,7 +201,7 @@ class LogView(RowView, can_focus=True):
         """Bring a line into view, with as much above it as below; the view then stays there."""
         if not self.can_see(number):
             self.set_reactive(LogView.follow, False)
-            self.go_to(min(max(self.rows.row(number, self.shown) - self.size.height // 2, 0), self.max_scroll_y))
+            self.go_to(min(max(self.rows.row(number, self.shown) - self.room.height // 2, 0), self.max_scroll_y))
             self._hold()
             self.sync()
 
@@ -256,7 +256,7 @@ class LogView(RowView, can_focus=True):
 
     def on_resize(self) -> None:
         """Stay at the end in a new size too, and wrap anew at a new width."""
-        if self.wrap and self.rows.wrap != self.size.width - self.text.margin:
+        if self.wrap and self.rows.wrap != self.room.width - self.text.margin:
             self._arrange()
         elif self.follow:
             self.sync()
@@ -281,21 +281,21 @@ class LogView(RowView, can_focus=True):
         for number in self.rows.numbers(first, last, buffer):
             span = selection.get_span(number)
             if span is not None:
-                text = self.text.of(number, buffer[number], self.size.width).plain
+                text = self.text.of(number, buffer[number], self.room.width).plain
                 taken.append(text[span[0] : len(text) if span[1] == -1 else span[1]])
         return "\n".join(taken), "\n"
 
     def place(self, row: int) -> tuple[int, int] | None:
         """Return the line at a row, and which of its rows that is; a rule may still change."""
         number, part = self.rows.at(row, self.shown)
-        there = self.shown.base <= number < self.shown.end and self.shown[number].mark is None
+        there = self.shown.base <= number < self.shown.end and not self.shown.is_rule(number)
         return (number, part) if there else None
 
     def render_line(self, y: int) -> Strip:
         """Draw one row inside the frame."""
         if self._ground is None:
             self._ground = self.rich_style
-        width, style = self.size.width, self._ground
+        width, style = self.room.width, self._ground
         scroll_x, scroll_y = self.scroll_offset
         number, part = self.rows.at(scroll_y + y, self.shown)
         if self.shown.base <= number < self.shown.end:

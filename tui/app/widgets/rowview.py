@@ -27,6 +27,11 @@ class RowView(ScrollView):
         """Return what stands at a row and will always look the same, None where that can't be said."""
         raise NotImplementedError
 
+    @property
+    def room(self) -> Size:
+        """The size of the rows: what is inside the frame, without the scrollbar."""
+        return self.size - (self.scrollbar_gutter.right, 0)
+
     def become(self, size: Size) -> None:
         """Become `size` inside, without laying out the whole screen again for every line."""
         if self.show_vertical_scrollbar and size.height > self.size.height:
@@ -46,7 +51,7 @@ class RowView(ScrollView):
         if not self.show_vertical_scrollbar:
             return
         bar = self.vertical_scrollbar
-        window, whole = self.size.height, self.virtual_size.height
+        window, whole = self.room.height, self.virtual_size.height
         bar.set_reactive(ScrollBar.window_virtual_size, whole)
         bar.set_reactive(ScrollBar.position, self.scroll_y)
         length = max(1.0, window * window / max(whole, 1))
@@ -62,7 +67,7 @@ class RowView(ScrollView):
         In a log that runs, all lines but the last are old ones. Textual keeps what was drawn by its place on the
         screen, and would draw them all again.
         """
-        width, size, top = self.outer_size.width, self.size, self.gutter.top
+        width, size, top = self.outer_size.width, self.room, self.gutter.top
         if crop.column_span != (0, width) or not size or self.text_selection is not None:
             return super().render_lines(crop)
         if self._look != (width, self.scroll_offset.x):

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
@@ -82,7 +83,7 @@ def fit(found: list[Piece], width: int) -> list[Piece]:
     kept = list(found)
 
     def excess() -> int:
-        return sum(Text(piece.text).cell_len + len(GAP) for piece in kept) - width
+        return sum(cell_len(piece.text) + len(GAP) for piece in kept) - width
 
     while len(kept) > 1 and excess() > 0:
         worst = max(kept, key=lambda piece: piece.rank)
@@ -104,12 +105,12 @@ class StatusLine(Widget):
         self._job: JobModel | None = None
         self._now = 0.0
         self._lost = ""
-        self._said: Text | None = None
+        self._said: list[Piece] | None = None
 
     def show(self, job: JobModel, now: float) -> None:
         """Say how `job` is `now`, if that is anything new."""
         self._job, self._now = job, now
-        if self._text() != self._said:
+        if self._pieces() != self._said:
             self.refresh()
 
     def lose(self, message: str) -> None:
@@ -117,23 +118,22 @@ class StatusLine(Widget):
         self._lost = message
         self.refresh()
 
-    def render_line(self, y: int) -> Strip:
+    def render_line(self, y: int) -> Strip:  # noqa: ARG002
         """Return the line, cut to the width of the screen."""
-        self._said = self._text() if y == 0 else Text()
-        return drawn(self, self._said.copy()).crop_extend(0, self.size.width, self.rich_style)
-
-    def _text(self) -> Text:
         width = self.size.width
+        self._said = self._pieces()
+        left = self._join([piece for piece in self._said if not piece.right])
+        right = self._join([piece for piece in self._said if piece.right])
+        left.append(" " * max(width - left.cell_len - right.cell_len - 1, 0))
+        return drawn(self, left.append_text(right)).crop_extend(0, width, self.rich_style)
+
+    def _pieces(self) -> list[Piece]:
         if self._job is None:
-            return Text(self._lost or "connecting …", style=tone(self, "bad" if self._lost else "dim"), no_wrap=True)
+            return [Piece(self._lost or "connecting …", "bad" if self._lost else "dim")]
         found = pieces(self._job, self._now)
         if self._lost:
             found[1:2] = [Piece(f"? {self._lost}", "bad")]
-        kept = fit(found, width)
-        left = self._join([piece for piece in kept if not piece.right])
-        right = self._join([piece for piece in kept if piece.right])
-        left.append(" " * max(width - left.cell_len - right.cell_len - 1, 0))
-        return left.append_text(right)
+        return fit(found, self.size.width)
 
     def _join(self, found: list[Piece]) -> Text:
         return Text(GAP, no_wrap=True).join(Text(piece.text, tone(self, piece.tone)) for piece in found)
