@@ -39,6 +39,13 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.fixture(autouse=True)
+def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """What a user chose before is none of the tests' business, nor theirs of the user's; return where it is kept."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "tunedeck" / "viewer.json"
+
+
 @pytest.fixture
 def open_deck() -> OpenDeck:
     """Open a deck on a fake engine; it is ready when the editor has the focus."""

@@ -33,6 +33,7 @@ class Terminal:
         self.raw = b""
         self._stream = pyte.ByteStream(self.screen)
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        environment["XDG_STATE_HOME"] = str(cwd / ".state")
         for name in ("NO_COLOR", "COLUMNS", "LINES"):
             environment.pop(name, None)
         command = [*prefix, sys.executable, "-m", "tui", *arguments]

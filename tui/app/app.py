@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -16,7 +17,8 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from tui import events
-from tui.app import words
+from tui.app import choices, words
+from tui.app.choices import Choices
 from tui.app.client import Client
 from tui.app.frames import Frames
 from tui.app.lines import plain
@@ -24,7 +26,7 @@ from tui.app.model import JobModel, Part
 from tui.app.outcome import Outcome
 from tui.app.screens.dialog import Choice, Dialog, Stopping
 from tui.app.screens.main import MainScreen
-from tui.app.theme import DECK
+from tui.app.theme import DARK, LIGHT
 
 STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
 LEAVE = Choice("l", "leave", "leave them running", "tunedeck attach brings you back")
@@ -49,6 +51,11 @@ class DeckApp(App[None]):
     def __init__(self, path: Path, focus_job: str | None = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self.clock = clock
+        self.choices = Choices()
+        self._choices_path = choices.default_path()
+        self._unread = ""
+        self._unkept = False
+        self._load_choices()
         self.outcome = Outcome(1, "error")
         self.jobs: dict[str, JobModel] = {}
         self.main = MainScreen(self.jobs)
@@ -64,9 +71,7 @@ class DeckApp(App[None]):
         return self.main
 
     def on_mount(self) -> None:
-        """Put on the deck's colours, listen to signals and connect."""
-        self.register_theme(DECK)
-        self.theme = DECK.name
+        """Listen to signals and connect."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, self._end, "signal", number)
@@ -78,6 +83,35 @@ class DeckApp(App[None]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+    # What the user chose
+
+    def _load_choices(self) -> None:
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        try:
+            self.choices = choices.load(self._choices_path)
+        except (OSError, ValueError) as error:
+            self._unread = f"{_reason(error)}. What you chose before is not known."
+        # Before anything is drawn: a theme that is set later has all colours found out twice.
+        chosen = self.choices.theme
+        self.set_reactive(App.theme, chosen if chosen in self.available_themes else DARK.name)
+
+    def choose(self, **changed: Any) -> None:
+        """Keep what the user chose for the next time."""
+        self.choices = dataclasses.replace(self.choices, **changed)
+        try:
+            choices.keep(self._choices_path, **changed)
+        except OSError as error:
+            if not self._unkept:
+                what = f"{self._choices_path}: {_reason(error)}. It holds until you quit."
+                self._toast(what, "warning", "Choice not kept")
+            self._unkept = True
+
+    def watch_theme(self, theme: str) -> None:
+        """Keep the theme."""
+        if theme != self.choices.theme and self.is_running:
+            self.choose(theme=theme)
 
     # What comes from the engine
 
@@ -109,6 +143,8 @@ class DeckApp(App[None]):
 
     def _begin(self) -> None:
         self._greeted = True
+        if self._unread:
+            self._toast(f"{self._choices_path}: {self._unread}", "warning", "Choices not read")
         for job in self.jobs.values():
             job.live_updates = True
         chosen = self._focus_job if self._focus_job in self.jobs else next(iter(self.jobs), None)
@@ -268,3 +304,7 @@ class DeckApp(App[None]):
                 yield SystemCommand(f"Show {plain(name)}", "Switch to this job", lambda name=name: main.show_job(name))
         yield SystemCommand("All keys", "What every key does", main.action_help)
         yield from (command for command in super().get_system_commands(screen) if command.title != "Keys")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

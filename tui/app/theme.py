@@ -1,4 +1,4 @@
-"""The deck's own theme, and the editor's colours for whatever theme is on."""
+"""The deck's own themes, dark and light, and the editor's colours for whatever theme is on."""
 
 from __future__ import annotations
 
@@ -6,40 +6,79 @@ from rich.style import Style
 from textual.theme import Theme
 from textual.widgets.text_area import TextAreaTheme
 
-DECK = Theme(
-    name="tunedeck",
-    primary="#4fc1c9",
-    secondary="#7f9bd1",
-    accent="#4fc1c9",
-    foreground="#c8d0da",
-    background="#0d1117",
-    surface="#0d1117",
+
+def _theme(name: str, dark: bool, *, ground: str, panel: str, text: str, quiet: str, line: str, **tones: str) -> Theme:
+    """Return a theme: one accent, calm surfaces; all else that is drawn follows from these colours."""
+    accent, chosen = tones["accent"], tones["chosen"]
+    return Theme(
+        name=name,
+        primary=accent,
+        secondary=tones["secondary"],
+        accent=accent,
+        foreground=text,
+        background=ground,
+        surface=ground,
+        panel=panel,
+        success=tones["success"],
+        warning=tones["warning"],
+        error=tones["error"],
+        dark=dark,
+        variables={
+            "border": accent,
+            "border-blurred": line,
+            "block-cursor-background": tones["cursor"],
+            "block-cursor-foreground": text,
+            "block-cursor-text-style": "none",
+            "footer-background": ground,
+            "footer-foreground": quiet,
+            "footer-description-foreground": quiet,
+            "footer-key-foreground": accent,
+            "input-cursor-background": text,
+            "input-cursor-foreground": ground,
+            "input-selection-background": chosen,
+            "scrollbar": line,
+            "scrollbar-hover": quiet,
+            "scrollbar-active": accent,
+            "scrollbar-background": ground,
+            "scrollbar-background-hover": ground,
+            "scrollbar-background-active": ground,
+            "screen-selection-background": chosen,
+        },
+    )
+
+
+DARK = _theme(
+    "tunedeck",
+    dark=True,
+    ground="#0d1117",
     panel="#161c25",
+    text="#c8d0da",
+    quiet="#8a96a5",
+    line="#2b3442",
+    accent="#4fc1c9",
+    secondary="#7f9bd1",
     success="#7bc275",
     warning="#e0af4f",
     error="#ef6b73",
-    dark=True,
-    variables={
-        "border": "#4fc1c9",
-        "border-blurred": "#2b3442",
-        "block-cursor-background": "#1f3a44",
-        "block-cursor-foreground": "#e6edf3",
-        "block-cursor-text-style": "none",
-        "footer-background": "#0d1117",
-        "footer-foreground": "#8a96a5",
-        "footer-description-foreground": "#8a96a5",
-        "footer-key-foreground": "#4fc1c9",
-        "input-cursor-background": "#e6edf3",
-        "input-cursor-foreground": "#0d1117",
-        "input-selection-background": "#2a4a68",
-        "scrollbar": "#2b3442",
-        "scrollbar-hover": "#3b4759",
-        "scrollbar-active": "#4fc1c9",
-        "scrollbar-background": "#0d1117",
-        "scrollbar-background-hover": "#0d1117",
-        "scrollbar-background-active": "#0d1117",
-        "screen-selection-background": "#2a4a68",
-    },
+    cursor="#1f3a44",
+    chosen="#2a4a68",
+)
+
+LIGHT = _theme(
+    "tunedeck-light",
+    dark=False,
+    ground="#fbfbf9",
+    panel="#efefea",
+    text="#24292f",
+    quiet="#636c76",
+    line="#cfd3d8",
+    accent="#0b6b75",
+    secondary="#3f5fa8",
+    success="#2c6e2f",
+    warning="#8a5a00",
+    error="#b3261e",
+    cursor="#d5eaec",
+    chosen="#bcd7f2",
 )
 
 

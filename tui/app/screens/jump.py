@@ -42,9 +42,10 @@ class JumpScreen(ModalScreen[None]):
             yield label
         yield Static("Press a key to jump there, escape to stay.", id="hint")
 
-    def on_resize(self) -> None:
-        """Find the places again once the screen below has its new layout."""
-        self.call_after_refresh(self.refresh, recompose=True)
+    def on_mount(self) -> None:
+        """Find the places again whenever the screen below has another layout."""
+        below = self.app.screen_stack[-2]
+        below.screen_layout_refresh_signal.subscribe(self, lambda _: self.refresh(recompose=True))
 
     def on_key(self, event: events.Key) -> None:
         """Go to the target of the key; any other key does nothing."""

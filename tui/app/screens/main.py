@@ -10,6 +10,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.events import Event, MouseEvent
 from textual.reactive import var
 from textual.screen import Screen
 from textual.widgets import Footer, Static, TextArea
@@ -82,7 +83,11 @@ class MainScreen(Screen[None]):
         ),
         Binding("f3", "cycle(-1)", "Previous job", show=False, id="job.previous"),
         Binding("f4", "cycle(1)", "Next job", show=False, tooltip="A click on its name does it too", id="job.next"),
-        *(Binding(f"alt+{n}", f"pick({n})", "Job by its place", show=False, id=f"job.{n}") for n in range(1, 10)),
+        *(
+            # Before an editor, which takes alt and a digit for the digit.
+            Binding(f"alt+{n}", f"pick({n})", "Job by its place", show=False, priority=True, id=f"job.{n}")
+            for n in range(1, 10)
+        ),
         Binding("f1", "help", "Help", tooltip="All keys", id="help"),
     ]
 
@@ -134,13 +139,30 @@ class MainScreen(Screen[None]):
             other.display = other.job.name == name
         view = self.view(name)
         if view is None:
-            view = self._views[name] = JobView(self._jobs[name], self.deck.request, now)
-            self.query_one("#views").mount(view)
+            view = self._views[name] = self._new_view(self._jobs[name], now)
         elif view.ready:
+            view.resize(self.deck.choices.sizes)
             view.sync(Part.LOG | Part.TIMELINE | Part.DOCUMENT, now)
             view.focus_first()
         self.sync({name: Part.STATUS}, now)
         self.refresh_bindings()
+
+    def _new_view(self, job: JobModel, now: float) -> JobView:
+        view = JobView(job, self.deck.request, now, self.deck.choices.sizes)
+        view.log_view.set_reactive(LogView.wrap, self.deck.choices.wrap)
+        self.query_one("#views").mount(view)
+        self.watch(view.log_view, "wrap", lambda wrap: self.deck.choose(wrap=wrap), init=False)
+        return view
+
+    def on_job_view_resized(self, message: JobView.Resized) -> None:
+        """Keep the sizes of the panes."""
+        self.deck.choose(sizes=message.sizes)
+
+    def _forward_event(self, event: Event) -> None:
+        """Let the dividers have the mouse before the panes: a press there is neither a focus nor a selection."""
+        view = self.view(self.current)
+        if not isinstance(event, MouseEvent) or view is None or not view.ready or not view.drag(event):
+            super()._forward_event(event)
 
     def sync(self, changed: dict[str, Part], now: float) -> None:
         """Draw again what has changed, of the job on the screen and of those behind it."""
@@ -210,7 +232,7 @@ class MainScreen(Screen[None]):
         view = self.view(self.current)
         if view is None:
             return
-        goals = [goal for _, goal in view.panes()]
+        goals = view.goals()
         place = next((index for index, goal in enumerate(goals) if goal.has_focus), -1)
         if goals:
             # At once: `focus()` waits, and a second key would start from the same pane again.
@@ -271,6 +293,7 @@ class MainScreen(Screen[None]):
         """Show all keys."""
         sections = [
             ("Everywhere", [*_bindings(type(self)), *_bindings(type(self.app))]),
+            ("Panes", _bindings(JobView)),
             ("Config", _bindings(ConfigEditor)),
             ("Find in the config", _bindings(FindBar)),
             ("Log", [*_bindings(LogPane), *_bindings(LogView)]),

@@ -3,23 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.geometry import Offset, Region, Size
+from textual.layout import ArrangeResult, Layout, WidgetPlacement
+from textual.message import Message
 from textual.widget import Widget
+from textual.widgets import Input
 
+from tui.app import panes
 from tui.app.model import JobModel, Part
+from tui.app.panes import CONFIG, LOG, TIMELINE, Divider, Sizes
 from tui.app.widgets.config import ConfigPane, Request
 from tui.app.widgets.logpane import LogPane
 from tui.app.widgets.timelinepane import TimelinePane
 
 
+class PaneLayout(Layout):
+    """Places the panes; one that has no room is not on the screen."""
+
+    name = "panes"
+
+    def __init__(self, view: JobView) -> None:
+        self._view = view
+
+    def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:  # noqa: ARG002
+        """Return where the panes stand."""
+        parent.pre_layout(self)
+        return [
+            WidgetPlacement(region, Offset(), pane.styles.margin, pane)
+            for pane, region in self._view.places(size).items()
+            if pane in children
+        ]
+
+
 class JobView(Container):
-    """The three panes of one job."""
+    """The three panes of one job, and the dividers between them."""
 
     BLANK = True
 
-    def __init__(self, job: JobModel, request: Request, now: float) -> None:
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "f10,alt+m",
+            "enlarge",
+            "Enlarge",
+            show=False,
+            tooltip="All the room for the pane in use; escape brings the others back",
+            priority=True,  # an editor takes alt and a letter for the letter
+            id="pane.enlarge",
+        ),
+        # Before the editor, for which escape is the way out by keyboard.
+        Binding("escape", "restore", "All panes", tooltip="After f10", priority=True, id="pane.restore"),
+        *(
+            Binding(f"alt+{key}", f"resize({x}, {y})", "Move the divider", show=False, id=f"pane.{key}")
+            for key, x, y in (("left", -1, 0), ("right", 1, 0), ("up", 0, -1), ("down", 0, 1))
+        ),
+    ]
+
+    class Resized(Message):
+        """The user gave the panes other sizes."""
+
+        def __init__(self, sizes: Sizes) -> None:
+            super().__init__()
+            self.sizes = sizes
+
+    def __init__(self, job: JobModel, request: Request, now: float, sizes: Sizes = Sizes()) -> None:  # noqa: B008
         super().__init__()
         self.job = job
         self.log_pane = LogPane(job)
@@ -28,7 +80,22 @@ class JobView(Container):
         self.config = ConfigPane(job, request)
         self.timeline_pane = TimelinePane(job, request, now)
         self.timeline = self.timeline_pane.view
+        self.used = LOG if job.is_host else CONFIG
+        self.whole = False
+        self._sizes = sizes
+        self._panes: dict[str, Widget] = {LOG: self.log_pane}
+        if not job.is_host:
+            self._panes |= {CONFIG: self.config, TIMELINE: self.timeline_pane}
+        self._layout = PaneLayout(self)
+        self._held: Divider | None = None
+        self._grip = Offset()
+        self._moved = False
         self.set_class(job.is_host, "-host")
+
+    @property
+    def layout(self) -> Layout:
+        """How the panes are placed."""
+        return self._layout
 
     def compose(self) -> ComposeResult:
         """Yield the panes."""
@@ -40,17 +107,114 @@ class JobView(Container):
         """Focus the pane that a user comes for."""
         (self.log_view if self.job.is_host else self.config.editor).focus()
 
+    def goals(self) -> list[Widget]:
+        """Return what takes the keys in each pane, in the order of `f6`."""
+        return [self._goal(pane) for pane in (CONFIG, LOG, TIMELINE) if pane in self._panes]
+
     def panes(self) -> Iterator[tuple[Widget, Widget]]:
         """Yield the panes that are on the screen, each with what takes the keys in it."""
-        editor = self.config.editor
-        for pane, goal in ((self.config, editor), (self.log_view, self.log_view), (self.timeline, self.timeline)):
-            if goal.focusable and pane.region:
-                yield pane, goal
+        if self.region:
+            for name in self._regions():
+                goal = self._goal(name)
+                yield (self.config if name == CONFIG else goal), goal
+
+    def _goal(self, name: str) -> Widget:
+        return {LOG: self.log_view, CONFIG: self.config.editor, TIMELINE: self.timeline}[name]
+
+    # The room of each pane
+
+    def places(self, size: Size) -> dict[Widget, Region]:
+        """Return where the panes stand that can be seen in a room of this size."""
+        found = panes.arrange(size, self._sizes, list(self._panes), self.used, self.whole)
+        return {self._panes[name]: region for name, region in found.items()}
+
+    def _regions(self) -> dict[str, Region]:
+        return panes.arrange(self.size, self._sizes, list(self._panes), self.used, self.whole)
+
+    def resize(self, sizes: Sizes) -> None:
+        """Give the panes other sizes."""
+        if sizes != self._sizes:
+            self._sizes = sizes
+            self._place()
+
+    def _place(self) -> None:
+        self._clear_arrangement_cache()
+        self.refresh(layout=True)
 
     def on_descendant_focus(self) -> None:
-        """Note which pane is in use: where the screen is small, it gets most of the room until another one is."""
-        self.set_class(self.log_view.has_focus or self.log_pane.prompt.input.has_focus, "-at-log")
-        self.set_class(self.timeline.has_focus or self.timeline_pane.prompt.input.has_focus, "-at-timeline")
+        """Note which pane is in use: it can be seen at every size, and has most of the room where there is little."""
+        used = next((name for name, pane in self._panes.items() if pane.has_focus_within), self.used)
+        if used != self.used:
+            self.used = used
+            self._place()
+
+    def on_show(self) -> None:
+        """Have the keys go somewhere again when the screen has been too small for the panes."""
+        if self.ready and self.screen.focused is None:
+            self._goal(self.used).focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Offer to bring back the other panes where they are gone, and escape ends nothing else."""
+        if action != "restore":
+            return True
+        pane = self._panes[self.used]
+        clears = isinstance(pane, LogPane | TimelinePane) and pane.check_action("clear", ())
+        return self.whole and not clears and not isinstance(self.screen.focused, Input)
+
+    def action_enlarge(self) -> None:
+        """Give the pane in use all of the room, or only its own."""
+        self.whole = not self.whole
+        self._place()
+        self.refresh_bindings()
+
+    def action_restore(self) -> None:
+        """Bring the other panes back."""
+        if self.whole:
+            self.action_enlarge()
+
+    def action_resize(self, x: int, y: int) -> None:
+        """Move the divider beside the pane in use."""
+        self._choose(panes.moved(self.size, self._sizes, list(self._panes), self.used, x, y))
+
+    def _choose(self, sizes: Sizes) -> None:
+        self.resize(sizes)
+        self.post_message(self.Resized(sizes))
+
+    def drag(self, event: events.MouseEvent) -> bool:
+        """Let a divider be dragged; return whether the event was for it."""
+        at = event.screen_offset - self.region.offset
+        if isinstance(event, events.MouseDown) and self._held is None and event.button == 1:
+            self._hold(self._divider(at), at)
+        elif self._held is None:
+            return False
+        elif isinstance(event, events.MouseMove):
+            self._moved = True
+            self.resize(panes.dragged(self.size, self._sizes, self.used, self._held, at + self._grip))
+        elif isinstance(event, events.MouseUp):
+            if self._moved:
+                self.post_message(self.Resized(self._sizes))
+            else:  # a click on a frame is one on its pane
+                self._click(self._held, at)
+            self._hold(None)
+            return True
+        return self._held is not None
+
+    def _hold(self, divider: Divider | None, at: Offset = Offset()) -> None:  # noqa: B008
+        self._held, self._moved = divider, False
+        if divider is not None:  # it is two cells wide
+            self._grip = self._regions()[divider.behind].offset - at
+        self.set_class(divider is not None, "-held")
+
+    def _divider(self, at: Offset) -> Divider | None:
+        if self.log_pane.prompt.display and at.y == self.log_pane.region.bottom - self.region.y - 1:
+            return None  # the line to type in stands there
+        return panes.divider_at(self._regions(), at)
+
+    def _click(self, divider: Divider, at: Offset) -> None:
+        found = self._regions()
+        for name in (divider.before, divider.behind):
+            if found[name].contains_point(at):
+                self._goal(name).focus()
 
     @property
     def ready(self) -> bool:

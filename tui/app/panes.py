@@ -1,0 +1,151 @@
+"""Where the panes of a job stand, for every size of the screen: pure geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from textual.geometry import Offset, Region, Size
+
+LOG, CONFIG, TIMELINE = "log", "config", "timeline"
+
+#: From this width on log and config stand side by side above the timeline, below it all three on top of each other.
+WIDE = 100
+
+#: Below this height there is room for two panes only, side by side.
+SHORT = 17
+
+#: What a pane keeps however far the divider is moved: its frame, and a little to see in it.
+LEAST_WIDTH, LEAST_HEIGHT = 16, 3
+
+#: What one key moves a divider by, in parts of the whole.
+STEP = 0.05
+
+
+class Sizes(NamedTuple):
+    """How the room is shared.
+
+    Attributes:
+        log: The log's part of the width, beside the config.
+        timeline: The timeline's part of the height, below the two.
+        used: The part of the height of the pane in use, where all stand on top of each other.
+    """
+
+    log: float = 0.525
+    timeline: float = 0.3
+    used: float = 0.6
+
+    @classmethod
+    def of(cls, kept: Any) -> Sizes:
+        """Return the sizes in a mapping; what is no size is as it always was."""
+        found = {name: kept.get(name) for name in cls._fields} if isinstance(kept, dict) else {}
+        return cls(**{name: part for name, part in found.items() if isinstance(part, float) and 0 < part < 1})
+
+
+class Divider(NamedTuple):
+    """A line between panes that can be moved: which of the sizes it changes, and the panes before and behind it."""
+
+    size: str
+    before: str
+    behind: str
+
+
+def arrange(size: Size, sizes: Sizes, panes: Sequence[str], used: str, whole: bool) -> dict[str, Region]:
+    """Return where each pane that can be seen stands.
+
+    Args:
+        size: The room that there is.
+        sizes: How it is shared.
+        panes: The panes that there are: `LOG` alone, or all three.
+        used: The pane in use, which can be seen at every size.
+        whole: It gets all of the room.
+    """
+    width, height = size
+    if whole or len(panes) == 1:
+        return {used if whole else panes[0]: size.region}
+    left = _part(width, sizes.log, LEAST_WIDTH, LEAST_WIDTH)
+    if height < SHORT:
+        second = TIMELINE if used == TIMELINE else CONFIG
+        return {LOG: Region(0, 0, left, height), second: Region(left, 0, width - left, height)}
+    if width < WIDE:
+        return _stack(size, sizes, used)
+    top = _part(height, 1 - sizes.timeline, LEAST_HEIGHT, LEAST_HEIGHT)
+    return {
+        LOG: Region(0, 0, left, top),
+        CONFIG: Region(left, 0, width - left, top),
+        TIMELINE: Region(0, top, width, height - top),
+    }
+
+
+def _stack(size: Size, sizes: Sizes, used: str) -> dict[str, Region]:
+    most = _part(size.height, sizes.used, LEAST_HEIGHT, 2 * LEAST_HEIGHT)
+    rest = size.height - most
+    others = iter((rest // 2, rest - rest // 2))
+    found, top = {}, 0
+    for pane in (LOG, CONFIG, TIMELINE):
+        height = most if pane == used else next(others)
+        found[pane] = Region(0, top, size.width, height)
+        top += height
+    return found
+
+
+def _part(whole: int, part: float, least: int, others: int) -> int:
+    # The parts are rounded; what is cut off must not put a divider a cell before the pointer.
+    return min(max(int(whole * part + 0.05), least), whole - others)
+
+
+def dividers(regions: dict[str, Region]) -> list[Divider]:
+    """Return the lines between panes that stand like this."""
+    match list(regions):
+        case [first, second]:
+            return [Divider("log", first, second)]
+        case [_, _, _] if regions[LOG].y == regions[CONFIG].y:
+            return [Divider("log", LOG, CONFIG), Divider("timeline", CONFIG, TIMELINE)]
+        case [_, _, _]:
+            return [Divider("used", LOG, CONFIG), Divider("used", CONFIG, TIMELINE)]
+    return []
+
+
+def divider_at(regions: dict[str, Region], at: Offset) -> Divider | None:
+    """Return the divider at a place: the frames of two panes where they meet."""
+    for divider in dividers(regions):
+        before, behind = regions[divider.before], regions[divider.behind]
+        if divider.size == "log":
+            if at.x in (behind.x - 1, behind.x) and before.y <= at.y < before.bottom:
+                return divider
+        elif at.y in (behind.y - 1, behind.y):
+            return divider
+    return None
+
+
+def dragged(size: Size, sizes: Sizes, used: str, divider: Divider, to: Offset) -> Sizes:
+    """Return the sizes with a divider where it was dragged to."""
+    width, height = max(size.width, 1), max(size.height, 1)
+    if divider.size == "log":
+        return _with(sizes, "log", to.x / width, LEAST_WIDTH / width)
+    above, below = to.y / height, 1 - to.y / height
+    if divider.size == "timeline":
+        return _with(sizes, "timeline", below, LEAST_HEIGHT / height)
+    # The two panes that are not in use are of the same height, so the divider stays under the pointer.
+    outer = above if divider.before == LOG else below
+    part = outer if used == (divider.before if divider.before == LOG else divider.behind) else 1 - 2 * outer
+    return _with(sizes, "used", part, LEAST_HEIGHT / height)
+
+
+def moved(size: Size, sizes: Sizes, panes: Sequence[str], used: str, x: int, y: int) -> Sizes:
+    """Return the sizes after a key has moved the divider beside the pane in use by `x` or `y` steps."""
+    found = dividers(arrange(size, sizes, panes, used, whole=False))
+    names = {divider.size for divider in found}
+    if x and "log" in names:
+        return _with(sizes, "log", sizes.log + x * STEP, LEAST_WIDTH / max(size.width, 1))
+    if y and "timeline" in names:
+        return _with(sizes, "timeline", sizes.timeline - y * STEP, LEAST_HEIGHT / max(size.height, 1))
+    if y and "used" in names:
+        grows = -y if used == TIMELINE else y
+        return _with(sizes, "used", sizes.used + grows * STEP, LEAST_HEIGHT / max(size.height, 1))
+    return sizes
+
+
+def _with(sizes: Sizes, name: str, part: float, least: float) -> Sizes:
+    most = 1 - (2 if name == "used" else 1) * least
+    return sizes._replace(**{name: round(min(max(part, least), max(most, least)), 4)})
