@@ -437,8 +437,8 @@ class Shutdown(Command):
 #: Python neither writes nor reads decimal numbers of more than 4,300 digits.
 _MOST_BITS = 14_000
 
-#: Text as JSON writes it.
-_quote = json.encoder.encode_basestring
+#: Returns text as JSON writes it.
+quote = json.encoder.encode_basestring
 
 _KINDS: dict[str, type[Message]] = {
     cls.KIND: cls
@@ -494,9 +494,9 @@ def encode(message: Message) -> bytes:
 
 def encode_lines(batch: Lines) -> bytes:
     """Return each line of a block as `encode` would return its `Log`, in a thirtieth of the time."""
-    before = f'{{"event": "log", "time": {batch.time!r}, "job": {_quote(batch.job)}, "line": '
+    before = f'{{"event": "log", "time": {batch.time!r}, "job": {quote(batch.job)}, "line": '
     after = f', "version": {"null" if batch.version is None else batch.version}}}\n'
-    return f"{before}{(after + before).join(map(_quote, batch.lines))}{after}".encode("utf-8", "replace")
+    return f"{before}{(after + before).join(map(quote, batch.lines))}{after}".encode("utf-8", "replace")
 
 
 def decode(line: bytes) -> Message | None:

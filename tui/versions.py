@@ -14,6 +14,8 @@ from tui.usage import Usage
 
 if TYPE_CHECKING:
     from tui.engine.history import History
+    from tui.events import Reload
+    from tui.paint import Paint
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,7 +27,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         command.add_argument("config", metavar="CONFIG", type=Path)
         command.add_argument("--job", metavar="NAME", help="where the config serves several jobs")
         command.set_defaults(run=function)
-    history.add_argument("--json", action="store_true", help="one JSON object a line, oldest first")
+    form = history.add_mutually_exclusive_group()
+    form.add_argument("--json", dest="format", action="store_const", const="jsonl", help="the same as --format jsonl")
+    form.add_argument("--format", choices=("jsonl", "csv", "markdown"), help="for other programs, oldest first")
     show.add_argument("version", metavar="VERSION", type=version)
     diff.add_argument("a", metavar="A", type=version)
     diff.add_argument("b", metavar="B", type=version, nargs="?", help="else the file as it is on disk")
@@ -74,17 +78,37 @@ def _rollback(arguments: argparse.Namespace) -> int:
 
 
 def _history(arguments: argparse.Namespace) -> int:
+    from tui import export
+    from tui.paint import Paint
+
+    paint = Paint()
+    with _rows_of(arguments) as found:
+        if arguments.format == "jsonl":
+            sys.stdout.buffer.writelines(found.json_lines())
+        elif arguments.format is not None:
+            for line in export.write(found.rows(), arguments.format):
+                sys.stdout.buffer.write(f"{line}\n".encode("utf-8", "replace"))
+        else:
+            for row in found.rows():
+                print(_row_words(row, paint))
+    return 0
+
+
+def _row_words(row: Reload, paint: Paint) -> str:
+    """Return a reload in one line, the same words on a terminal and in a pipe."""
+    from tui import paint as colours
     from tui.engine import history
     from tui.engine.headless import reload_words
-    from tui.events import encode
+    from tui.export import one_line
 
-    with _rows_of(arguments) as found:
-        for row in found.rows():
-            if arguments.json:
-                sys.stdout.buffer.write(encode(row))
-            else:
-                print(history.when(row), reload_words(row).removeprefix("* "))
-    return 0
+    said = one_line(reload_words(row).removeprefix("* "))
+    status = paint(row.status, colours.STATUSES.get(row.status, colours.RED))
+    said = said.replace(f" {row.status} ", f" {status} ", 1)
+    tag = paint(f"#{row.tag}", colours.CYAN) if row.tag else ""
+    note = f'"{row.note}"' if row.note else ""
+    origin = ", ".join(filter(None, (f"run {row.run}" if row.run else "", row.who)))
+    origin = paint(f"[{origin}]", colours.DIM) if origin else ""
+    return " ".join(filter(None, (paint(history.when(row), colours.DIM), said, tag, note, origin)))
 
 
 def _show_version(arguments: argparse.Namespace) -> int:
@@ -101,7 +125,9 @@ def _diff(arguments: argparse.Namespace) -> int:
 
     from tui.config import document, store
     from tui.engine import place
+    from tui.paint import Paint
 
+    paint = Paint()
     with _rows_of(arguments) as found:
         old = _text_of(found, arguments, arguments.a)
         new = "" if arguments.b is None else _text_of(found, arguments, arguments.b)
@@ -113,7 +139,7 @@ def _diff(arguments: argparse.Namespace) -> int:
     names = f"{arguments.config} v{arguments.a}", f"{arguments.config}" + (f" v{arguments.b}" if arguments.b else "")
     for line in unified_diff(_lines(old), _lines(new), *names):
         ended = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        sys.stdout.buffer.write(ended.encode("utf-8", "replace"))
+        sys.stdout.buffer.write(paint.diff(ended).encode("utf-8", "replace"))
     sys.stdout.buffer.flush()
     return 0
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.app import App
+from textual.widgets import Input
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, Deck, backlog
@@ -197,3 +199,28 @@ async def test_runs(open_deck: OpenDeck, snapshot: Callable[[App[Any]], None], s
         await deck.press("slash")
         await deck.pilot.pause()
         snapshot(deck.app)
+
+
+async def test_what_is_shown_is_saved_in_the_format_that_its_name_says(open_deck: OpenDeck, tmp_path: Path) -> None:
+    async with open_deck(long_ago()) as deck:
+        deck.engine.history = {version: a_row(version) for version in range(1, MANY + 1)}
+        answer_find(deck, lambda version, words: version in (7, 150, 99_999))
+        deck.view.timeline.focus()
+        await deck.press("slash", *"lr", "enter")
+        await deck.until(lambda: "3 of 100,000" in text_of(deck.app))
+        for name, begin in (("a.csv", "version,status"), ("a.md", "| version |"), ("a.txt", '{"event": "reload"')):
+            await deck.press("s")
+            await deck.until(lambda: deck.type_of_screen() == "PathDialog")
+            deck.app.screen.query_one(Input).value = str(tmp_path / name)
+            await deck.press("enter")
+            await deck.until((tmp_path / name).exists)
+            await deck.until(lambda: deck.type_of_screen() == "MainScreen")
+            text = (tmp_path / name).read_text()
+            assert text.startswith(begin)
+            assert [text.find(f"{version - 1} → {version}") > 0 for version in (7, 150, 99_999)] == [
+                name != "a.txt"
+            ] * 3
+        assert any(toast.startswith("Timeline saved: 3 lines in") for toast in deck.toasts)
+        deck.engine.answer(events.Page, False, "the history can't be read: disk I/O error", "unwritable")
+        await deck.press("s", "enter")
+        await deck.until(lambda: "Not saved: the history can't be read: disk I/O error" in deck.toasts)

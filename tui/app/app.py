@@ -298,6 +298,9 @@ class DeckApp(App[None]):
             yield SystemCommand("Details of a reload", "Of the row under the cursor", view.timeline.action_open)
             yield SystemCommand("Filter the timeline", "By text, key or status", view.timeline_pane.action_filter)
             yield SystemCommand("Note on a reload", "On the row under the cursor", view.timeline_pane.action_note)
+            yield SystemCommand(
+                "Save the timeline", "To a CSV, Markdown or JSON file", view.timeline_pane.action_export
+            )
             yield SystemCommand("Tag of a reload", "One word to find it by", view.timeline_pane.action_tag)
         for name in self.jobs:
             if name != main.current:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 from tui.app.outcome import Outcome
@@ -20,6 +21,8 @@ def run(socket_path: str, focus_job: str | None = None) -> Outcome:
     """
     from tui.app.app import DeckApp
 
+    # What was imported stays: to look through it for garbage would hold up the screen for 60 ms now and then.
+    gc.freeze()
     with own_terminal():
         app = DeckApp(Path(socket_path), focus_job)
         app.run()

@@ -39,7 +39,7 @@ class PathDialog(ModalScreen[str]):
         self.dismiss(event.value.strip())
 
 
-async def save_lines(app: App[Any], path: Path, lines: list[str]) -> None:
+async def save_lines(app: App[Any], path: Path, lines: list[str], what: str = "Log") -> None:
     """Write lines to a file, and say so; what exists is overwritten only if the user wants that."""
     try:
         try:
@@ -53,7 +53,7 @@ async def save_lines(app: App[Any], path: Path, lines: list[str]) -> None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         app.notify(plain(f"{path}: {reason}"), title="Not saved", severity="error", markup=False)
         return
-    app.notify(f"{len(lines):,} lines in {plain(str(path))}", title="Log saved", markup=False)
+    app.notify(f"{len(lines):,} lines in {plain(str(path))}", title=f"{what} saved", markup=False)
 
 
 def _write(path: Path, lines: list[str], mode: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from rich.text import Text
 from textual import events, work
@@ -264,20 +265,39 @@ class TimelineView(RowView, can_focus=True):
 
     async def _take(self, first: int, last: int) -> bool:
         try:
-            reply = await self._request(Page(0, self._job.name, first, last))
-            self.trouble = "" if reply.ok else plain(reply.message)
-        except ConnectionError as error:
-            self.trouble = str(error)
+            data = await self._page(first, last)
+        except (ValueError, ConnectionError) as error:
+            self.trouble = plain(str(error))
             self._label()
             return False
-        if reply.ok:
-            rows = map(reload_of, reply.data["rows"])
-            self._rows.take(reply.data["first"], last, rows, reply.data["oldest"])
-            self._rows.forget(kept=last)
-            self.sync(self._now)
-        else:
-            self._label()
-        return reply.ok
+        self.trouble = ""
+        self._rows.take(data["first"], last, map(reload_of, data["rows"]), data["oldest"])
+        self._rows.forget(kept=last)
+        self.sync(self._now)
+        return True
+
+    async def _page(self, first: int, last: int) -> Mapping[str, Any]:
+        reply = await self._request(Page(0, self._job.name, first, last))
+        if not reply.ok:
+            raise ValueError(reply.message)
+        return reply.data
+
+    async def rows(self, versions: Collection[int]) -> list[Reload]:
+        """Return the reloads with these versions, oldest first, of the engine: none is kept here.
+
+        Raises:
+            ValueError: The history can't be read.
+            ConnectionError: The engine is gone.
+        """
+        wanted = sorted(versions)
+        found: list[Reload] = []
+        while wanted:
+            last = wanted[0] + PAGE - 1
+            data = await self._page(wanted[0], last)
+            rows = map(reload_of, data["rows"])
+            ours, wanted = set(wanted[:PAGE]), wanted[bisect_right(wanted, last) :]
+            found += [row for row in rows if row.version in ours]
+        return found
 
     # Drawing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -15,8 +16,10 @@ from tui import events
 from tui.app.chosen import Chosen, Request
 from tui.app.lines import plain
 from tui.app.model import JobModel
+from tui.app.screens.save import PathDialog, save_lines
 from tui.app.widgets.prompt import Prompt
 from tui.app.widgets.timeline import TimelineView
+from tui.export import FORMATS, write
 
 FILTER = "/"
 HINT = "text, or key:lr status:invalid source:disk tag:best note:… who:… run:3; ! in front: without"
@@ -29,6 +32,14 @@ class TimelinePane(Vertical):
         Binding("slash", "filter", "Filter", tooltip="By text, key:lr, status:invalid and more", id="timeline.filter"),
         Binding("e", "note", "Note", show=False, tooltip="Say something about this version", id="timeline.note"),
         Binding("t", "tag", "Tag", show=False, tooltip="One word, to find this version by", id="timeline.tag"),
+        Binding(
+            "s",
+            "export",
+            "Save to a file",
+            show=False,
+            tooltip="The reloads that are shown: NAME.csv, NAME.md, or JSON lines",
+            id="timeline.save",
+        ),
         Binding("escape", "clear", "Clear the filter", show=False, id="timeline.clear"),
     ]
 
@@ -154,3 +165,20 @@ class TimelinePane(Vertical):
             self._close()
         else:
             self.prompt.complain(plain(reply.message))
+
+    # All of it
+
+    @work(exclusive=True, group="export")
+    async def action_export(self) -> None:
+        """Ask for a path, and write the reloads that are shown to it, oldest first, as its ending says."""
+        name = plain(self._job.name).replace("/", "_")
+        path = await self.app.push_screen_wait(PathDialog("save the timeline: .csv, .md or .jsonl", f"{name}.csv"))
+        if not path:
+            return
+        form = next((form for form, (ending, *_) in FORMATS.items() if path.endswith(f".{ending}")), "jsonl")
+        try:
+            rows = await self.view.rows(list(self.view.versions))
+        except (ValueError, ConnectionError) as error:
+            self.app.notify(plain(str(error)), title="Not saved", severity="error", markup=False)
+            return
+        await save_lines(self.app, Path(path).expanduser(), list(write(rows, form)), "Timeline")

@@ -1,0 +1,110 @@
+"""The timeline for other programs and for people: as JSON lines, CSV or Markdown. Both ends of a deck write these."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from tui.events import Change, Reload, encode, jsonable
+
+#: What a spreadsheet takes for the begin of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+_COLUMNS = (
+    *("version", "status", "source", "time", "who", "run", "base", "step", "latency_ms", "by", "tag", "note"),
+    *("changes", "error", "line", "column", "key"),
+)
+
+#: What a terminal would obey, or would turn a line round by.
+_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Format(NamedTuple):
+    """A way to write reloads: how files with it are called, what comes before them, and the line of each."""
+
+    ending: str
+    head: tuple[str, ...]
+    line: Callable[[Reload], str]
+
+
+def one_line(text: str) -> str:
+    """Return `text` as one harmless line: its lines joined, its control characters by their numbers."""
+    joined = "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    return _HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", joined)
+
+
+def change(item: Change) -> str:
+    """Return a change in one line, such as ``lr: 0.1 → 0.05``; a side that is missing as ``–``."""
+    old, new = (
+        "–" if side is None else json.dumps(jsonable(side), ensure_ascii=False) for side in (item.old, item.new)
+    )
+    return one_line(f"{item.key}: {old} → {new}")
+
+
+def moment(seconds: float) -> str:
+    """Return a time as ISO 8601 with milliseconds, in the local zone."""
+    whole = time.localtime(seconds)
+    zone = time.strftime("%z", whole)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', whole)}.{int(seconds % 1 * 1000):03}{zone[:3]}:{zone[3:]}"
+
+
+def write(rows: Iterable[Reload], name: str) -> Iterator[str]:
+    """Yield the lines of `rows` in a format, without line ends."""
+    form = FORMATS[name]
+    yield from form.head
+    yield from map(form.line, rows)
+
+
+def _json_line(row: Reload) -> str:
+    return encode(row).decode().rstrip("\n")
+
+
+def _csv_line(row: Reload) -> str:
+    error = row.error
+    return _cells(
+        *(row.version, row.status, row.source, moment(row.time), row.who, row.run, row.base, row.step, row.latency_ms),
+        *(row.by, row.tag, row.note, "; ".join(map(change, row.changes)), one_line(error.message) if error else ""),
+        *((error.line, error.column, error.key) if error else ("", "", "")),
+    )
+
+
+def _cells(*values: object) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(_cell(value) for value in values)
+    return line.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Return a value that no spreadsheet takes for a formula: a text in a config may be written by anybody."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _markdown_line(row: Reload) -> str:
+    said = one_line(row.error.message) if row.error is not None else "; ".join(map(change, row.changes))
+    took = f"{row.latency_ms:.1f} ms" if row.latency_ms is not None else ""
+    step = "" if row.step is None else row.step
+    cells = (f"v{row.version}", row.status, row.source, moment(row.time), row.who, row.run, step, took, said)
+    return "| " + " | ".join(_escaped(str(cell)) for cell in (*cells, row.tag, row.note)) + " |"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\|*_<>`\[\]#~])", r"\\\1", text)
+
+
+FORMATS = {
+    "jsonl": Format("jsonl", (), _json_line),
+    "csv": Format("csv", (",".join(_COLUMNS),), _csv_line),
+    "markdown": Format(
+        "md",
+        (
+            "| version | status | source | time | who | run | step | took | what | tag | note |",
+            "|--:|---|---|---|---|--:|--:|--:|---|---|---|",
+        ),
+        _markdown_line,
+    ),
+}
