@@ -123,7 +123,7 @@ class TimelineView(RowView, can_focus=True):
         """Draw the rows as they are `now`; a reader who has scrolled keeps the same rows in view."""
         self._now = now
         count = len(self.versions)
-        self.become(Size(self.size.width, count + 1))
+        self.become(Size(self.room.width, count + 1))
         if self._top is not None:
             self.go_to(min(place(self.versions, self._top), self.max_scroll_y))
         self.draw_bar()
@@ -175,7 +175,7 @@ class TimelineView(RowView, can_focus=True):
 
     def action_page(self, direction: int) -> None:
         """Move the cursor by the height of the pane."""
-        self.action_move(direction * max(self.size.height - 2, 1))
+        self.action_move(direction * max(self.room.height - 2, 1))
 
     def action_end(self, oldest: int) -> None:
         """Move the cursor to the newest row, or the oldest."""
@@ -224,7 +224,7 @@ class TimelineView(RowView, can_focus=True):
             self._show(index)
 
     def _show(self, index: int) -> None:
-        top, height = self.scroll_offset.y, self.size.height - 1
+        top, height = self.scroll_offset.y, self.room.height - 1
         if index < top:
             self.scroll_to(y=index, animate=False, immediate=True)
         elif index >= top + height:
@@ -241,11 +241,11 @@ class TimelineView(RowView, can_focus=True):
 
     def _near(self) -> list[int]:
         top = self.scroll_offset.y
-        return list(self.versions[max(top - AROUND, 0) : top + self.size.height + AROUND])
+        return list(self.versions[max(top - AROUND, 0) : top + self.room.height + AROUND])
 
     def fetch(self) -> None:
         """Fetch the rows in view and around it that are not here yet, the ones in view first."""
-        if not self._fetching and self.size.height and self._rows.missing(self._near()):
+        if not self._fetching and self.room.height and self._rows.missing(self._near()):
             self._fetching = True
             self._fetch()
 
@@ -254,7 +254,7 @@ class TimelineView(RowView, can_focus=True):
         try:
             while missing := self._rows.missing(self._near()):
                 top = self.scroll_offset.y
-                seen = self._rows.missing(self.versions[top : top + self.size.height])
+                seen = self._rows.missing(self.versions[top : top + self.room.height])
                 last = seen[0] if seen else missing[0]
                 last = min(last + AROUND, max(missing)) if self.chosen is None else last
                 near = [version for version in missing if last - PAGE < version <= last]
@@ -307,7 +307,7 @@ class TimelineView(RowView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw the titles or one row."""
-        width, style = self.size.width, self.rich_style
+        width, style = self.room.width, self.rich_style
         index = self.scroll_offset.y + y - 1
         rooms = self._rooms(width)
         if y == 0:
