@@ -47,6 +47,7 @@ class Run:
         self._mark = secrets.token_hex(8)
         os.environ[_MARK] = self._mark
         (folder / "count").write_bytes(bytes(8))
+        (folder / "go").touch()
         self.tool = kind(folder)
         self.tool.start([sys.executable, VICTIM, str(folder), mode])
         self.pids = self._wait()

@@ -58,6 +58,26 @@ class Terminal:
             self.read(0.5)
         return time.perf_counter() - self.began
 
+    def echo(self, key: str, shown: str, seconds: float = 20) -> float:
+        """Type, and return the milliseconds until what was not there before is drawn."""
+        before = len(self._shown)
+        began = time.perf_counter()
+        self.type(key)
+        while self._shown.find(shown.encode(), before) < 0:
+            if time.perf_counter() > began + seconds:
+                raise TimeoutError(f"{shown!r} did not come on the screen")
+            self.read(0.5)
+        return 1000 * (time.perf_counter() - began)
+
+    def last(self, pattern: str) -> str | None:
+        """Return what a group of the pattern stood for when it was drawn for the last time."""
+        found = re.findall(pattern.encode(), self._shown)
+        return found[-1].decode() if found else None
+
+    def forget(self) -> None:
+        """Take what is drawn from here on for all there is."""
+        self._shown = b""
+
     def read(self, seconds: float) -> None:
         """Take what the program draws within some seconds, up to the first of it."""
         if select.select([self._master], [], [], seconds)[0]:

@@ -1,4 +1,4 @@
-"""The job that `faults.py` gives to every tool: ``victim.py FOLDER MODE``. It needs nothing but Python.
+"""The job that `faults.py` and `flood.py` give to a tool: ``victim.py FOLDER MODE``. It needs nothing but Python.
 
 It writes to the folder who is there: itself (`job`), its `child`, and a `daemon` in a session of its own whose parent
 has ended.
@@ -11,11 +11,17 @@ import signal
 import struct
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 LINE = b"x" * 109 + b"\n"
 LINES = 590  # of one write
 ENDLESS = 393_000_000
+PRINTED = 300_000
+
+#: What no terminal should be told, in a line of its own.
+ESCAPES = b"\x1b[31mred\x1b[0m \x1b[2J\x1b[H\x1b]0;title\x07 \x1b[?1049l\x1bP+q544e\x1b\\ \x1b[1;32;48;5;9mgreen\n"
+BROKEN = b"\xff\xfe \xc3( \xe2\x82 \x00\x00 \xf0\x9f \x80 broken\n"
 
 
 def sleeper(*, daemon: bool) -> int:
@@ -42,27 +48,58 @@ def tell(folder: str, **pids: int) -> None:
 
 
 def flood(folder: str) -> None:
-    """Write lines for ever, and count them where the benchmark looks."""
-    block = LINE * LINES
+    """Write lines for ever, each tenth with its number, and count them where the benchmark looks."""
+    rest = LINE * 9
     with Path(folder, "count").open("r+b") as file:
         count = mmap.mmap(file.fileno(), 8)
     number = 0
     while True:
-        rest = memoryview(block)
-        while rest:
-            rest = rest[os.write(1, rest) :]
+        tens = range(number, number + LINES, 10)
+        write(b"".join([b"#%012d %b%b" % (ten, LINE[14:], rest) for ten in tens]))
         number += LINES
         struct.pack_into("q", count, 0, number)
 
 
+def write(data: bytes) -> None:
+    """Write all of it."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(1, rest) :]
+
+
+def repeat(folder: str, line: bytes, times: int) -> None:
+    """Write a line again and again."""
+    at_once = max(65_536 // len(line), 1)
+    for _ in range(times // at_once):
+        write(line * at_once)
+    Path(folder, "written").touch()
+
+
+def printed(folder: str) -> None:
+    """Write line by line, and say how many a second."""
+    line = LINE.decode()
+    began = time.monotonic()
+    for _ in range(PRINTED):
+        sys.stdout.write(line)
+        sys.stdout.flush()
+    new = Path(folder, "written.new")
+    new.write_text(str(PRINTED / (time.monotonic() - began)))
+    new.rename(Path(folder, "written"))
+
+
 def endless(folder: str) -> None:
     """Write a single line without an end."""
-    left = ENDLESS
-    block = b"x" * 65_536
-    while left:
-        left -= os.write(1, block[:left])
-    Path(folder, "written").touch()
-    time.sleep(600)
+    repeat(folder, b"x" * 65_536, ENDLESS // 65_536)
+
+
+MODES: dict[str, Callable[[str], None]] = {
+    "flood": flood,
+    "endless": endless,
+    "printed": printed,
+    "escapes": lambda folder: repeat(folder, ESCAPES, 1_000_000),
+    "broken": lambda folder: repeat(folder, BROKEN, 1_000_000),
+    "long": lambda folder: repeat(folder, b"x" * 10_000_000 + b"\n", 20),
+}
 
 
 def main() -> None:
@@ -74,7 +111,9 @@ def main() -> None:
         tell(folder, child=sleeper(daemon=False), daemon=sleeper(daemon=True))
     else:
         tell(folder)
-        {"flood": flood, "endless": endless}[mode](folder)
+        while not Path(folder, "go").exists():
+            time.sleep(0.05)
+        MODES[mode](folder)
     time.sleep(600)
 
 

@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,9 +21,9 @@ from tui.engine import place
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
-CTRL_Q, CTRL_R, CTRL_S = "\x11", "\x12", "\x13"
+CTRL_Q, CTRL_R, CTRL_S, CTRL_Z = "\x11", "\x12", "\x13", "\x1a"
 DOWN, HOME, RIGHT, DELETE = "\x1b[B", "\x1b[H", "\x1b[C", "\x1b[3~"
-LEAVE_ALTERNATE_SCREEN = b"\x1b[?1049l"
+ALTERNATE_SCREEN, LEAVE_ALTERNATE_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"
 
 Start = Callable[..., Terminal]
 
@@ -91,6 +93,35 @@ def test_the_job_outlives_its_viewer(terminal: Start, tmp_path: Path, number: si
     again.type("s")
     assert again.ended() == 0
     wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
+
+
+def test_a_viewer_that_was_stopped_goes_on_and_leaves_the_terminal_as_it_was(terminal: Start, tmp_path: Path) -> None:
+    screen = open_demo(terminal)
+    assert not lflag(screen) & termios.ICANON
+    for times in (2, 3, 4):
+        screen.process.kill(signal.SIGSTOP)
+        screen.process.kill(signal.SIGCONT)
+        wait_until(partial(resumed, screen, times), lambda: "not resumed")
+        screen.type(DOWN * 3)  # two readers of keys would tear these apart
+        screen.type("x")
+        screen.wait("unsaved")
+        screen.type(CTRL_Z)
+        screen.wait(lambda text: "unsaved" not in text)
+    screen.type(CTRL_Q)
+    screen.wait("leave them running")
+    screen.type("l")
+    assert screen.ended() == 0
+    assert screen.raw.count(ALTERNATE_SCREEN) == screen.raw.count(LEAVE_ALTERNATE_SCREEN) == 4
+    assert lflag(screen) & termios.ICANON
+    assert lflag(screen) & termios.ECHO
+
+
+def resumed(screen: Terminal, times: int) -> bool:
+    return screen.raw.count(ALTERNATE_SCREEN) == times
+
+
+def lflag(screen: Terminal) -> int:
+    return int(termios.tcgetattr(screen.process.child_fd)[3])
 
 
 def test_a_deck_whose_engine_hangs_is_not_started_twice(terminal: Start, tmp_path: Path) -> None:

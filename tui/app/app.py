@@ -24,6 +24,7 @@ from tui.app.frames import Frames
 from tui.app.lines import plain
 from tui.app.model import JobModel, Part
 from tui.app.outcome import Outcome
+from tui.app.resume import resume
 from tui.app.screens.dialog import Choice, Dialog, Stopping
 from tui.app.screens.main import MainScreen
 from tui.app.theme import DARK, LIGHT
@@ -75,13 +76,14 @@ class DeckApp(App[None]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, self._end, "signal", number)
+        loop.add_signal_handler(signal.SIGCONT, lambda: resume(self._driver))
         self.set_interval(1, self._tick)
         self._connect()
 
     def on_unmount(self) -> None:
         """Leave signals as they were found."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCONT):
             loop.remove_signal_handler(number)
 
     # What the user chose

@@ -21,8 +21,12 @@ REGEX = "re:"
 HIDE = "!"
 
 #: How long one slice may take, in seconds, and how many lines are looked at between two looks at the clock.
-SLICE = 0.008
+SLICE = 0.006
 CHUNK = 64
+
+#: The pause between two slices. From a key to the screen it takes some ten turns of the loop: with none there would be
+#: a slice in each of them.
+BREATH = 0.002
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tui.app.buffer import LineBuffer
 from tui.app.lines import Line, bare
 from tui.app.model import JobModel
 from tui.app.rows import Rows, cuts
-from tui.app.search import Query
+from tui.app.search import BREATH, Query
 from tui.app.widgets.logtext import LogText
 from tui.app.widgets.rowview import RowView
 from tui.app.widgets.tones import TONES, drawn, tone
@@ -105,7 +105,7 @@ class LogView(RowView, can_focus=True):
     async def _go_on(self) -> None:
         """Find the rows of older lines, in slices."""
         while True:
-            await asyncio.sleep(0)
+            await asyncio.sleep(BREATH)
             if self._scan():
                 return
 

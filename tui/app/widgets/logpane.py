@@ -16,7 +16,7 @@ from textual.widgets import Input
 from tui.app.lines import Line, plain
 from tui.app.model import JobModel
 from tui.app.screens.save import PathDialog, save_lines
-from tui.app.search import ERRORS, HIDE, Chosen, Filter, Query, line_filter, query
+from tui.app.search import BREATH, ERRORS, HIDE, Chosen, Filter, Query, line_filter, query
 from tui.app.widgets.log import LogView
 from tui.app.widgets.prompt import Prompt
 
@@ -167,7 +167,7 @@ class LogPane(Vertical):
             self._label()
             if complete:
                 return
-            await asyncio.sleep(0)
+            await asyncio.sleep(BREATH)
 
     def _come_to(self, number: int) -> None:
         self.view.highlight(self._sought, number)
@@ -219,7 +219,7 @@ class LogPane(Vertical):
         while not errors.complete(self.view.shown):
             errors.scan(self.view.shown)
             errors.sync(self.view.shown)
-            await asyncio.sleep(0)
+            await asyncio.sleep(BREATH)
         match = errors.beside(self._start(self.view.text.error, by), by)
         if match is None:
             self.app.notify("No line here tells of an error.", title="Log")
