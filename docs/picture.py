@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tui import remote
+from tui import launch
 from tui.app.app import DeckApp
 
 HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def main() -> None:
         for file in (HERE.parent / "sample_configs").glob("*.yaml"):
             (folder / file.name).write_bytes(file.read_bytes())
         deck = {"deck": str(folder / "deck.yaml"), "task": None, "config": None, "name": None}
-        process, answer = remote.start(deck, folder / "engine.log")
+        process, answer = launch.start(deck, folder / "engine.log")
         try:
             socket = Path(json.loads(answer.readline())["socket"])
             svg = asyncio.run(picture(socket, folder / "digits.yaml"))

@@ -165,21 +165,14 @@ def _require_terminal() -> None:
 
 def _view(what: dict[str, Any]) -> int:
     """Open a viewer on the deck, on its running engine or on a new one."""
-    from tui import remote
+    from tui import launch
     from tui.engine import place
 
     path: str = what.get("deck") or what["config"]
     socket = place.socket_of(str(place.absolute(path)))
-    found = remote.ask(socket)
-    if isinstance(found, remote.Hanging):
-        raise Usage(str(found))
-    if found is not None:
-        task = what.get("what") if isinstance(what.get("what"), str) else " ".join(what.get("what", ()))
-        if task and task not in [job.task for job in found.jobs.values()]:
-            holder = f"{', '.join(found.jobs)} (process {found.hello.pid})"
-            raise Usage(f"{what['config']} is in use by {holder}; tunedeck stop ends it")
+    if socket.exists() and _attached(what, socket):
         return _show(socket)
-    process, answer = remote.start(what, place.log_of(socket))
+    process, answer = launch.start(what, place.log_of(socket))
     from tui.app import app as _  # noqa: F401 - takes a while, which the engine needs as well
 
     line = answer.readline()
@@ -192,6 +185,22 @@ def _view(what: dict[str, Any]) -> int:
         process.wait()
         raise Usage(said["error"])
     return _show(Path(said["socket"]))
+
+
+def _attached(what: dict[str, Any], socket: Path) -> bool:
+    """Tell whether an engine runs what is wanted."""
+    from tui import remote
+
+    found = remote.ask(socket)
+    if found is None:
+        return False
+    if isinstance(found, remote.Hanging):
+        raise Usage(str(found))
+    task = what.get("what") if isinstance(what.get("what"), str) else " ".join(what.get("what", ()))
+    if task and task not in [job.task for job in found.jobs.values()]:
+        holder = f"{', '.join(found.jobs)} (process {found.hello.pid})"
+        raise Usage(f"{what['config']} is in use by {holder}; tunedeck stop ends it")
+    return True
 
 
 def _show(socket: Path) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tui import events, remote
+from tui import events, launch
 from tui.events import Message
 from tui.worker import processes
 
@@ -100,7 +100,7 @@ def write_deck(
 def engine(deck: Path) -> Iterator[Client]:
     """Run `deck` in the background, as `tunedeck run` does, until the end of the block."""
     log = deck.with_suffix(".log")
-    process, answer = remote.start({"deck": str(deck)}, log)
+    process, answer = launch.start({"deck": str(deck)}, log)
     try:
         with answer:
             said = json.loads(answer.readline() or "{}")

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tests.engine.runs import PATIENCE, TICKER, Folder, tunedeck
-from tui import remote
+from tui import launch
 from tui.engine import place
 
 
@@ -17,7 +17,7 @@ def start(folder: Folder, task: str = "job.py:tick") -> tuple[subprocess.Popen[b
     folder.task(TICKER)
     config = str(folder.path / "c.yaml")
     log = place.log_of(place.socket_of(config))
-    process, answer = remote.start({"what": task, "config": config}, log)
+    process, answer = launch.start({"what": task, "config": config}, log)
     with answer:
         assert json.loads(answer.readline())
     return process, log

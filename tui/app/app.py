@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import signal
 import time
@@ -32,6 +33,9 @@ from tui.app.theme import DARK, LIGHT
 STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
 LEAVE = Choice("l", "leave", "leave them running", "tunedeck attach brings you back")
 QUIT = Choice("q", "quit", "quit without saving")
+
+#: Seconds that the first frame waits for an engine; what comes later is drawn when it comes.
+PATIENCE = 0.3
 
 _SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 _SEVERE = ("invalid", "rejected", "failed", "reverted")
@@ -63,6 +67,7 @@ class DeckApp(App[None]):
         self._focus_job = focus_job
         self._client = Client(path, self.receive)
         self._greeted = False
+        self._told = asyncio.Event()
         self._lost = False
         self._stopping: Stopping | None = None
         self.frames = Frames(self._draw, self._handle_exception)
@@ -71,14 +76,19 @@ class DeckApp(App[None]):
         """Return the main screen."""
         return self.main
 
+    async def on_load(self) -> None:
+        """Connect, and wait a moment for what the engine knows: then all of it stands in the first frame."""
+        self._connect()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._told.wait(), PATIENCE)
+
     def on_mount(self) -> None:
-        """Listen to signals and connect."""
+        """Listen to signals."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, self._end, "signal", number)
         loop.add_signal_handler(signal.SIGCONT, lambda: resume(self._driver))
         self.set_interval(1, self._tick)
-        self._connect()
 
     def on_unmount(self) -> None:
         """Leave signals as they were found."""
@@ -145,6 +155,7 @@ class DeckApp(App[None]):
 
     def _begin(self) -> None:
         self._greeted = True
+        self._told.set()
         if self._unread:
             self._toast(f"{self._choices_path}: {self._unread}", "warning", "Choices not read")
         for job in self.jobs.values():
@@ -152,7 +163,6 @@ class DeckApp(App[None]):
         chosen = self._focus_job if self._focus_job in self.jobs else next(iter(self.jobs), None)
         if chosen is not None:
             self.main.show_job(chosen)
-            self.main.sync(dict.fromkeys(self.jobs, Part.STATUS), self.clock())
 
     def _draw(self, changed: dict[str, Part]) -> None:
         if not self.main.whole:
@@ -194,6 +204,7 @@ class DeckApp(App[None]):
 
     def _disconnected(self, reason: str) -> None:
         self._lost = True
+        self._told.set()
         if self._stopping is not None:
             self._end("quit-stop")
         elif not self._greeted:

@@ -111,9 +111,13 @@ class MainScreen(Screen[None]):
         yield self._tabs
         yield self._status
         yield Static(id="lost", markup=False)
-        yield Container(id="views")
+        yield Container(*self._views.values(), id="views")
         yield Static("This terminal is too small for the deck. The job goes on; ctrl+q quits.", id="tiny")
         yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        """Say how the jobs are that were known before anything could be drawn."""
+        self.sync(dict.fromkeys(self._jobs, Part.STATUS), self.deck.clock())
 
     @property
     def whole(self) -> bool:
@@ -144,19 +148,19 @@ class MainScreen(Screen[None]):
             view.resize(self.deck.choices.sizes)
             view.sync(Part.LOG | Part.TIMELINE | Part.DOCUMENT, now)
             view.focus_first()
-        self.sync({name: Part.STATUS}, now)
+        self.sync(dict.fromkeys(self._jobs, Part.STATUS), now)
         self.refresh_bindings()
 
     def _new_view(self, job: JobModel, now: float) -> JobView:
         view = JobView(job, self.deck.request, now, self.deck.choices.sizes)
         view.log_view.set_reactive(LogView.wrap, self.deck.choices.wrap)
-        self.query_one("#views").mount(view)
-        self.watch(view.log_view, "wrap", lambda wrap: self.deck.choose(wrap=wrap), init=False)
+        if self.whole:
+            self.query_one("#views").mount(view)
         return view
 
-    def on_job_view_resized(self, message: JobView.Resized) -> None:
-        """Keep the sizes of the panes."""
-        self.deck.choose(sizes=message.sizes)
+    def on_job_view_chosen(self, message: JobView.Chosen) -> None:
+        """Keep what the user chose in a pane."""
+        self.deck.choose(**message.what)
 
     def _forward_event(self, event: Event) -> None:
         """Let the dividers have the mouse before the panes: a press there is neither a focus nor a selection."""
@@ -166,6 +170,8 @@ class MainScreen(Screen[None]):
 
     def sync(self, changed: dict[str, Part], now: float) -> None:
         """Draw again what has changed, of the job on the screen and of those behind it."""
+        if not self.whole:
+            return
         for name, parts in changed.items():
             view = self.view(name)
             if view is not None and view.ready:

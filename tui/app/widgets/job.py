@@ -64,12 +64,12 @@ class JobView(Container):
         ),
     ]
 
-    class Resized(Message):
-        """The user gave the panes other sizes."""
+    class Chosen(Message):
+        """The user made a choice that holds for all jobs and is kept."""
 
-        def __init__(self, sizes: Sizes) -> None:
+        def __init__(self, **what: object) -> None:
             super().__init__()
-            self.sizes = sizes
+            self.what = what
 
     def __init__(self, job: JobModel, request: Request, now: float, sizes: Sizes = Sizes()) -> None:  # noqa: B008
         super().__init__()
@@ -102,6 +102,13 @@ class JobView(Container):
         yield self.log_pane
         yield self.config
         yield self.timeline_pane
+
+    def on_mount(self) -> None:
+        """Listen to what is chosen in the log."""
+        self.watch(self.log_view, "wrap", self._keep_wrap, init=False)
+
+    def _keep_wrap(self, wrap: bool) -> None:
+        self.post_message(self.Chosen(wrap=wrap))
 
     def focus_first(self) -> None:
         """Focus the pane that a user comes for."""
@@ -178,7 +185,7 @@ class JobView(Container):
 
     def _choose(self, sizes: Sizes) -> None:
         self.resize(sizes)
-        self.post_message(self.Resized(sizes))
+        self.post_message(self.Chosen(sizes=sizes))
 
     def drag(self, event: events.MouseEvent) -> bool:
         """Let a divider be dragged; return whether the event was for it."""
@@ -192,7 +199,7 @@ class JobView(Container):
             self.resize(panes.dragged(self.size, self._sizes, self.used, self._held, at + self._grip))
         elif isinstance(event, events.MouseUp):
             if self._moved:
-                self.post_message(self.Resized(self._sizes))
+                self.post_message(self.Chosen(sizes=self._sizes))
             else:  # a click on a frame is one on its pane
                 self._click(self._held, at)
             self._hold(None)
