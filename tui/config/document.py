@@ -32,10 +32,14 @@ _SCALARS = {_TAG + name for name in ("int", "float", "bool", "null", "timestamp"
 
 # What ruamel.yaml says, and what the user is told. The last column: the error is where the construct begins.
 _WORDS = (
-    (r"found character '\\t'", "a tab can't stand here: YAML wants spaces for indentation", False),
+    (r"found character '\\t'", "a tab can't stand here: write spaces", False),
     (r"found character '(.)' that cannot start", "a value can't begin with {0}: put it in quotes", False),
     (r"could not find expected ':'", "a ': ' is missing: write this line as 'key: value'", True),
-    (r"mapping values are not allowed", "this ':' can't stand here: check the indentation, or quote the value", False),
+    (
+        r"mapping values are not allowed",
+        "this ':' can't stand here: quote the value, or check the indentation and the line before",
+        False,
+    ),
     (r"sequence entries are not allowed", "a list item can't stand here: start it on a line of its own", False),
     (r"mapping keys are not allowed", "a '?' can't stand here: put the value in quotes", False),
     (r"quoted scalar.*unexpected (?:end|document)", "this quote is never closed", True),
@@ -54,11 +58,29 @@ _WORDS = (
     ),
     (r"more indented follow up line", "the first line of this block is indented less than those after it", False),
     (r"scanning an (?:alias|anchor)", "a value can't begin with a bare * or &: put it in quotes", True),
-    (r"undefined alias '(.*)'", "*{0} has no anchor: write &{0} before the value that is meant", False),
+    (
+        r"undefined alias '(.*)'",
+        "*{0} has no anchor: write &{0} before the value that is meant, or put it in quotes if it is text",
+        False,
+    ),
     (r"expected the node content", "a value is missing before this, or needs quotes", False),
     (r"another document", "a second document begins here: a config is one document, remove the rest", False),
+    (
+        r"expected chomping or indentation",
+        "only +, - or a digit can follow | or >: begin the text on the next line",
+        False,
+    ),
+    (r"incompatible YAML document", "this version of YAML is not known: remove the line, or write %YAML 1.2", False),
+    (r"duplicate YAML directive", "this directive stands here twice: remove one", False),
     (r"undefined tag handle '(.*)'", "the tag handle {0} is not defined: remove the tag", False),
 )
+
+
+# What is no YAML at all, and makes YAML complain of something near it.
+_CONFLICT = re.compile(r"^<{7}(?= |\r?$)", re.MULTILINE)
+_SLASHES = re.compile(r"^[ \t]*//", re.MULTILINE)
+
+_UTF_16 = "the file is UTF-16 or UTF-32: save it as UTF-8"
 
 
 class ConfigError(ValueError):
@@ -100,6 +122,8 @@ def decode(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        if raw.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
+            raise ConfigError(Problem(_UTF_16, 1, 1)) from error
         before = raw[: error.start].decode("utf-8")
         line, column = _place(before, len(before))
         message = f"the byte 0x{raw[error.start]:02x} is not UTF-8: save the file as UTF-8"
@@ -130,16 +154,20 @@ def compose(text: str, composer: type[Composer] = Composer) -> tuple[YAML, Mappi
     except MaxDepthExceededError as error:
         raise _too_deep(error.problem_mark) from error
     except ReaderError as error:
+        if "\0" in text[:2]:
+            raise ConfigError(Problem(_UTF_16, 1, 1)) from error
         line, column = _place(text, error.position)
         what = f"the character U+{ord(text[error.position]):04X} can't stand in YAML: remove it"
         raise ConfigError(Problem(what, line, column)) from error
     except MarkedYAMLError as error:
-        raise ConfigError(_explain(error)) from error
+        raise ConfigError(_explain(error, text)) from error
     except YAMLError as error:
         raise ConfigError(Problem(str(error))) from error
     if root is None or (isinstance(root, ScalarNode) and root.tag == _TAG + "null" and not root.value):
         raise ConfigError(Problem("the config is empty: write at least one 'key: value'", 1, 1))
     if not isinstance(root, MappingNode):
+        if (found := re.match(r"\S+?:(?=\S)", text)) and isinstance(root, ScalarNode) and root.style is None:
+            raise ConfigError(Problem("a space is missing here: write 'key: value'", *_place(text, found.end())))
         kind = "a list" if isinstance(root, SequenceNode) else "a single value"
         _refuse(root, f"the config is {kind}: it must be a mapping, lines of 'key: value'")
     _weigh(root, {})
@@ -171,9 +199,15 @@ def _too_deep(mark: Any) -> ConfigError:
     return ConfigError(Problem(f"the config is nested more than {DEPTH} levels deep here", *_spot(mark)))
 
 
-def _explain(error: MarkedYAMLError) -> Problem:
+def _explain(error: MarkedYAMLError, text: str) -> Problem:
     said = ", ".join(part for part in (error.context, error.problem) if part)
     mark = error.problem_mark or error.context_mark
+    if found := _CONFLICT.search(text):
+        return Problem("a merge conflict begins here: keep one of the two texts", *_place(text, found.start()))
+    for found in _SLASHES.finditer(text):
+        line, column = _place(text, found.end() - 2)
+        if 0 <= mark.line + 1 - line <= 1:
+            return Problem("a comment begins with #, not with //", line, column)
     for pattern, words, at_start in _WORDS:
         if found := re.search(pattern, said):
             mark = error.context_mark if at_start else mark
@@ -244,31 +278,39 @@ class _Builder:
             return self._convert(node)
         except (YAMLError, ValueError, LookupError, OverflowError) as error:
             shown = node.value if len(node.value) <= 40 else node.value[:40] + "…"
-            words = f"{shown!r} is no valid {kind[len(_TAG) :]}: correct it, or put it in quotes to make it text"
+            name = "date" if kind == _TAG + "timestamp" else kind[len(_TAG) :]
+            words = f"{shown!r} is no valid {name}: correct it, or put it in quotes to make it text"
+            if kind == _TAG + "int" and node.value.isdecimal():
+                words = f"a number of {len(node.value):,} digits is too large: shorten it, or put it in quotes"
             raise ConfigError(Problem(words, *_spot(node.start_mark), path or None)) from error
 
     def _key(self, node: Node, path: str) -> Any:
         if not isinstance(node, ScalarNode):
             kind = "list" if isinstance(node, SequenceNode) else "mapping"
             _refuse(node, f"a {kind} can't be a key: put it in quotes to make it text", path)
+        if node.style is None and node.value.startswith("\ufeff"):
+            _refuse(node, "an invisible byte order mark, U+FEFF, is part of this key: remove it", path)
         return self._scalar(node, path)
 
     def _entries(self, node: Node, path: str) -> dict[Any, tuple[Node, Node]]:
         """Return the keys of a mapping, its own first, then those merged by ``<<`` that it does not have."""
         own: dict[Any, tuple[Node, Node]] = {}
-        merge: Node | None = None
+        merge: tuple[Node, Node] | None = None
         for key_node, value_node in node.value:
             if key_node.tag == _TAG + "merge":
                 if merge is not None:
                     _refuse(key_node, "'<<' stands here twice: write one '<<: [*a, *b]'", path)
-                merge = value_node
+                merge = key_node, value_node
             else:
                 self._add(own, key_node, value_node, path)
         if merge is None:
             return own
-        for source in merge.value if isinstance(merge, SequenceNode) else [merge]:
+        at, merged = merge
+        for source in merged.value if isinstance(merged, SequenceNode) else [merged]:
             if not isinstance(source, MappingNode):
-                _refuse(source, "'<<' can merge only mappings: give it an alias of one", path)
+                # What an alias stands for is elsewhere.
+                near = source.start_mark.line == at.start_mark.line and source.start_mark.index > at.start_mark.index
+                _refuse(source if near else at, "'<<' can merge only mappings: give it an alias of one", path)
             for key, entry in self._entries(source, path).items():
                 own.setdefault(key, entry)
         return own
