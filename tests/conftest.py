@@ -6,7 +6,11 @@ from hypothesis import HealthCheck, settings
 
 # The machine may be busy with other things: how long an example takes says nothing about the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+
+#: So many examples of each property are tried by who has the time: ``HYPOTHESIS_PROFILE=thorough pytest ...``
+THOROUGH = 5_000
+settings.register_profile("thorough", settings.get_profile("patient"), max_examples=THOROUGH)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -152,6 +152,8 @@ def _lines(text: str) -> list[str]:
 @contextlib.contextmanager
 def _rows_of(arguments: argparse.Namespace) -> Iterator[History]:
     """Open the history of a config and its job, to read it only: an engine may be writing to it."""
+    import sqlite3
+
     from tui.engine import database, history, place
 
     config = place.absolute(arguments.config)
@@ -162,15 +164,18 @@ def _rows_of(arguments: argparse.Namespace) -> Iterator[History]:
         connection = database.open_database(folder, read_only=True)
     except database.HistoryError as error:
         raise Usage(str(error)) from error
-    with contextlib.closing(connection):
-        jobs = history.jobs_of(connection, folder, config)
-        if arguments.job is None and len(jobs) != 1:
-            names = f"serves several jobs: {', '.join(jobs)}; choose one with --job" if jobs else "has no history"
-            raise Usage(f"{arguments.config} {names}")
-        if arguments.job is not None and arguments.job not in jobs:
-            known = ", ".join(jobs) or "none"
-            raise Usage(f"{arguments.config} has no history of a job {arguments.job!r}; it has {known}")
-        yield history.History(connection, folder, config, arguments.job or jobs[0])
+    try:
+        with contextlib.closing(connection):
+            jobs = history.jobs_of(connection, folder, config)
+            if arguments.job is None and len(jobs) != 1:
+                names = f"serves several jobs: {', '.join(jobs)}; choose one with --job" if jobs else "has no history"
+                raise Usage(f"{arguments.config} {names}")
+            if arguments.job is not None and arguments.job not in jobs:
+                known = ", ".join(jobs) or "none"
+                raise Usage(f"{arguments.config} has no history of a job {arguments.job!r}; it has {known}")
+            yield history.History(connection, folder, config, arguments.job or jobs[0])
+    except sqlite3.Error as error:
+        raise Usage(f"{folder} holds a history that can't be read: {error}") from error
 
 
 def _text_of(found: History, arguments: argparse.Namespace, version: int) -> str:

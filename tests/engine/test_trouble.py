@@ -162,3 +162,17 @@ def test_a_config_that_can_not_be_read_any_more_is_told_and_the_job_goes_on(fold
     folder.save("c.yaml", "lr: 2\n")
     run.wait_for(row(2, "applied"))
     assert run.states == ["starting", "running"]
+
+
+def test_what_killed_saves_have_left_is_cleared_up_and_a_text_of_somebody_is_told(folder: Folder) -> None:
+    folder.task(TICKER, OLD)
+    half = folder.write(".tunedeck-0123456789ab.tmp", "lr: ")
+    known = digest(OLD.encode())
+    done = folder.write(f".tunedeck-123456789abc-{known}-{digest(b'new')}.tmp", OLD)
+    theirs = folder.write(f".tunedeck-23456789abcd-{known}-{digest(b'new')}.tmp", "theirs: 1\n")
+    # No file can be made older than it is: the engine's clock goes wrong instead.
+    folder.write("sitecustomize.py", "import time; real = time.time; time.time = lambda: real() + 3600\n")
+    run = folder.run("job.py:tick", "-c", "c.yaml", prefix=("env", f"PYTHONPATH={folder.path}"))
+    told = run.wait_for(lambda event: event["event"] == "notice" and str(theirs) in event["message"])
+    assert "look at it, then delete it" in told["message"]
+    assert [path.exists() for path in (half, done, theirs)] == [False, False, True]

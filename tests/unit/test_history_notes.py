@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.plays import Play
 from tui import events
-from tui.engine import timeline
+from tui.engine import timeline, tune
 from tui.events import Noted, Reload, Reply
 
 
@@ -102,7 +102,7 @@ async def test_pages_finds_and_details() -> None:
     for number in range(2, 250):
         await play.save(f"lr: {number}\n")
         play.apply(number)
-    assert [row.version for row in timeline.newest(play.job)] == list(range(50, 250))
+    assert [row.version for row in timeline.newest(play.job) if isinstance(row, Reload)] == list(range(50, 250))
     page = (await ask(play, events.Page, 1, 20)).data
     assert (page["first"], [row["version"] for row in page["rows"]]) == (1, list(range(1, 21)))
     assert events.reload_of(page["rows"][4]) == next(iter(play.history.rows(5, 5)))
@@ -117,3 +117,17 @@ async def test_pages_finds_and_details() -> None:
     detail = (await ask(play, events.Detail, 7)).data
     assert (detail["text"], detail["base"], detail["base_text"], detail["running"]) == ("lr: 7\n", 6, "lr: 6\n", 249)
     assert events.reload_of(detail["row"]).version == 7
+
+
+async def test_a_history_that_can_not_be_read_any_more_is_told_and_holds_nothing_up() -> None:
+    play = Play()
+    await play.run()
+    play.connection.execute("DROP TABLE reload")
+    (notice,) = timeline.newest(play.job)
+    assert isinstance(notice, events.Notice)
+    assert "the history can't be read: no such table" in notice.message
+    reply = await tune.roll_back(play.job, [play.job], events.Rollback(1, "job", 1))
+    assert (reply.ok, reply.code) == (False, "unreadable")
+    await play.save("lr: 2\n")
+    play.apply(2)
+    assert play.rows()[2].status == "applied"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tui.engine import database, history
+from tui.engine import database, history, place
 from tui.engine.history import History
 from tui.engine.homes import Homes, News
 from tui.engine.place import Lock, PlaceError
@@ -270,3 +271,117 @@ def test_a_lock_that_its_holder_removes_in_that_moment_is_not_taken(
     assert len(opened) == 2
     assert second.intact
     second.release()
+
+
+def damage(config: Path, where: slice) -> bytes:
+    """Write noise over a part of the database, and return what it is then."""
+    path = config.parent / ".tunedeck" / "history.db"
+    raw = bytearray(path.read_bytes())
+    raw[where] = b"\xa5" * len(raw[where])
+    path.write_bytes(raw)
+    return bytes(raw)
+
+
+def with_rows(config: Path, count: int) -> None:
+    homes = Homes("me")
+    kept = homes.open(config, "job")
+    for version in range(1, count + 1):
+        kept.add(applied(version), "x" * 500)
+    homes.close()
+
+
+@pytest.mark.parametrize("where", [slice(0, 100), slice(100, 8192), slice(8192, None)], ids=["head", "begin", "rest"])
+def test_a_damaged_history_is_told_and_left_alone_and_its_numbers_go_on(config: Path, where: slice) -> None:
+    with_rows(config, 40)
+    raw = damage(config, where)
+    given = []
+    for _ in range(3):
+        homes = Homes("me")
+        kept = homes.open(config, "job")
+        assert config in homes.problems
+        given.append(kept.newest() + 1)
+        kept.add(sent(given[-1]), "new")
+        assert list(homes.look()) == []
+        homes.close()
+        assert (config.parent / ".tunedeck" / "history.db").read_bytes() == raw
+    assert given == sorted(set(given))
+
+
+def test_a_history_of_a_newer_format_is_told_and_left_alone_and_its_numbers_go_on(config: Path) -> None:
+    with_rows(config, 3)
+    path = config.parent / ".tunedeck" / "history.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    raw = path.read_bytes()
+    for version in (4, 5):
+        homes = Homes("me")
+        kept = homes.open(config, "job")
+        assert "was written by a newer tunedeck (format 99)" in homes.problems[config]
+        assert kept.newest() == version - 1
+        kept.add(sent(version), "new")
+        homes.close()
+        assert path.read_bytes() == raw
+
+
+def test_the_numbers_of_an_engine_that_was_killed_survive_a_sweep(config: Path) -> None:
+    with_rows(config, 1)
+    damage(config, slice(0, 100))
+    homes = Homes("me")
+    homes.open(config, "job").add(sent(1), "new")
+    for lock in (config.parent / ".tunedeck").glob("*.lock"):
+        lock.unlink()
+    for claim in homes._claims.values():
+        os.close(claim._descriptor)  # as the end of a process does
+    place.sweep()
+    assert Homes("you").open(config, "job").newest() == 1
+
+
+def test_the_numbers_of_a_folder_that_can_be_written_no_more_go_on_elsewhere(
+    config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with_rows(config, 3)
+    real = os.access
+    here = config.parent / ".tunedeck"
+    monkeypatch.setattr(os, "access", lambda path, mode: path != here and real(path, mode))
+    homes = Homes("me")
+    kept = homes.open(config, "job")
+    assert kept.newest() == 3
+    kept.add(applied(4), "elsewhere")
+    homes.close()
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    homes = Homes("me")
+    assert homes.open(config, "job").newest() == 4
+    homes.close()
+
+
+def test_a_number_that_one_lock_can_not_keep_is_kept_by_the_other(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes = Homes("me")
+    kept = homes.open(config, "job")
+    (here,) = (home.locks[config] for home in homes._homes.values())
+    real = os.pwrite
+
+    def pwrite(descriptor: int, data: bytes, at: int) -> int:
+        if descriptor == here._descriptor:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(descriptor, data, at)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    block(kept, True)
+    fail(lambda: kept.add(sent(1), "one"))
+    homes.close()
+    monkeypatch.undo()
+    homes = Homes("me")
+    assert homes.open(config, "job").newest() == 1
+    homes.close()
+
+
+def test_a_folder_that_keeps_the_history_out_of_git_does_so_after_a_kill_too(config: Path) -> None:
+    folder = database.folder_of(config)
+    (folder / ".gitignore").write_text("")
+    database.folder_of(config)
+    assert (folder / ".gitignore").read_text() == "*\n"

@@ -27,6 +27,9 @@ PATIENCE = 1.0
 #: So often a change is made anew because somebody else was faster.
 ATTEMPTS = 50
 
+#: A temporary file that nobody has touched for so many seconds is left from a writer that was killed.
+STALE = 60.0
+
 _SOLID = {errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS}
 
 
@@ -109,7 +112,7 @@ def read(path: Path) -> Content:
             raw = b"".join(_pieces(path, descriptor))
             after = os.fstat(descriptor)
         finally:
-            os.close(descriptor)
+            _close(descriptor)
     except OSError as error:
         raise _unreadable(path, error) from error
     steady = Fingerprint.of(before) == Fingerprint.of(after) and len(raw) == after.st_size
@@ -167,8 +170,8 @@ def place(path: Path, raw: bytes, *, base: str | None, in_place: bool = False, f
         ReadOnly: The file is read-only; nothing has been changed.
         StoreError: It can't be written; the message says if anything was changed.
     """
-    real = Path(os.path.realpath(path))
     try:
+        real = _target(path)
         current = _expect(real, base)
         if current is not None and not force:
             _require_writable(path, real)
@@ -197,6 +200,30 @@ def settle(path: Path, folder: Path | None) -> None:
         except OSError as error:
             message = f"{path} is written, but may be lost in a power failure: {error.strerror}"
             raise StoreError(message) from error
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove what writers that were killed have left in a folder; return what must stay.
+
+    That is a text which somebody had put in the place of a config while we replaced it, and which was not put back.
+    """
+    kept = []
+    for temporary in sorted(folder.glob(".tunedeck-*.tmp")):
+        with contextlib.suppress(OSError, StoreError):
+            # Its writer may live where it is young.
+            if time.time() - temporary.lstat().st_ctime >= STALE and not _remove(temporary):
+                kept.append(temporary)
+    return kept
+
+
+def _remove(temporary: Path) -> bool:
+    """Remove a temporary file, unless it holds a text that nobody else has; return whether it did."""
+    # One that may hold what was in the place of a config has the names of the texts that are known in its own.
+    known = temporary.stem.split("-")[2:]
+    if known and read(temporary).digest not in known:
+        return False
+    temporary.unlink()
+    return True
 
 
 def _require_file(path: Path, status: os.stat_result) -> None:
@@ -229,6 +256,20 @@ def _unreadable(path: Path, error: OSError) -> StoreError:
     return StoreError(f"{path} can't be read: {error.strerror}")
 
 
+def _target(path: Path) -> Path:
+    """Return the file that a path leads to: who can't follow a link must not put a file in its place."""
+    try:
+        return Path(os.path.realpath(path, strict=True))
+    except FileNotFoundError:
+        return Path(os.path.realpath(path))
+
+
+def _close(descriptor: int) -> None:
+    """Close a file that was only read, or whose data is on disk already: an error now says nothing of it."""
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+
+
 def _expect(real: Path, base: str | None) -> Content | None:
     current = read(real) if os.path.lexists(real) else None
     if current is not None and base is None:
@@ -251,13 +292,22 @@ def _replace(path: Path, real: Path, raw: bytes, base: str | None) -> None:
     try:
         _prepare(path, real, temporary, raw, new=base is None)
         try:
+            if base is not None:
+                complete = temporary.with_name(f"{temporary.stem}-{base}-{digest(raw)}.tmp")
+                temporary.rename(complete)
+                temporary = complete
             _take_place(path, temporary, real, base)
         except OSError as error:
             raise _unwritable(path, error, solid=base is not None) from error
     except _Stranded:
         raise
+    except Conflict:
+        with contextlib.suppress(OSError):
+            temporary.unlink()  # it holds our text, or one that somebody has replaced or removed
+        raise
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, StoreError):
+            _remove(temporary)
         raise
 
 
@@ -335,7 +385,7 @@ def _prepare(path: Path, real: Path, temporary: Path, raw: bytes, *, new: bool) 
         _write_all(descriptor, raw)
         os.fsync(descriptor)
     finally:
-        os.close(descriptor)
+        _close(descriptor)
 
 
 def _inherit(path: Path, descriptor: int, status: os.stat_result) -> None:
@@ -368,7 +418,7 @@ def _sync_folder(folder: Path) -> None:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
-        os.close(descriptor)
+        _close(descriptor)
 
 
 def _unwritable(path: Path, error: OSError, *, solid: bool) -> StoreError:
@@ -393,7 +443,7 @@ def _overwrite(path: Path, real: Path, old: bytes, new: bytes) -> None:
             raise StoreError(message) from error
         raise
     finally:
-        os.close(descriptor)
+        _close(descriptor)
 
 
 def _put(descriptor: int, raw: bytes) -> None:

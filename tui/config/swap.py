@@ -6,6 +6,7 @@ in his hand, can look at it, and can put it back. Elsewhere, and on file systems
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import functools
@@ -81,5 +82,6 @@ def being_written(path: Path) -> bool:
     except OSError as error:
         return error.errno == errno.EAGAIN
     finally:
-        os.close(descriptor)
+        with contextlib.suppress(OSError):  # what the system has told holds
+            os.close(descriptor)
     return False

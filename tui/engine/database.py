@@ -69,7 +69,7 @@ def folder_of(config: Path) -> Path:
         HistoryError: Neither can be written.
     """
     problems = []
-    for folder in _folders(config):
+    for folder in folders(config):
         try:
             folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             make_folder(folder)
@@ -85,19 +85,31 @@ def make_folder(folder: Path) -> None:
     """Make the folder of a history, if it is missing."""
     folder.mkdir(mode=0o700, exist_ok=True)
     ignore = folder / ".gitignore"
-    if not ignore.exists():
+    if not ignore.exists() or not ignore.stat().st_size:  # who was to write it may have been killed
         ignore.write_text("*\n")
 
 
 def existing_folder_of(config: Path) -> Path | None:
     """Return the folder that holds a history for `config`, or None; nothing is made."""
-    return next((folder for folder in _folders(config) if (folder / _FILE).exists()), None)
+    return next((folder for folder in folders(config) if (folder / _FILE).exists()), None)
 
 
-def _folders(config: Path) -> Iterator[Path]:
+def folders(config: Path) -> Iterator[Path]:
+    """Yield the folders that may keep the history of `config`, the better one first."""
     yield config.parent / ".tunedeck"
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    yield Path(state) / "tunedeck"
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    yield (state if state.is_absolute() else Path.home() / ".local" / "state") / "tunedeck"
+
+
+def newest(folder: Path, config: str, job: str) -> int:
+    """Return the newest version in a database that may be damaged or of a newer format, 0 if that can't be told."""
+    query = "SELECT max(version) FROM reload WHERE config = ? AND job = ?"
+    try:
+        uri = f"{(folder / _FILE).as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY / 1000)) as connection:
+            return connection.execute(query, (config, job)).fetchone()[0] or 0
+    except sqlite3.Error:
+        return 0
 
 
 def open_database(folder: Path, *, read_only: bool = False) -> sqlite3.Connection:

@@ -59,6 +59,7 @@ class Engine:
         self._hosts: dict[str | None, HostJob] = {}  # by their interpreters
         self._listener = listener
         self._files: dict[Path, ConfigFile] = {}
+        self._left: dict[Path, str] = {}  # what is told of a text that a killed save has left
         self._homes = Homes(f"the deck {deck.path or deck.name} (process {os.getpid()})")
         self._tasks = Tasks()
         self._over = asyncio.Event()
@@ -86,6 +87,7 @@ class Engine:
             self._catch_signals()
             await self._open()
             self._tasks.start(self._look_after_homes())
+            self._tasks.start(self._clear_up())
             ready(await self._listen())
             self._tell_problems()
             self._tasks.start(self._start_jobs())
@@ -256,29 +258,45 @@ class Engine:
             yield from timeline.newest(job)
             if job.metrics is not None:
                 yield job.metrics
-            if spec.config in self._homes.problems:
-                yield self._problem(job)
-            if job.file.remark is not None:
-                yield Notice(job.name, job.file.remark, "warning")
+            yield from self._problems(job)
 
     def _tell_problems(self) -> None:
         for job in self.jobs.values():
-            if job.spec.config in self._homes.problems:
-                self._emit(self._problem(job))
-            if job.file.remark is not None:
-                self._emit(Notice(job.name, job.file.remark, "warning"))
+            for problem in self._problems(job):
+                self._emit(problem)
 
-    def _problem(self, job: Job) -> Notice:
-        reason = self._homes.problems[job.spec.config]
-        return Notice(job.name, f"the history of {job.spec.config.name} is not kept: {reason}", "warning")
+    def _problems(self, job: Job) -> Iterator[Notice]:
+        """Yield what is wrong around a job for longer than a moment."""
+        config = job.spec.config
+        if config in self._homes.problems:
+            reason = self._homes.problems[config]
+            yield Notice(job.name, f"the history of {config.name} is not kept: {reason}", "warning")
+        if job.file.remark is not None:
+            yield Notice(job.name, job.file.remark, "warning")
+        if config in self._left:
+            yield Notice(job.name, self._left[config], "warning")
+
+    def _tell(self, config: Path, message: str, severity: str) -> None:
+        for job in self.jobs.values():
+            if job.spec.config == config:
+                self._emit(Notice(job.name, message, severity))
+
+    async def _clear_up(self) -> None:
+        """Remove what killed writers have left beside the configs, once it is old enough to be sure."""
+        while True:
+            for config in self._files:
+                folder = Path(os.path.realpath(config)).parent
+                if (kept := store.sweep(folder)) and config not in self._left:
+                    what = "what somebody wrote into a config in the moment in which a save was killed"
+                    self._left[config] = f"{kept[0]} holds {what}: look at it, then delete it"
+                    self._tell(config, self._left[config], "warning")
+            await asyncio.sleep(store.STALE)
 
     async def _look_after_homes(self) -> None:
         while True:
             await asyncio.sleep(_LOOK)
             for news in self._homes.look():
-                for job in self.jobs.values():
-                    if job.spec.config == news.config:
-                        self._emit(Notice(job.name, news.message, news.severity))
+                self._tell(*news)
 
     async def _obey(self, command: events.Command) -> Reply:
         if isinstance(command, events.Shutdown):

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tui.engine import database
 from tui.engine.database import COLUMNS, COUNT, HistoryError, in_memory
 from tui.engine.find import Choice
 from tui.events import Change, Noted, Problem, Reload, jsonable, quote
@@ -40,6 +41,15 @@ _READ = COLUMNS.removeprefix("config, ").removesuffix(", text")
 def key(folder: Path, config: Path) -> str:
     """Name the config within a folder: a project that is moved keeps its history."""
     return config.name if folder.parent == config.parent else str(config)
+
+
+def taken(config: Path, job: str, left: int, besides: Path | None = None) -> int:
+    """Return up to which version numbers are given: `left` is known, and old histories may hold newer ones.
+
+    A history is in one of two folders, and may not be there any more where it was, be damaged, or of a newer format.
+    """
+    others = (folder for folder in database.folders(config) if folder != besides)
+    return max([left, *(database.newest(folder, key(folder, config), job) for folder in others)])
 
 
 class History:

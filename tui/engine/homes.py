@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,14 +46,30 @@ class Homes:
             place.PlaceError: Another engine holds the config.
         """
         self._claim(config)
+        folder = None
         try:
             folder = database.folder_of(config)
-            home = self._homes.setdefault(folder, _Home(folder, self._owner))
+            home = self._homes.setdefault(folder, _Home(folder, self._owner, self._claims))
             home.lock(config)
             return home.open(config, job)
         except (HistoryError, OSError) as error:
             self.problems[config] = str(error)
-            return History(database.in_memory(), config.parent, config, job)
+        except sqlite3.Error as error:
+            self.problems[config] = f"{folder} holds a history that can't be read: {error}"
+        return self._in_memory(config, job)
+
+    def _in_memory(self, config: Path, job: str) -> History:
+        """Return a history that is not kept: its numbers are, as far as there is a place for them."""
+        locks = [self._claims, *(home.locks for home in self._homes.values())]
+        kept = History(
+            database.in_memory(),
+            config.parent,
+            config,
+            job,
+            history.taken(config, job, _left(locks, config)),
+            lambda: _note(locks, config, kept.newest()),
+        )
+        return kept
 
     def look(self) -> Iterator[News]:
         """Restore what has been deleted, write what could not be written before, and tell of both."""
@@ -104,10 +120,11 @@ class Homes:
 class _Home:
     """One folder: its database, and the locks and histories of the configs that are kept in it."""
 
-    def __init__(self, folder: Path, owner: str) -> None:
+    def __init__(self, folder: Path, owner: str, claims: dict[Path, Lock]) -> None:
         self.folder = folder
+        self.locks: dict[Path, Lock] = {}
         self._owner = owner
-        self._locks: dict[Path, Lock] = {}
+        self._claims = claims
         self._histories: dict[Path, list[History]] = {}
         self._connection: sqlite3.Connection | None = None
         self._opened: os.stat_result | None = None
@@ -119,15 +136,16 @@ class _Home:
 
     def lock(self, config: Path) -> None:
         """Hold the lock of a config."""
-        _hold(self._locks, self.folder, config, self._owner)
+        _hold(self.locks, self.folder, config, self._owner)
 
     def open(self, config: Path, job: str) -> History:
         """Return the history of a job; no row of it is open."""
         if self._connection is None:
             self._connection = database.open_database(self.folder)
             self._opened = database.identity(self.folder)
-        taken = self._locks[config].left
+        taken = history.taken(config, job, _left((self.locks, self._claims), config), besides=self.folder)
         kept = History(self._connection, self.folder, config, job, taken, lambda: self._note(config), self._reader)
+        kept.newest(), kept.run()  # a damaged one is found here, if it matters
         self._histories.setdefault(config, []).append(kept)
         with contextlib.suppress(sqlite3.Error):  # told when the first row can't be written
             kept.close_open_rows()
@@ -149,7 +167,7 @@ class _Home:
         if gone and not self.folder.parent.is_dir():
             raise HistoryError(f"{self.folder.parent} is gone")
         database.make_folder(self.folder)
-        for config in self._locks:
+        for config in self.locks:
             self.lock(config)
         if gone:
             self._move()
@@ -183,7 +201,8 @@ class _Home:
         return bool(late)
 
     def _note(self, config: Path) -> None:
-        self._locks[config].note(max(kept.unwritten for kept in self._histories[config]))
+        newest = max(kept.unwritten for kept in self._histories[config])
+        _note((self.locks, self._claims), config, newest)
 
     def _all(self) -> Iterator[History]:
         for histories in self._histories.values():
@@ -196,7 +215,7 @@ class _Home:
                 database.abandon(self._connection)
             else:
                 self._connection.close()
-        for lock in self._locks.values():
+        for lock in self.locks.values():
             lock.release()
 
 
@@ -206,4 +225,17 @@ def _hold(locks: dict[Path, Lock], folder: Path, config: Path, owner: str) -> No
     if before is None or not before.intact:
         locks[config] = Lock(folder, config, owner)
         if before is not None:
+            locks[config].note(before.kept)
             before.release()
+
+
+def _left(holders: Iterable[dict[Path, Lock]], config: Path) -> int:
+    """Return the number that the last holder of a config has left in one of its locks."""
+    return max((locks[config].left for locks in holders if config in locks), default=0)
+
+
+def _note(holders: Iterable[dict[Path, Lock]], config: Path, number: int) -> None:
+    """Leave a number in each lock of a config: one of the disks may be full."""
+    for locks in holders:
+        if config in locks:
+            locks[config].note(number)

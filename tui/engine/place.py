@@ -76,13 +76,13 @@ def all_sockets() -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Remove the locks in the folder of the sockets that nobody holds: killed engines leave theirs."""
+    """Remove the locks of killed engines in the folder of the sockets; those that keep a number stay."""
     for path in sockets_folder().glob("*.lock"):
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                if not _read(descriptor)[0] and os.path.samestat(os.fstat(descriptor), path.stat()):
                     path.unlink()
             finally:
                 os.close(descriptor)
@@ -111,7 +111,7 @@ class Lock:
         name = hashlib.blake2b(os.fsencode(config.parent.resolve() / config.name), digest_size=6).hexdigest()
         self._path = folder / f"{config.name[:64]}-{name}.lock"
         self._take(config)
-        self._number = self.left = self._read()[0]
+        self._number = self.left = _read(self._descriptor)[0]
         line = b"%0*d %s\n" % (_DIGITS, self.left, owner.encode())
         with contextlib.suppress(OSError):  # a full disk: it is held all the same
             os.pwrite(self._descriptor, line, 0)
@@ -131,7 +131,12 @@ class Lock:
         if number != self._number:
             with contextlib.suppress(OSError):
                 os.pwrite(self._descriptor, b"%0*d" % (_DIGITS, number), 0)
-            self._number = number
+                self._number = number
+
+    @property
+    def kept(self) -> int:
+        """The number that the next holder will find."""
+        return self._number
 
     def release(self) -> None:
         """Give the lock back; its file goes away, unless it has something to keep."""
@@ -147,7 +152,7 @@ class Lock:
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = self._read()[1] or "another engine"
+                holder = _read(self._descriptor)[1] or "another engine"
                 os.close(self._descriptor)
                 attempts += 1
                 if attempts < _ATTEMPTS:
@@ -158,7 +163,8 @@ class Lock:
                 return
             os.close(self._descriptor)  # the last holder has removed it meanwhile
 
-    def _read(self) -> tuple[int, str]:
-        """Return the number and who holds the lock."""
-        number, _, holder = os.pread(self._descriptor, 1 << 12, 0).decode("utf-8", "replace").strip().partition(" ")
-        return (int(number), holder) if number.isdecimal() else (0, "")
+
+def _read(descriptor: int) -> tuple[int, str]:
+    """Return the number in a lock and who holds it."""
+    number, _, holder = os.pread(descriptor, 1 << 12, 0).decode("utf-8", "replace").strip().partition(" ")
+    return (int(number), holder) if number.isdecimal() else (0, "")

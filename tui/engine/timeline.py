@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from tui import events
 from tui.engine.find import choice
 from tui.engine.job import Job
-from tui.events import Reload, Reply
+from tui.events import Notice, Reload, Reply
 
 #: So many reloads are told to every viewer that comes; it asks for older ones when they are looked at.
 NEWEST = 200
@@ -24,9 +24,12 @@ MOST_TAG = 40
 COMMANDS = (events.Detail, events.Page, events.Find, events.Note, events.Tag)
 
 
-def newest(job: Job) -> Iterable[Reload]:
-    """Return the newest reloads, oldest first."""
-    return job.history.rows(job.reloads.newest - NEWEST + 1)
+def newest(job: Job) -> Iterator[Reload | Notice]:
+    """Yield the newest reloads, oldest first; where they can't be read, why."""
+    try:
+        yield from job.history.rows(job.reloads.newest - NEWEST + 1)
+    except sqlite3.Error as error:
+        yield Notice(job.name, f"the history can't be read: {error}", "error")
 
 
 async def obey(job: Job, command: events.Command) -> Reply:

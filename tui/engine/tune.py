@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
 
@@ -34,7 +35,10 @@ async def set_values(job: Job, jobs: Iterable[Job], command: events.Set) -> Repl
 
 async def roll_back(job: Job, jobs: Iterable[Job], command: events.Rollback) -> Reply:
     """Carry out a `Rollback`; refused, it leaves the file as it was."""
-    text = job.history.text(command.version)
+    try:
+        text = job.history.text(command.version)
+    except sqlite3.Error as error:
+        return Reply(command.id, ok=False, message=f"the history can't be read: {error}", code="unreadable")
     if text is None:
         return Reply(command.id, ok=False, message=f"there is no version {command.version}", code="unknown")
     return await _change(job, jobs, command, lambda _: text, "rollback", command.base)
