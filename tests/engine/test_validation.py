@@ -85,16 +85,30 @@ def test_headless_a_refused_first_config_ends_the_start(folder: Folder, runner: 
     assert not [line for line in run.lines if line.startswith("config")]
 
 
-def test_a_restart_that_is_refused_gives_way_to_what_ran(folder: Folder) -> None:
+@pytest.mark.parametrize("runner", ["process", "thread", "asyncio"])
+def test_a_restart_that_would_be_refused_costs_the_job_nothing(folder: Folder, runner: str) -> None:
+    folder.task(TASK.replace("def run", "async def run").replace("tui.sleep", "await tui.asleep"))
+    run = folder.run_deck(DECK + f"        on_change: restart\n        runner: {runner}\n")
+    run.wait_for(log("config {'lr': 1}"))
+    folder.save("c.yaml", "lr: 3\n")
+    refused = run.wait_for(row(2, "rejected"))
+    assert refused["error"]["message"] == "three is not allowed; v1 still runs"
+    folder.save("c.yaml", "lr: 5\n")
+    run.wait_for(log("config {'lr': 5}"))
+    assert [line for line in run.lines if line.startswith("config")] == ["config {'lr': 1}", "config {'lr': 5}"]
+
+
+def test_a_restart_for_what_only_the_new_worker_refuses_gives_way_to_what_ran(folder: Folder) -> None:
     folder.task(TASK)
     run = folder.run_deck(DECK + "        on_change: restart\n")
     run.wait_for(log("config {'lr': 1}"))
-    folder.save("c.yaml", "lr: 3\n")
+    folder.write("job.py", TASK.replace('new["lr"] == 3', 'new["lr"] == 7'))
+    folder.save("c.yaml", "lr: 7\n")
     run.wait_for(row(2, "rejected"))
     run.wait_for(lambda event: run.lines.count("config {'lr': 1}") == 2)
     folder.save("c.yaml", "lr: 5\n")
     run.wait_for(log("config {'lr': 5}"))
-    assert "config {'lr': 3}" not in run.lines
+    assert "config {'lr': 7}" not in run.lines
 
 
 @pytest.mark.parametrize(

@@ -99,11 +99,11 @@ class Play:
         self.file.listeners = listeners
         await self.job.start()
 
-    async def run(self) -> None:
-        """Start the job and let the worker take the first config."""
+    async def run(self, *, rules: bool = False) -> None:
+        """Start the job and let the worker, which may have rules to judge by, take the first config."""
         await self.start()
         self.job.worker_started(42)
-        self.job.worker_said({"kind": "loaded"})
+        self.job.worker_said({"kind": "loaded", "rules": rules})
         self.apply(1)
 
     def apply(self, version: int, step: int = 0, superseded: tuple[int, ...] = ()) -> None:

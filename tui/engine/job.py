@@ -16,8 +16,8 @@ from typing import Any
 
 from tui import events
 from tui.config.patterns import Patterns
-from tui.engine import check, life, place
-from tui.engine.attempt import End
+from tui.engine import check, judge, life, place
+from tui.engine.attempt import Attempt, End
 from tui.engine.files import ConfigFile
 from tui.engine.history import History
 from tui.engine.judge import Judge
@@ -185,19 +185,20 @@ class Job:
         pending = self.reloads.pending
         assert pending is not None
         attempt, (version, candidate) = self._slot.attempt, pending
-        # A new worker would lose the state of this one: this one judges before it is ended for a key.
-        renew = self.restart_patterns.differ(attempt.config, candidate.data)
+        renew = self.spec.on_change == "restart" or self.restart_patterns.differ(attempt.config, candidate.data)
         if self.state.state == "paused" and (self.spec.reload_may_end_worker or renew):
             return  # until it is resumed
         if attempt.knows(version) or (attempt.ending == "replace" and self.spec.task is not None):
             return  # it came up with it, and has not answered yet, or the next one comes up with it
         worker = self._slot.worker
         assert worker is not None
-        if renew and self.spec.on_change == "reload" and attempt.accepted != version:
+        if renew and self._judge.rules and attempt.accepted != version:
+            # A new worker has not the state of this one: this one judges before it is ended.
             if attempt.asked != version:
                 attempt.asked = version
                 worker.send(payload(version, candidate, restart=True))
-        elif renew or self.spec.on_change == "restart" or not worker.send(payload(version, candidate)):
+                asyncio.get_running_loop().call_later(judge.PATIENCE, self._end_silence, attempt, version)
+        elif renew or not worker.send(payload(version, candidate)):
             attempt.ending = attempt.ending or "replace"  # from now on its end is no answer to what it was given before
             self._slot.replace()
         else:
@@ -357,6 +358,16 @@ class Job:
         """Start a new worker, if it is that for which the newest config that nobody has refused was accepted."""
         pending, attempt = self.reloads.pending, self._slot.attempt
         if self.live and pending is not None and pending[0] == attempt.accepted:
+            self._deliver()
+
+    def _end_silence(self, attempt: Attempt, version: int) -> None:
+        """Replace a worker that was asked and has not answered: the next one will judge."""
+        waits = attempt is self._slot.attempt and not attempt.ending and attempt.accepted != version
+        pending = self.reloads.pending
+        if self.live and waits and pending is not None and pending[0] == version:
+            attempt.accepted = version
+            reason = f"has not said within {judge.PATIENCE:g} s whether it takes v{version}: it is ended for it"
+            self._record.move(self.state.state, pid=self.state.pid, reason=reason)
             self._deliver()
 
     def _learn(self, message: Mapping[str, Any]) -> None:
