@@ -6,7 +6,7 @@ from tests.app.conftest import OpenDeck, text_of
 from tests.app.test_search import output, searching, title
 from tui.app.buffer import SLAB
 from tui.app.lines import Line
-from tui.app.search import line_filter
+from tui.app.search import TOO_LONG, line_filter
 from tui.app.widgets.log import LogView
 
 
@@ -96,3 +96,28 @@ async def test_filter_that_nothing_passes_says_so(open_deck: OpenDeck) -> None:
         await searching(deck, "re:zz", "ampersand")
         await deck.until(lambda: "only re:zz" in title(deck))
         assert "v7" in text_of(deck.app)
+
+
+@pytest.mark.parametrize("key", ["slash", "ampersand"])
+async def test_search_that_never_ends_is_told_and_left(open_deck: OpenDeck, key: str) -> None:
+    async with open_deck() as deck:
+        await deck.news(output(60, "hay", "a" * 5000 + "!", "hay"))
+        await searching(deck, "", key)
+        await deck.paste("re:(a+)+$")
+        await deck.until(lambda: TOO_LONG in text_of(deck.app).replace("\n", ""))
+        assert title(deck) == "log"
+        await deck.press("enter")
+        await deck.until(lambda: deck.view.log_view.has_focus)
+        assert rows(deck.view.log_view)[-1] == "hay"
+
+
+async def test_filter_that_meets_its_catastrophe_later_is_left_with_a_word(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await searching(deck, "", "ampersand")
+        await deck.paste("re:(a+)+$|loss")
+        await deck.press("enter")
+        await deck.until(lambda: "only" in title(deck))
+        await deck.news(output(60, "a" * 5000 + "!", "the end"))
+        await deck.until(lambda: any(TOO_LONG in toast for toast in deck.toasts))
+        assert title(deck) == "log"
+        assert rows(deck.view.log_view)[-1] == "the end"

@@ -6,13 +6,18 @@ Text is meant as it stands, or as a regular expression behind ``re:``. Without a
 from __future__ import annotations
 
 import re
+import signal
 import time
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
 
 from tui.app.buffer import LineBuffer
 from tui.app.lines import Line, bare
+
+T = TypeVar("T")
 
 #: What introduces a regular expression.
 REGEX = "re:"
@@ -29,12 +34,32 @@ CHUNK = 64
 BREATH = 0.002
 
 
-@dataclass(frozen=True)
+#: What is said of one that did.
+TOO_LONG = "takes too long on a line"
+
+#: How long a regular expression may look at one line, in seconds of the processor. Some would for years: ``(a+)+$``.
+LONGEST_LOOK = 0.03
+
+
+class TooLongError(Exception):
+    """An expression has looked at one line for too long."""
+
+
+@dataclass
 class Query:
-    """A text to look for, and the pattern that finds it."""
+    """A text to look for, and the pattern that finds it.
+
+    A regular expression that looks at one line for too long finds nothing from then on.
+
+    Attributes:
+        stuck: It has.
+        given_up: Is called once when it has.
+    """
 
     text: str
     pattern: re.Pattern[str]
+    stuck: bool = field(default=False, compare=False)
+    given_up: Callable[[], object] = field(default=lambda: None, compare=False)
 
     @property
     def regular(self) -> bool:
@@ -43,7 +68,32 @@ class Query:
 
     def finds(self, line: Line) -> bool:
         """Tell whether a line of output has it; rules and notes of the viewer are no output."""
-        return line.is_output and self.pattern.search(bare(line.text)) is not None
+        return line.is_output and self._look(lambda: self.pattern.search(bare(line.text)), None) is not None
+
+    def matches(self, text: str, most: int | None = None) -> list[re.Match[str]]:
+        """Return the places in `text`, at most so many."""
+        return self._look(lambda: list(islice(self.pattern.finditer(text), most)), [])
+
+    def _look(self, look: Callable[[], T], otherwise: T) -> T:
+        if not self.regular:
+            return look()
+        if self.stuck:
+            return otherwise
+        # The engine of expressions lets go of nothing while it looks, but it does hear a signal.
+        try:
+            signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST_LOOK)
+            try:
+                return look()
+            finally:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        except TooLongError:
+            self.stuck = True
+            self.given_up()
+            return otherwise
+
+
+def _too_long(*_: object) -> None:
+    raise TooLongError
 
 
 def query(text: str) -> Query | None:
@@ -54,6 +104,8 @@ def query(text: str) -> Query | None:
         return None
     # In a regular expression, what follows a backslash says nothing about case: \W, \S.
     letters = re.sub(r"\\.", "", sought) if regular else text
+    if regular:
+        signal.signal(signal.SIGVTALRM, _too_long)
     try:
         return Query(text, re.compile(sought, 0 if letters != letters.lower() else re.IGNORECASE))
     except (re.error, OverflowError, RecursionError) as error:

@@ -210,6 +210,6 @@ class ConfigEditor(TextArea):
         if self.sought is not None:
             color = self.app.theme_variables["warning-muted"].split()[0]
             style = Style(underline=True, bold=True, bgcolor=color if color.startswith("#") else None)
-            for match in self.sought.pattern.finditer(line.plain):
+            for match in self.sought.matches(line.plain):
                 line.stylize(style, *match.span())
         return line

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.widgets import Input
 from textual.widgets.text_area import Selection
 
-from tui.app.search import Query, query
+from tui.app.search import TOO_LONG, Query, query
 from tui.app.widgets.editor import ConfigEditor
 from tui.app.widgets.prompt import Prompt
 
@@ -37,7 +37,7 @@ def hits(text: str, sought: Query) -> list[Hit]:
     return [
         Hit(row, *match.span(), match)
         for row, line in enumerate(text.split("\n"))
-        for match in sought.pattern.finditer(line)
+        for match in sought.matches(line)
         if match.end() > match.start()
     ]
 
@@ -110,6 +110,8 @@ class FindBar(Vertical):
         found = self._hits()
         place = next((n for n, hit in enumerate(found, 1) if hit.selection == self._editor.selection), None)
         said = f"{place} of {len(found)}" if place else f"{len(found)} found" if found else "not found"
+        if self._editor.sought is not None and self._editor.sought.stuck:
+            said = TOO_LONG
         self._find.say(said if self._editor.sought is not None else "", bad=not found)
 
     @on(Input.Submitted)

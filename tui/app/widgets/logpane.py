@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from textual.widgets import Input
 from tui.app.lines import Line, plain
 from tui.app.model import JobModel
 from tui.app.screens.save import PathDialog, save_lines
-from tui.app.search import BREATH, ERRORS, HIDE, Chosen, Filter, Query, line_filter, query
+from tui.app.search import BREATH, ERRORS, HIDE, TOO_LONG, Chosen, Filter, Query, line_filter, query
 from tui.app.widgets.log import LogView
 from tui.app.widgets.prompt import Prompt
 
@@ -143,7 +144,27 @@ class LogPane(Vertical):
         if asked == SEARCH:
             self.view.follow = self._followed
 
+    def _give_up(self, stuck: Query) -> None:
+        """Leave a search or a filter whose expression takes too long."""
+        if stuck is self._sought:
+            self._look_for(None)
+        elif self._filter is not None and stuck is self._filter.query:
+            self._show_only(None)
+        else:
+            return  # it was changed meanwhile
+        if self.prompt.display:
+            self.prompt.complain(TOO_LONG)
+        else:
+            self.app.notify(
+                f"{stuck.text} {TOO_LONG}; a repeat within a repeat does.",
+                title="Log",
+                severity="warning",
+                markup=False,
+            )
+
     def _look_for(self, sought: Query | None) -> None:
+        if sought is not None:
+            sought.given_up = partial(self.call_later, self._give_up, sought)
         self._sought = sought
         self._found = Chosen(self._matches, self.view.shown.end) if sought is not None else None
         self.view.highlight(sought, None)
@@ -199,6 +220,8 @@ class LogPane(Vertical):
     def _show_only(self, chosen: Filter | None) -> None:
         if chosen == self._filter:
             return
+        if chosen is not None:
+            chosen.query.given_up = partial(self.call_later, self._give_up, chosen.query)
         self._filter = chosen
         self.view.keep(chosen.shows if chosen is not None else None)
         if self._sought is not None:

@@ -70,7 +70,5 @@ class LogText:
     def _mark(self, text: Text, query: Query, here: bool) -> None:
         # Underlined too, for a screen without colours.
         style = tone(self._widget, "here" if here else "found") + Style(underline=True, bold=here)
-        for count, match in enumerate(query.pattern.finditer(text.plain)):
-            if count == MOST_MARKS:
-                break
+        for match in query.matches(text.plain, MOST_MARKS):
             text.stylize(style, *match.span())
