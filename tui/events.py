@@ -39,6 +39,19 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Clash:
+    """A key that two have changed, each to another value: what it was, and what each wants; a missing side is None.
+
+    Where no single key can be named, because a text can't be parsed or merged, `key` is empty.
+    """
+
+    key: str
+    base: Any
+    mine: Any
+    theirs: Any
+
+
+@dataclass(frozen=True)
 class Problem:
     """What is wrong and where: line and column count from 1; None where there is no place.
 
@@ -286,7 +299,11 @@ class Command(Message):
 
 @dataclass(frozen=True)
 class Save(Command):
-    """Write `text` to the job's config file, if the file still has the digest `base` (None: it is missing).
+    """Write `text` to the job's config file, which had the digest `base` when it was begun (None: it was missing).
+
+    What somebody else has changed since is merged into it: the reply then has the `text` that was written. Where both
+    have changed the same key the code is ``conflict``, and the reply has the `text` on disk, its `digest` and the
+    `clashes`; `choices` says ``mine`` or ``theirs`` for such keys, by an empty key for all of them.
 
     `in_place` allows to overwrite a file that can't be replaced by a rename, `force` to write one that is read-only.
     """
@@ -297,19 +314,36 @@ class Save(Command):
     base: str | None
     in_place: bool = False
     force: bool = False
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Merge(Command):
+    """Ask for `text`, which is based on the digest `base`, with what is on disk now merged into it; nothing is written.
+
+    The reply has the `text` and the `digest` of what is on disk, or it is that of a `Save` in conflict.
+    """
+
+    KIND = "merge"
+    job: str
+    text: str
+    base: str | None
+    choices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Set(Command):
     """Change values in the job's config file as it is on disk, all or none; `values` are YAML, by key paths.
 
-    The reply has the `versions` that came of it, by the names of the jobs with that config; none where the file says
-    so already, and none of a job that checks its config before it makes a version of it.
+    With a `base`, the digest of what the user has seen, a value that somebody else has changed since is a conflict; all
+    else that changed is none. The reply has the `versions` that came of it, by the names of the jobs with that config;
+    none where the file says so already, and none of a job that checks its config before it makes a version of it.
     """
 
     KIND = "set"
     job: str
     values: Mapping[str, str]
+    base: str | None = None
 
 
 @dataclass(frozen=True)
@@ -330,9 +364,10 @@ class Preview(Command):
 
 @dataclass(frozen=True)
 class Rollback(Command):
-    """Write the text of a version to the job's config file, if that still has the digest `base` (None: any).
+    """Write the text of a version to the job's config file, in the place of what the user has seen, the digest `base`.
 
-    The reply is that to a `Set`.
+    What somebody else has changed since is merged into it, or in conflict with it, as with a `Save`; nothing is with no
+    `base`. The reply is that to a `Set`.
     """
 
     KIND = "rollback"
@@ -445,7 +480,7 @@ _KINDS: dict[str, type[Message]] = {
     for cls in (
         *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Hints, Running, Lines, Begun, Notice, Noted),
         *(Ready, Reply),
-        *(Save, Set, Preview, Rollback, Start, Stop, Pause, Detail, Page, Find, Note, Tag, Shutdown),
+        *(Save, Merge, Set, Preview, Rollback, Start, Stop, Pause, Detail, Page, Find, Note, Tag, Shutdown),
     )
 }
 

@@ -126,7 +126,7 @@ def test_a_rollback_is_refused_when_the_file_is_another_one(folder: Folder) -> N
     run = folder.run_task(TICKER, "tick")
     run.wait_for(row(1, "applied"))
     reply = ask(folder.path / "c.yaml", events.Rollback(1, "tick", 1, "another"))
-    assert (reply.ok, reply.code) == (False, "unwritable")
+    assert (reply.ok, reply.code) == (False, "conflict")
     assert "changed by somebody else" in reply.message
     run.stop()
 

@@ -132,16 +132,6 @@ async def test_an_edit_is_made_to_what_somebody_else_has_written_meanwhile(file:
     assert [(heard.source, heard.text) for heard in file.heard] == [("disk", "lr: 9\n"), ("set", "lr: 9\nx: 1\n")]
 
 
-async def test_an_edit_of_a_certain_content_is_not_made_to_another(file: Watched) -> None:
-    def change(raw: bytes) -> str:
-        file.path.write_text("lr: 9\n")
-        return "lr: 2\n"
-
-    with pytest.raises(Conflict):
-        await file.edit(change, "rollback", 1.0, base=file.digest)
-    assert (file.path.read_text(), file.heard) == ("lr: 9\n", [])
-
-
 async def test_an_edit_gives_up_where_somebody_else_is_always_faster(
     file: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

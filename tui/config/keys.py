@@ -54,6 +54,12 @@ def matches(key: Any, step: Any) -> bool:
     return child("", key) == child("", step) or (not isinstance(key, str) and str(key) == step and _special(key))
 
 
+def overlap(one: str, other: str) -> bool:
+    """Return whether two paths are the same, or one leads into the other."""
+    a, b = (tuple(map(repr, steps(path))) for path in (one, other))
+    return a[: len(b)] == b[: len(a)]
+
+
 def _special(key: Any) -> bool:
     """A date, or bytes: JSON has no word for it, so that its path has its text in quotes."""
     return not isinstance(key, (bool, int, float, type(None)))

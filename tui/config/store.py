@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tui.config import swap
 from tui.config.document import ConfigError
-from tui.events import Problem
+from tui.events import Clash, Problem
 
 #: No config is this large; a larger file was named by mistake.
 LIMIT = 16 * 1024 * 1024
@@ -45,11 +45,15 @@ class Missing(StoreError):  # noqa: N818
 
 
 class Conflict(StoreError):  # noqa: N818
-    """The file is not what the writer took it for; `current` is what it is, None if it is missing."""
+    """The file is not what the writer took it for; `current` is what it is, None if it is missing.
 
-    def __init__(self, message: str, current: Content | None) -> None:
+    `clashes` are the keys to which both have given a new value, where that is known.
+    """
+
+    def __init__(self, message: str, current: Content | None, clashes: tuple[Clash, ...] = ()) -> None:
         super().__init__(message)
         self.current = current
+        self.clashes = clashes
 
 
 class Irreplaceable(StoreError):  # noqa: N818

@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tui import events
 from tui.config import store, watch
-from tui.engine import outlook, place, timeline, tune
+from tui.engine import outlook, place, saving, timeline, tune
 from tui.engine.files import ConfigFile
 from tui.engine.homes import Homes
 from tui.engine.hosts import HostJob, free_name
@@ -307,7 +306,9 @@ class Engine:
         if job is None:
             return Reply(command.id, ok=False, message=f"there is no job {name!r}", code="unknown")
         if isinstance(command, events.Save):
-            return await self._save(job, command)
+            return await saving.save(job, self.jobs.values(), command)
+        if isinstance(command, events.Merge):
+            return await saving.merge(job, self.jobs.values(), command)
         if isinstance(command, events.Set):
             return await tune.set_values(job, self.jobs.values(), command)
         if isinstance(command, events.Preview):
@@ -354,23 +355,6 @@ class Engine:
         await asyncio.gather(*map(_stop, others))
         await self._hosts[job.spec.python].end()
         return others
-
-    async def _save(self, job: Job, command: events.Save) -> Reply:
-        try:
-            await job.file.save(
-                command.text, command.base, command.in_place, seen=time.monotonic(), force=command.force
-            )
-        except store.Conflict as conflict:
-            theirs = conflict.current
-            data = {
-                "text": theirs.raw.decode("utf-8", "replace") if theirs else None,
-                "digest": theirs.digest if theirs else None,
-            }
-            return Reply(command.id, ok=False, message=str(conflict), code="conflict", data=data)
-        except store.StoreError as error:
-            codes = {store.Irreplaceable: "irreplaceable", store.ReadOnly: "read-only"}
-            return Reply(command.id, ok=False, message=str(error), code=codes.get(type(error), "unwritable"))
-        return Reply(command.id, ok=True, data={"digest": job.file.digest, "version": job.reloads.newest})
 
 
 def describe(path: Path, problem: Problem) -> str:

@@ -15,12 +15,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tui.config import document, schema, store
+from tui.config import document, merge, schema, store
 from tui.engine.reload import Candidate
 from tui.events import Problem
 
 #: Above this many characters a text is parsed in a thread, so that the loop goes on meanwhile.
 PARSE_INLINE = 2_048
+
+#: So many texts that were in the file are kept, and so many characters of them, to merge what is based on them.
+MOST_KEPT = 500
+KEPT = 8 << 20
 
 
 class ConfigFile:
@@ -56,6 +60,7 @@ class ConfigFile:
         self._own = own
         self._legible = ""
         self._document: document.Document | None = None
+        self._texts: dict[str, str] = {}  # by their digests, the newest last
         self._lock = asyncio.Lock()
 
     @property
@@ -122,13 +127,43 @@ class ConfigFile:
         async with self._lock:
             await self._write(raw, base, "editor", seen, in_place=in_place, force=force)
 
+    def merged(
+        self, text: str, base: str | None, current: store.Content, choices: Mapping[str, str], *, keyed: bool
+    ) -> str:
+        """Return `text`, which was made of `base`, with what the `current` content has changed since; in any thread.
+
+        Args:
+            text: The text of a whole file.
+            base: What it was made of.
+            current: What is there now.
+            choices: Which side counts where both have changed a key.
+            keyed: The config is parsed, so that it can be merged by its keys.
+
+        Raises:
+            store.Conflict: It can't be done, or nobody knows any more what `base` was.
+        """
+        begun = self.text_of(base)
+        if begun is None:
+            raise store.Conflict(f"{self.path} has been changed by somebody else: nothing was written", current)
+        try:
+            texts = merge.Texts(begun, text, document.decode(current.raw))
+            return merge.merge(texts, choices) if keyed else merge.merge_lines(texts)
+        except document.ConfigError as error:
+            raise store.Conflict(f"{self.path} has been changed by somebody else: {error}", current) from error
+        except merge.Clashing as error:
+            message = f"{self.path} has been changed by somebody else, and {error}: nothing was written"
+            raise store.Conflict(message, current, error.clashes) from error
+
+    def text_of(self, digest: str | None) -> str | None:
+        """Return a text that was in the file, None where it is not known any more."""
+        return self._texts.get(digest) if digest is not None else None
+
     async def edit(
         self,
         change: Callable[[bytes], str],
         source: str,
         seen: float,
         *,
-        base: str | None = None,
         accept: Callable[[Candidate], Awaitable[None]] | None = None,
     ) -> bool:
         """Change what is on disk; return whether there was anything to change.
@@ -137,7 +172,6 @@ class ConfigFile:
             change: Is given what is there and returns the new text, or raises ConfigError.
             source: Of the version that comes of it.
             seen: Monotonic seconds of the wish's arrival.
-            base: The content that must be there; None for any, whatever it is when the new text takes its place.
             accept: Is asked before anything is written, and raises ConfigError to refuse it. Who saves meanwhile does
                 not wait for the answer.
 
@@ -146,8 +180,6 @@ class ConfigFile:
         """
         for attempt in range(store.ATTEMPTS):
             content = store.read(self.path)
-            if base not in (None, content.digest):
-                raise store.Conflict(f"{self.path} has been changed by somebody else: nothing was written", content)
             new = self._encoded(await asyncio.to_thread(change, content.raw))
             if new == content.raw:
                 return False
@@ -159,7 +191,7 @@ class ConfigFile:
                     await self._write(new, content.digest, source, seen, parsed=parsed)
             except store.Conflict:
                 # Somebody was faster: the change is made to what is there now.
-                if base is not None or attempt == store.ATTEMPTS - 1:
+                if attempt == store.ATTEMPTS - 1:
                     raise
             else:
                 return True
@@ -224,6 +256,11 @@ class ConfigFile:
         self.digest = content.digest
         self.text, self._legible, self.problem, self._document, self.faults, self.remark = parsed
         self.missing = False
+        if self.text is not None:
+            self._texts.pop(content.digest, None)
+            self._texts[content.digest] = self.text
+            while len(self._texts) > 1 and (len(self._texts) > MOST_KEPT or sum(map(len, self._texts.values())) > KEPT):
+                del self._texts[next(iter(self._texts))]
 
     async def _parse(self, content: store.Content) -> _Parsed:
         parsed = await _parse(content)

@@ -6,16 +6,20 @@ import asyncio
 import functools
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from tui import events
-from tui.config import document, edit, spell, store
+from tui.config import document, edit, keys, spell, store
+from tui.config.diff import changes, same
 from tui.config.document import ConfigError
 from tui.config.errors import words
+from tui.engine.files import ConfigFile
 from tui.engine.job import Job
 from tui.engine.outlook import look
 from tui.engine.reload import Candidate
-from tui.events import Problem, Reply, jsonable
+from tui.engine.saving import conflicting, parsed
+from tui.events import Clash, Problem, Reply, jsonable
 
 
 class Refused(ConfigError):  # noqa: N818 - it is no error of ours
@@ -26,11 +30,36 @@ async def set_values(job: Job, jobs: Iterable[Job], command: events.Set) -> Repl
     """Carry out a `Set`; refused, it leaves the file as it was."""
 
     def change(raw: bytes) -> str:
-        return edit.set_values(
-            document.decode(raw), {path: spell.read(value) for path, value in command.values.items()}
-        )
+        values = {path: spell.read(value) for path, value in command.values.items()}
+        _refuse_clashes(job.file, command.base, raw, values)
+        return edit.set_values(document.decode(raw), values)
 
-    return await _change(job, jobs, command, change, "set", None)
+    return await _change(job, jobs, command, change, "set")
+
+
+def _refuse_clashes(file: ConfigFile, base: str | None, raw: bytes, values: Mapping[str, Any]) -> None:
+    """See that nobody has changed one of some values since the content that was named `base`.
+
+    Raises:
+        store.Conflict: Somebody has, to another value; or nobody knows any more what `base` was.
+        ConfigError: What is there can't be parsed.
+    """
+    current = store.Content(raw, store.digest(raw))
+    if base in (None, current.digest):
+        return
+    begun = file.text_of(base)
+    if begun is None:
+        raise store.Conflict(f"{file.path} has been changed by somebody else: nothing was written", current)
+    wanted = {path: spell.data_of(value) for path, value in values.items()}
+    clashes = []
+    for change in changes(document.parse(begun).data, document.parse(document.decode(raw)).data):
+        for path, value in wanted.items():
+            if keys.overlap(change.key, path) and not same(change.new, value):
+                clashes.append(Clash(path, change.old, value, change.new))
+    if clashes:
+        named = ", ".join(clash.key for clash in clashes)
+        message = f"{file.path} has been changed by somebody else, and both have changed {named}: nothing was written"
+        raise store.Conflict(message, current, tuple(clashes))
 
 
 async def roll_back(job: Job, jobs: Iterable[Job], command: events.Rollback) -> Reply:
@@ -41,7 +70,15 @@ async def roll_back(job: Job, jobs: Iterable[Job], command: events.Rollback) -> 
         return Reply(command.id, ok=False, message=f"the history can't be read: {error}", code="unreadable")
     if text is None:
         return Reply(command.id, ok=False, message=f"there is no version {command.version}", code="unknown")
-    return await _change(job, jobs, command, lambda _: text, "rollback", command.base)
+    keyed = parsed(job.file, jobs)
+
+    def change(raw: bytes) -> str:
+        current = store.Content(raw, store.digest(raw))
+        if command.base in (None, current.digest):
+            return text
+        return job.file.merged(text, command.base, current, {}, keyed=keyed)
+
+    return await _change(job, jobs, command, change, "rollback")
 
 
 async def _change(
@@ -50,12 +87,13 @@ async def _change(
     command: events.Command,
     change: Callable[[bytes], str],
     source: str,
-    base: str | None,
 ) -> Reply:
     sharing = [other for other in jobs if other.file is job.file]
     try:
         accept = functools.partial(_accept, sharing)
-        changed = await job.file.edit(change, source, time.monotonic(), base=base, accept=accept)
+        changed = await job.file.edit(change, source, time.monotonic(), accept=accept)
+    except store.Conflict as conflict:
+        return conflicting(command, conflict)
     except store.StoreError as error:
         return Reply(command.id, ok=False, message=str(error), code="unwritable")
     except ConfigError as error:
