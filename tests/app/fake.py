@@ -68,6 +68,11 @@ def accept(command: events.Command) -> events.Reply:
     return events.Reply(command.id, True)
 
 
+def refuse(command: events.Command) -> events.Reply:
+    """Answer that both have changed the same."""
+    return events.Reply(command.id, False, "both have changed the same lines", "conflict")
+
+
 class FakeEngine:
     """Greets a viewer with a backlog, records its commands, and answers them as `answers` says."""
 
@@ -76,7 +81,8 @@ class FakeEngine:
         self.protocol = events.PROTOCOL
         self.backlogs = backlogs or (backlog(),)
         self.commands: list[events.Command] = []
-        self.answers: dict[type[events.Command], Answer] = {events.Page: self._page}
+        # Nothing can be merged, unless a test says so.
+        self.answers: dict[type[events.Command], Answer] = {events.Page: self._page, events.Merge: refuse}
         self.history: dict[int, Reload] = {}
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []

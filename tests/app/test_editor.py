@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
+
 from textual.widgets.text_area import Selection
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, TEXT, Deck, backlog
 from tui import events
-from tui.events import Document, Problem, Reload, Save
+from tui.events import Document, Merge, Problem, Reload, Save
 
 OTHER = TEXT.replace("batch: 64", "batch: 128")
 
@@ -85,10 +87,101 @@ async def test_unsaved_text_is_never_overwritten(open_deck: OpenDeck) -> None:
         await deck.news(Document("digits", OTHER, "d8"))
         assert deck.view.config.editor.text == "x" + TEXT
         assert "changed on disk" in text_of(deck.app)
+        deck.engine.answer(Save, ok=False, code="conflict", text=OTHER, digest="d8")
         await deck.press("ctrl+s")
         await deck.until(lambda: deck.type_of_screen() == "Dialog")
         await deck.press("escape")
         await deck.until(lambda: deck.type_of_screen() == "MainScreen")
+        assert deck.engine.saves() == [Save(0, "digits", "x" + TEXT, "d7")]
+        assert deck.view.config.editor.text == "x" + TEXT
+
+
+MERGED = "x" + OTHER
+CLASHES = [
+    {"key": "lr", "base": 0.05, "mine": 0.2, "theirs": 0.3},
+    {"key": "augment.noise", "base": 0.1, "mine": "a rather long text", "theirs": None},
+]
+
+
+async def test_what_does_not_clash_is_merged_into_the_text_and_undo_brings_mine_back(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.engine.answer(Merge, text=MERGED, digest="d8")
+        await deck.press("x")
+        await deck.news(Document("digits", OTHER, "d8"))
+        await deck.until(lambda: deck.view.config.editor.text == MERGED)
+        assert deck.view.config.dirty
+        assert "keep mine" not in text_of(deck.app)
+        assert any("is merged into your text" in toast for toast in deck.toasts)
+        await deck.press("ctrl+z")
+        assert deck.view.config.editor.text == "x" + TEXT
+        await deck.until(lambda: "keep mine" in text_of(deck.app))  # it is based on the older text again
+        deck.engine.answer(Save, text=MERGED, digest="d9", version=9)
+        await deck.press("ctrl+s")
+        await deck.until(lambda: deck.view.config.editor.text == MERGED)
+        assert deck.engine.saves() == [Save(0, "digits", "x" + TEXT, "d7")]
+        await deck.until(lambda: "keep mine" not in text_of(deck.app))
+        assert not deck.view.config.dirty
+
+
+async def test_a_save_takes_over_what_was_merged_into_it(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.engine.answer(Save, text=MERGED, digest="d9", version=9)
+        await deck.press("x", "ctrl+s")
+        await deck.until(lambda: deck.view.config.editor.text == MERGED)
+        assert not deck.view.config.dirty
+        assert any("is merged into what you have saved" in toast for toast in deck.toasts)
+        await deck.press("y", "ctrl+s")
+        await deck.until(lambda: len(deck.engine.saves()) == 2)
+        assert deck.engine.saves()[1].base == "d9"
+
+
+async def test_keys_that_clash_are_shown_side_by_side(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.engine.answer(Merge, ok=False, code="conflict", text=OTHER, digest="d8", clashes=CLASHES)
+        deck.engine.answer(Save, ok=False, code="conflict", text=OTHER, digest="d8", clashes=CLASHES)
+        await deck.press("x")
+        await deck.news(Document("digits", OTHER, "d8"))
+        await deck.until(lambda: "2 keys were changed on disk" in text_of(deck.app))
+        await deck.press("ctrl+s")
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        shown = text_of(deck.app)
+        assert re.search(r"before +mine +theirs", shown)
+        assert re.search(r"lr +0\.05 +0\.2 +0\.3", shown)
+        assert re.search(r"augment\.noise +0\.1 +a rather long… +–", shown)
+        deck.engine.answer(Save, digest="d9", version=9)
+        await deck.press("m")
+        await deck.until(lambda: len(deck.engine.saves()) == 2)
+        assert deck.engine.saves()[1] == Save(0, "digits", "x" + TEXT, "d7", choices={"": "mine"})
+
+
+async def test_each_key_that_clashes_can_be_chosen(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.engine.answer(Save, ok=False, code="conflict", text=OTHER, digest="d8", clashes=CLASHES)
+        await deck.press("x", "ctrl+s")
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        deck.engine.answer(Save, text=MERGED, digest="d9", version=9)
+        await deck.press("e")
+        await deck.until(lambda: "before  0.05" in text_of(deck.app))
+        await deck.press("t")
+        await deck.until(lambda: "before  0.1" in text_of(deck.app))
+        await deck.press("m")
+        await deck.until(lambda: len(deck.engine.saves()) == 2)
+        assert deck.engine.saves()[1].choices == {"lr": "theirs", "augment.noise": "mine"}
+        await deck.until(lambda: deck.view.config.editor.text == MERGED)
+
+
+async def test_their_values_come_into_my_text(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.engine.answer(Merge, ok=False, code="conflict", text=OTHER, digest="d8", clashes=CLASHES)
+        await deck.press("x")
+        await deck.news(Document("digits", OTHER, "d8"))
+        await deck.until(lambda: "2 keys were changed on disk" in text_of(deck.app))
+        deck.engine.answer(Merge, text=MERGED, digest="d8")
+        await deck.press("f8")
+        await deck.until(lambda: deck.view.config.editor.text == MERGED)
+        merges = [command for command in deck.engine.commands if isinstance(command, Merge)]
+        assert [merge.choices for merge in merges] == [{}, {"": "theirs"}]
+        assert deck.view.config.dirty
         assert deck.engine.saves() == []
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import enum
+from typing import NamedTuple
 
 from tui.app.text import FileText
-from tui.events import Document
+from tui.events import Clash, Document
+
+#: What is said to clash where no key can be named.
+WHOLE = (Clash("", None, None, None),)
 
 
 class Verdict(enum.Enum):
@@ -17,6 +21,15 @@ class Verdict(enum.Enum):
     GONE = enum.auto()
 
 
+class _Before(NamedTuple):
+    """What a merge has changed, for when it is undone."""
+
+    shown: str
+    base: FileText
+    digest: str | None
+    theirs: Document
+
+
 class Draft:
     """What the editor started from.
 
@@ -24,6 +37,7 @@ class Draft:
         base: The file as the editor's text was based on it.
         digest: The name of that content; None while the file does not exist.
         theirs: The file on disk where it differs from the base and the editor has unsaved changes.
+        clashes: The keys that both have changed, as far as that is known.
         unreadable: The file as the engine described it, if it is there but can't be read.
         pending: The text of a save that the engine has not answered yet.
     """
@@ -33,6 +47,8 @@ class Draft:
         self.digest: str | None = None
         self.known = False
         self.theirs: Document | None = None
+        self.clashes: tuple[Clash, ...] = ()
+        self._before: _Before | None = None
         self.unreadable: Document | None = None
         self.pending: str | None = None
 
@@ -59,7 +75,7 @@ class Draft:
             self.adopt(document.text, document.digest)
             return Verdict.KEEP
         if self.dirty(shown):
-            self.theirs = document
+            self.theirs, self.clashes = document, ()
             return Verdict.CONFLICT
         self.adopt(document.text, document.digest)
         return Verdict.FOLLOW
@@ -70,3 +86,24 @@ class Draft:
         self.digest = digest
         self.theirs = None
         self.unreadable = None
+        self._before = None
+
+    def merge(self, text: str, theirs: Document, shown: str) -> str | None:
+        """Return what the editor is to show in the place of `shown`: `text`, into which theirs was merged.
+
+        None where that has characters which the editor can't show; then all stays as it is.
+        """
+        before, base = _Before(shown, self.base, self.digest, theirs), FileText(theirs.text or "")
+        merged = FileText(text).shown
+        if base.restore(merged) != text:
+            return None
+        self.adopt(theirs.text or "", theirs.digest)
+        self._before = before
+        return merged
+
+    def undo(self, shown: str) -> None:
+        """See whether a merge was undone: then the editor's text is based again on what it was based on before."""
+        before = self._before
+        if before is not None and shown == before.shown and self.digest == before.theirs.digest:
+            self.base, self.digest, self.theirs, self.clashes = before.base, before.digest, before.theirs, ()
+            self._before = None

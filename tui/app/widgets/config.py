@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from rich.markup import escape
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
@@ -15,9 +16,10 @@ from textual.widgets import Static, TextArea
 
 from tui import events
 from tui.app import words
-from tui.app.draft import Draft, Verdict
+from tui.app.draft import WHOLE, Draft, Verdict
 from tui.app.lines import plain
 from tui.app.model import JobModel
+from tui.app.screens import clash
 from tui.app.screens.dialog import Choice, Dialog
 from tui.app.screens.diff import DiffScreen
 from tui.app.widgets.diff import diff_lines
@@ -28,9 +30,14 @@ Request = Callable[[events.Command], Awaitable[events.Reply]]
 
 _YAML = (".yaml", ".yml", ".json")
 
-MINE = Choice("m", "mine", "keep mine", "write your text over theirs")
-THEIRS = Choice("t", "theirs", "take theirs", "load their text; undo brings yours back")
-DIFFERENCE = Choice("d", "difference", "show the difference")
+#: Keys that answer a conflict, in the line that tells of it.
+ANSWERS = (
+    "[@click=screen.settle('mine')]f7 keep mine[/]  [@click=screen.settle('theirs')]f8 take theirs[/]  "
+    "[@click=screen.settle('difference')]f9 show difference[/]"
+)
+
+#: So often a merge is asked for again because the user has typed on.
+TRIES = 5
 
 
 class ConfigPane(Vertical):
@@ -48,12 +55,7 @@ class ConfigPane(Vertical):
 
     def compose(self) -> ComposeResult:
         """Yield what tells of a conflict, the editor, find, and the line of a problem; the editor is always there."""
-        yield Static(
-            "[b]▲ changed on disk[/b]  [@click=screen.settle('mine')]f7 keep mine[/]  "
-            "[@click=screen.settle('theirs')]f8 take theirs[/]  "
-            "[@click=screen.settle('difference')]f9 show difference[/]",
-            id="conflict",
-        )
+        yield Static(f"[b]▲ changed on disk[/b]  {ANSWERS}", id="conflict")
         editor = ConfigEditor()
         yield editor
         yield FindBar(editor)
@@ -91,6 +93,8 @@ class ConfigPane(Vertical):
                 self.editor.load(self.draft.base.shown, Path(self.job.info.config).suffix.lower() in _YAML)
             elif verdict is Verdict.FOLLOW:
                 self.editor.follow(self.draft.base.shown)
+            elif verdict is Verdict.CONFLICT and self.draft.pending is None:
+                self._try_to_merge()
         self._show_problem()
         self._label()
 
@@ -108,6 +112,7 @@ class ConfigPane(Vertical):
 
     @on(TextArea.Changed)
     def _label(self) -> None:
+        self.draft.undo(self.editor.text)
         dirty = self.dirty
         state = "  ● unsaved" if dirty else ""
         if self.draft.gone:
@@ -120,7 +125,10 @@ class ConfigPane(Vertical):
         if str(self.border_title) != title.plain:
             self.border_title = title.markup
         self.set_class(dirty, "-dirty")
-        conflict = self.query_one("#conflict")
+        conflict = self.query_one("#conflict", Static)
+        keys = [plain(one.key) for one in self.draft.clashes if one.key]
+        what = f"{keys[0]} was" if len(keys) == 1 else f"{len(keys)} keys were" if keys else ""
+        conflict.update(f"[b]▲ {escape(what)} changed on disk[/b]  {ANSWERS}".replace("  changed", " changed"))
         if conflict.display != (self.draft.theirs is not None):
             conflict.display = self.draft.theirs is not None
             self.screen.refresh_bindings()
@@ -139,9 +147,7 @@ class ConfigPane(Vertical):
     async def save(self) -> None:
         """Write the editor's text to the file, asking first where that could lose something."""
         async with self._saving:
-            if self.draft.theirs is not None:
-                await self._settle("ask")
-            elif self.draft.unreadable is None or await self._ask_unreadable(self.draft.unreadable):
+            if self.draft.unreadable is None or await self._ask_unreadable(self.draft.unreadable):
                 await self._write(self.draft.digest)
 
     @work
@@ -153,29 +159,85 @@ class ConfigPane(Vertical):
     async def _settle(self, choice: str) -> None:
         while (theirs := self.draft.theirs) is not None and choice:
             if choice == "mine":
-                await self._write(theirs.digest)
+                # As a whole only where it can't be merged.
+                whole = self.draft.clashes == WHOLE
+                await self._write(theirs.digest if whole else self.draft.digest, {} if whole else {"": "mine"})
+                return
+            if choice == "each" and (choices := await self._choose_each()):
+                await self._write(self.draft.digest, choices)
                 return
             if choice == "theirs":
-                self.draft.adopt(theirs.text or "", theirs.digest)
-                self.editor.follow(self.draft.base.shown)
-                self._label()
+                await self._take(theirs)
                 return
             if choice == "difference":
                 mine = self.draft.base.restore(self.editor.text)
                 lines = diff_lines(mine, theirs.text or "", "mine (in the editor)", "theirs (on disk)")
                 await self.app.push_screen_wait(DiffScreen(f"{self._name}: mine and theirs", lines))
-            choice = await self.app.push_screen_wait(
-                Dialog(
-                    f"{self._name} was changed on disk",
-                    "It was written by somebody else since you began to edit it. Nothing was overwritten.",
-                    [MINE, THEIRS, DIFFERENCE],
-                )
-            )
+            choice = await self.app.push_screen_wait(clash.ask(str(self._name), self.draft.clashes))
 
-    async def _write(self, base: str | None, *, in_place: bool = False, force: bool = False) -> None:
-        text = self.draft.pending = self.draft.base.restore(self.editor.text)
+    async def _choose_each(self) -> dict[str, str]:
+        """Ask for each key whose value counts; return nothing if the user gives up."""
+        choices = {}
+        for one in self.draft.clashes:
+            choices[one.key] = await self.app.push_screen_wait(clash.ask_key(one))
+            if not choices[one.key]:
+                return {}
+        return choices
+
+    async def _take(self, theirs: events.Document) -> None:
+        """Have their values where both have changed the same; where that is not known, their text."""
+        if not any(one.key for one in self.draft.clashes) or not await self._merge({"": "theirs"}):
+            self.draft.adopt(theirs.text or "", theirs.digest)
+            self.editor.follow(self.draft.base.shown)
+        self._label()
+
+    @work(exclusive=True, group="merge")
+    async def _try_to_merge(self) -> None:
+        if await self._merge({}):
+            said = "It is merged into your text, which is not saved yet; undo brings yours back."
+            self.app.notify(said, title=f"{self._name} was changed on disk", markup=False)
+
+    async def _merge(self, choices: dict[str, str]) -> bool:
+        """Merge what is on disk into the editor's text, if they don't clash; return whether that was done."""
+        for _ in range(TRIES):
+            shown, theirs = self.editor.text, self.draft.theirs
+            if theirs is None:
+                return False
+            text = self.draft.base.restore(shown)
+            try:
+                reply = await self._request(events.Merge(0, self.job.name, text, self.draft.digest, choices))
+            except ConnectionError:
+                return False  # the whole screen says so
+            if self.draft.theirs is not theirs:
+                return False  # there is another one, which is being merged
+            if not reply.ok:
+                self.draft.clashes = _clashes(reply)
+                self._label()
+                return False
+            if self.editor.text == shown:
+                return reply.data["digest"] == theirs.digest and self._show_merged(reply.data["text"], theirs)
+        return False
+
+    def _show_merged(self, text: str, theirs: events.Document) -> bool:
+        merged = self.draft.merge(text, theirs, self.editor.text)
+        if merged is not None:
+            self.editor.follow(merged)
+        self._label()
+        return merged is not None
+
+    async def _write(
+        self,
+        base: str | None,
+        choices: dict[str, str] | None = None,
+        *,
+        in_place: bool = False,
+        force: bool = False,
+    ) -> None:
+        shown = self.editor.text
+        text = self.draft.pending = self.draft.base.restore(shown)
         try:
-            reply = await self._request(events.Save(0, self.job.name, text, base, in_place, force))
+            command = events.Save(0, self.job.name, text, base, in_place, force, choices or {})
+            reply = await self._request(command)
         except ConnectionError as error:
             self.app.notify(f"{error}. Your text is still in the editor.", title="Not saved", severity="error")
             return
@@ -183,21 +245,36 @@ class ConfigPane(Vertical):
             self.draft.pending = None
         if reply.ok:
             self._saved_version = reply.data.get("version")
-            self.draft.adopt(text, reply.data.get("digest"))
+            await self._saved(text, shown, reply)
             self._show_problem()
             self._label()
         elif reply.code == "conflict":
             self.draft.theirs = events.Document(self.job.name, reply.data.get("text"), reply.data.get("digest"))
+            self.draft.clashes = _clashes(reply)
             self._label()
             await self._settle("ask")
         elif reply.code == "irreplaceable":
             if await self._ask_in_place(reply.message):
-                await self._write(base, in_place=True, force=force)
+                await self._write(base, choices, in_place=True, force=force)
         elif reply.code == "read-only":
             if await self._ask_read_only():
-                await self._write(base, in_place=in_place, force=True)
+                await self._write(base, choices, in_place=in_place, force=True)
         else:
             self.app.notify(plain(reply.message), title="Not saved", severity="error", timeout=15, markup=False)
+
+    async def _saved(self, text: str, shown: str, reply: events.Reply) -> None:
+        """Go on from what was written: the text that was sent, or one into which somebody else's was merged."""
+        written, digest = reply.data.get("text", text), reply.data.get("digest")
+        if written == text:
+            self.draft.adopt(text, digest)
+            return
+        self.draft.theirs = events.Document(self.job.name, written, digest)
+        if self.editor.text == shown:
+            self._show_merged(written, self.draft.theirs)
+        else:
+            await self._merge({})
+        said = "It is merged into what you have saved; undo brings yours back."
+        self.app.notify(said, title=f"{self._name} was changed on disk", markup=False)
 
     async def _ask_in_place(self, reason: str) -> bool:
         choices = [Choice("w", "write", "write in place", "a crash in that moment could leave half a file")]
@@ -213,3 +290,8 @@ class ConfigPane(Vertical):
         reason = words.problem(document.error) if document.error else "its text can't be shown"
         choices = [Choice("o", "overwrite", "overwrite it", "what it holds now is lost")]
         return await self.app.push_screen_wait(Dialog(f"{self._name} can't be read", reason, choices)) == "overwrite"
+
+
+def _clashes(reply: events.Reply) -> tuple[events.Clash, ...]:
+    """Return what a reply says of the keys that clash."""
+    return tuple(events.Clash(**one) for one in reply.data.get("clashes") or ()) or WHOLE
