@@ -5,8 +5,10 @@ Pure decisions, without processes and clocks.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from tui.engine import life
 from tui.engine.reload import Data, Reloads
@@ -41,6 +43,8 @@ class Attempt:
         asked: The version that it was asked last to judge for a new worker.
         accepted: The version of those that it has accepted last.
         unloadable: It could not even load its task.
+        traceback: Of the exception that ended it, if it has told one.
+        step: Checkpoints that it had completed then.
         since: Seconds since the epoch at which it was started.
     """
 
@@ -56,6 +60,8 @@ class Attempt:
     asked: int = 0
     accepted: int = 0
     unloadable: bool = False
+    traceback: str = ""
+    step: int | None = None
     since: float | None = None
 
     def knows(self, version: int) -> bool:
@@ -75,10 +81,11 @@ class Attempt:
         self.answered = True
         self.given, self.kept = self.kept or self.given, 0
 
-    def blame(self, kind: str, message: str, *, task: bool) -> None:
+    def blame(self, message: Mapping[str, Any], *, task: bool) -> None:
         """It says what will end it: its task can't be loaded, or has raised."""
-        self.unloadable = kind == "unloadable"
-        self.cause = ("could not load the task: " if self.unloadable and task else "") + message
+        self.unloadable = message["kind"] == "unloadable"
+        self.cause = ("could not load the task: " if self.unloadable and task else "") + message["message"]
+        self.traceback, self.step = message.get("traceback", ""), message.get("step")
 
     def reason(self, code: int | None, *, began: bool) -> str | None:
         """Return why it failed, in words; None where it did not.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,9 +15,11 @@ from tui.config.document import ConfigError, Document
 from tui.config.keys import child
 from tui.engine import place
 from tui.engine.spec import Deck, JobSpec, missing_program, task_function
+from tui.engine.trial import SETTLE, Settle
 from tui.events import Problem
 from tui.runners.command import CommandSpec, placeholders
 from tui.runners.probe import Ready
+from tui.worker.guards import ALL
 
 RUNNERS = ("process", "thread", "asyncio")
 RESTARTS = ("never", "on-failure", "always")
@@ -36,6 +39,8 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "stop": (dict, "a mapping such as {signal: SIGTERM, grace: 10}"),
     "python": (str, "the path of an interpreter"),
     "restart_keys": (list, "a list of keys such as [model.*, layers[*].size]"),
+    "settle": ((int, float, dict), "a number of seconds, or a mapping such as {seconds: 10, steps: 10}"),
+    "guards": (dict, "a mapping such as {loss: {max: 10, for: 20}, finite: true}"),
     "env": (dict, "a mapping such as {PORT: '{server.port}'}"),
     "tty": (bool, "true or false"),
     "ready": ((str, int, dict), "a line of output, a port, or one of {line: ...}, {port: ...}, {command: ...}"),
@@ -49,8 +54,18 @@ _READY_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "port": (int, "a number"),
     "command": (str, "a command line"),
 }
+_SETTLE_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "seconds": ((int, float), "a number of seconds"),
+    "steps": (int, "a number of checkpoints"),
+}
+_GUARD_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "max": ((int, float), "a number"),
+    "min": ((int, float), "a number"),
+    "finite": (bool, "true or false"),
+    "for": (int, "a number of steps"),
+}
 #: Keys that only the one kind of job has.
-_FOR_TASKS = ("runner", "loop", "python", "validate", "restart_keys")
+_FOR_TASKS = ("runner", "loop", "python", "validate", "restart_keys", "guards")
 _FOR_COMMANDS = ("check", "env", "tty", "ready")
 
 
@@ -118,7 +133,36 @@ class _Reader:
             python=self._python(path, data),
             cwd=self._folder,
             restart_keys=self._patterns(child(path, "restart_keys"), data.get("restart_keys", [])),
+            settle=self._settle(child(path, "settle"), data.get("settle", SETTLE._asdict())),
+            guards=dict(self._guards(child(path, "guards"), data.get("guards", {}))),
         )
+
+    def _settle(self, path: str, data: float | dict[str, Any]) -> Settle:
+        if not isinstance(data, dict):
+            data = {"seconds": data, "steps": SETTLE.steps if data else 0}
+        self._mapping(path, data, _SETTLE_KINDS)
+        for key, value in data.items():
+            if not 0 <= value < float("inf"):
+                where = child(path, key)
+                self.refuse(where if where in self._marks else path, f"{key} must be a number, 0 or more")
+        return Settle(**data)
+
+    def _guards(self, path: str, data: dict[Any, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        for metric, rule in data.items():
+            where = child(path, metric)
+            if not isinstance(metric, str) or not metric:
+                self.refuse(where, f"a metric has a name: put {metric} in quotes", at_key=True)
+            if metric == "finite" and isinstance(rule, bool):
+                yield ALL, {"finite": rule}  # of every metric
+                continue
+            self._mapping(where, rule, _GUARD_KINDS)
+            if not {"max", "min", "finite"} & set(rule):
+                self.refuse(where, "a guard needs bounds: max, min or finite")
+            if rule.get("for", 1) < 1:
+                self.refuse(child(where, "for"), "for must be a number of steps, 1 or more")
+            if not rule.get("min", -math.inf) <= rule.get("max", math.inf):
+                self.refuse(where, "no number is between these bounds: min must not be more than max")
+            yield metric, rule
 
     def _patterns(self, path: str, data: list[Any]) -> tuple[str, ...]:
         for index, text in enumerate(data):

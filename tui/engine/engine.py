@@ -164,6 +164,7 @@ class Engine:
             "loop": spec.loop,
             "runner": spec.runner,
             "validate": spec.validate,
+            "guards": spec.guards,
         }
         if spec.hosted:
             if spec.python not in self._hosts:

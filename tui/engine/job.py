@@ -50,7 +50,9 @@ class Job:
         self.name = spec.name
         self.file = file
         self.history = history
-        self.reloads = Reloads(self.name, history.newest(), place.who(), history.run())
+        # A command has no checkpoints to count.
+        settle = spec.settle if spec.task is not None else spec.settle._replace(steps=0)
+        self.reloads = Reloads(self.name, history.newest(), place.who(), history.run(), settle=settle)
         self._record = Record(self.name, history, emit)
         self._slot = Slot(spec, self.reloads, self._record, launch, self)
         self._gate = (
@@ -291,11 +293,7 @@ class Job:
         elif kind == "rejected":
             self._refuse(message)
         elif kind == "applied":
-            self._slot.attempt.take()
-            self._slot.ran = True
-            effective = message.get("effective", ())
-            self._record.update(self.reloads.applied(message["version"], message["step"], message["at"], effective))
-            self.show_running()
+            self._take_receipt(message)
         elif kind == "judged":
             self._judge.answered(message)
         elif kind == "accepted":
@@ -303,15 +301,15 @@ class Job:
             self._renew()
         elif kind == "loaded":
             self._learn(message)
-            if self.state.state != "paused":
-                self._record.move("running", pid=self.state.pid)
         elif kind == "paused":
             if self.state.state == "paused":
                 self._record.move("paused", pid=self.state.pid, reason=f"held at step {message['step']:,}")
         elif kind == "blocking":
             self._record.move(self.state.state, pid=self.state.pid, reason=life.blocking_words(message))
         elif kind in ("unloadable", "raised"):
-            self._slot.attempt.blame(kind, message["message"], task=self.spec.task is not None)
+            self._slot.attempt.blame(message, task=self.spec.task is not None)
+        elif kind == "breached":
+            self._take_back(message)
 
     def worker_wrote(self, data: bytes) -> None:
         """Take output of the job."""
@@ -335,6 +333,8 @@ class Job:
             self._slot.retry(0.0, code, f"{reason or 'it ended'}; trying v{attempt.kept}, which came meanwhile")
         elif end is End.DIED:
             self._revert(code, reason or "it ended")
+        elif reason is not None and self._on_trial:
+            self._fall_on_trial(code, reason)
         else:
             self._fall(code, reason)
         self.show_running()
@@ -343,6 +343,13 @@ class Job:
         """Nothing of the worker is left."""
         self._record.end_lines(self.reloads.running)
         self._slot.worker = None
+
+    def _take_receipt(self, message: Mapping[str, Any]) -> None:
+        self._slot.attempt.take()
+        self._slot.ran = True
+        effective = message.get("effective", ())
+        self._record.update(self.reloads.applied(message["version"], message["step"], message["at"], effective))
+        self.show_running()
 
     def _refuse(self, message: Mapping[str, Any]) -> None:
         """The worker does not take a config: it goes on with what it has, or ends if that is its first."""
@@ -380,6 +387,8 @@ class Job:
             self.restart_patterns = Patterns(hints.restart)
             self._emit(hints)
             self._emit(self.document)
+        if self.state.state != "paused":
+            self._record.move("running", pid=self.state.pid)
 
     def _go_without(self, code: int | None) -> None:
         """The worker has refused to start: try a newer config, go back to the one that ran, or wait for a good one."""
@@ -401,16 +410,46 @@ class Job:
         self._record.move("starting")
         self._slot.replace()
 
+    @property
+    def _on_trial(self) -> bool:
+        """The worker has taken a reload so short a time ago that it may end because of it."""
+        attempt, metrics = self._slot.attempt, self.metrics
+        step = attempt.step if attempt.step is not None else metrics.step if metrics is not None else 0
+        return self.reloads.trial.goes_on(time.monotonic(), step)
+
+    def _fall_on_trial(self, code: int | None, reason: str) -> None:
+        """The worker ended soon after a reload: go back, unless there is a newer one that it has not taken yet."""
+        pending, attempt = self.reloads.pending, self._slot.attempt
+        if pending is not None and attempt.answered:
+            self.reloads.lost()
+            self._slot.retry(0.0, code, f"{reason}; trying v{pending[0]}, which came meanwhile")
+        else:
+            self._revert(code, reason)
+
     def _revert(self, code: int | None, reason: str) -> None:
         """Start the last good version again, whatever the policy says, once."""
-        *rows, new = self.reloads.revert(reason, seen=time.monotonic(), time=time.time())
+        traceback = self._slot.attempt.traceback
+        why = f"{reason}\n{traceback}" if traceback else reason
+        *rows, new = self.reloads.revert(why, seen=time.monotonic(), time=time.time())
         self._record.update(rows)
-        assert self.reloads.last is not None
-        self._record.add(new, self.reloads.last[1].text)
-        self._slot.retry(0.0, code, f"{reason}; going back to v{self.reloads.last[0]} as v{new.version}")
+        self._record.add(new, self._pending_text())
+        self._slot.retry(0.0, code, f"{reason}; going back to the last good config as v{new.version}")
+
+    def _take_back(self, message: Mapping[str, Any]) -> None:
+        """A guard has found that a reload does harm: go back to what ran before, once."""
+        row = self.reloads.breach(message["version"], message["message"], seen=time.monotonic(), time=time.time())
+        if row is not None:
+            self._record.add(row, self._pending_text())
+            self._record.notice(f"v{message['version']} is taken back: {message['message']}", "warning")
+            self._deliver()
+
+    def _pending_text(self) -> str:
+        assert self.reloads.pending is not None
+        return self.reloads.pending[1].text
 
     def _fall(self, code: int | None, reason: str | None) -> None:
         """The worker ended by itself: try again, if the policy says so."""
+        self.reloads.trial.close()
         restarts = self._slot.restarts
         up = time.time() - (self._slot.attempt.since or time.time())
         new = self.unloadable and self.reloads.last is None

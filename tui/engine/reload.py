@@ -26,6 +26,7 @@ from tui.config.diff import changes, same
 from tui.config.document import Mark
 from tui.config.errors import Error, problem_of
 from tui.engine.effective import effective
+from tui.engine.trial import SETTLE, Settle, Trial
 from tui.events import Problem, Reload
 
 _NEXT: dict[str, frozenset[str]] = {
@@ -72,16 +73,24 @@ class Reloads:
         who: The user and the host, for the rows.
         run: How often the user has started the job.
         clock: Tells the seconds since the epoch, for the time of each status.
+        settle: How long a reload has to prove itself.
 
     Attributes:
         running: The version that the worker runs, None before the first and after the worker's end.
         last: The version that runs, or ran last, and its content.
         newest: The newest version, 0 before the first.
         run: The number of the run, 0 before the first.
+        trial: Whether what runs has proved itself.
     """
 
     def __init__(
-        self, job: str, newest: int = 0, who: str = "", run: int = 0, clock: Callable[[], float] = wall.time
+        self,
+        job: str,
+        newest: int = 0,
+        who: str = "",
+        run: int = 0,
+        clock: Callable[[], float] = wall.time,
+        settle: Settle = SETTLE,
     ) -> None:
         self.job = job
         self.newest = newest
@@ -90,7 +99,9 @@ class Reloads:
         self._clock = clock
         self.running: int | None = None
         self.last: tuple[int, Candidate] | None = None
+        self.trial = Trial(settle)
         self._sent: dict[int, tuple[Reload, Candidate]] = {}
+        self._breach: tuple[int, Problem] | None = None  # the version that is to take one back, and why
 
     @property
     def text(self) -> str | None:
@@ -159,7 +170,12 @@ class Reloads:
         now = changes(self._data, candidate.data) if self.last is not None else ()
         latency = round((at - candidate.seen) * 1000, 3)
         taken = {"step": step, "latency_ms": latency, "changes": now, "base": self._base}
-        rows.append(self._answer(version, "applied", **taken, effective=effective(candidate.data, differences)))
+        row = self._answer(version, "applied", **taken, effective=effective(candidate.data, differences))
+        rows += [row, *self._taken_back(version)]
+        if candidate.source in ("start", "guard") or self.last is None:
+            self.trial.end()
+        else:
+            self.trial.begin(row, self.last, at)
         self._run(version, candidate)
         return rows
 
@@ -185,22 +201,51 @@ class Reloads:
     def ended(self, reason: str) -> list[Reload]:
         """The worker ended: nothing runs, and what it has not answered has failed."""
         self.running = None
+        self.trial.close()
         return [self._answer(version, "failed", **_errors(Problem(reason))) for version in list(self._sent)]
 
     def revert(self, reason: str, *, seen: float, time: float) -> list[Reload]:
-        """The worker died of the newest reload: go back to what ran last, as a new version.
+        """The worker died of the newest reload, or of the one on trial: go back to the last good version, as a new one.
 
         Returns:
             The rows that changed, oldest first; the last one is new, and to be sent.
         """
-        assert self.last is not None
-        assert self._sent
         self.running = None
-        *older, newest = self._sent
-        good = replace(self.last[1], source="guard", seen=seen)
-        rows = [self._answer(version, "superseded", by=newest) for version in older]
-        rows.append(self._answer(newest, "reverted", by=self.newest + 1, **_errors(Problem(reason))))
-        return [*rows, self.begin(good, live=True, time=time)]
+        why = {"by": self.newest + 1, **_errors(Problem(reason))}
+        good = self.trial.back or self.last
+        assert good is not None
+        if self._sent:
+            *older, newest = self._sent
+            rows = [self._answer(version, "superseded", by=newest) for version in older]
+            rows.append(self._answer(newest, "reverted", **why))
+        else:
+            assert self.trial.row is not None
+            rows = [move(self.trial.row, "reverted", self._clock(), **why)]
+        self.trial.end()
+        return [*rows, self._go_back(good, seen, time)]
+
+    def breach(self, version: int, reason: str, *, seen: float, time: float) -> Reload | None:
+        """A guard of the worker wants a version taken back that runs: go back to the last good one, as a new one.
+
+        Returns:
+            The new row, to be sent; the one that is taken back changes once that is applied. None where there is
+            nothing to take back, or a newer reload is on its way.
+        """
+        trial = self.trial
+        if trial.row is None or trial.back is None or trial.row.version != version or self._sent or not self.running:
+            return None
+        self._breach = self.newest + 1, Problem(reason)
+        return self._go_back(trial.back, seen, time)
+
+    def _go_back(self, good: tuple[int, Candidate], seen: float, time: float) -> Reload:
+        return self.begin(replace(good[1], source="guard", seen=seen), live=True, time=time)
+
+    def _taken_back(self, version: int) -> list[Reload]:
+        """Return the row that is taken back by `version`, now that it is applied."""
+        breach, self._breach = self._breach, None
+        if breach is None or breach[0] != version or self.trial.row is None:
+            return []
+        return [move(self.trial.row, "reverted", self._clock(), by=version, **_errors(breach[1]))]
 
     @property
     def _data(self) -> Data | None:

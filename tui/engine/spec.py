@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tui.config.document import ConfigError
 from tui.engine import place
+from tui.engine.trial import SETTLE, Settle
 from tui.events import Problem
 from tui.runners.command import CommandSpec
 
@@ -36,6 +39,8 @@ class JobSpec:
     python: str | None = None
     cwd: Path = Path()
     restart_keys: tuple[str, ...] = ()
+    settle: Settle = SETTLE
+    guards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def what(self) -> str:

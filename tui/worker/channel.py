@@ -8,7 +8,8 @@ have made. Every dict has a ``kind``.
 direction  kind       further keys
 ========== ========== ==================================================================================
 to worker  host       first message of a process that will hold many jobs
-to worker  setup      task, version, config, loop, runner (process, thread or asyncio), validate (may be left out)
+to worker  setup      task, version, config, loop, runner (process, thread or asyncio), validate (may be left out),
+                      guards: metrics by name with their max, min, finite and for (may be left out)
 to worker  reload     version, config, restart (true: judge it only, a new worker is to have it; may be left out)
 to worker  judge      id, config: what would be said to it? Nothing is taken
 to worker  pause      from the next checkpoint on the task is held
@@ -18,7 +19,8 @@ to worker  cancel     end where it is: for an async task that does not get to a 
 to engine  loaded     the task is imported and about to be called; rules: it has an annotation or a validator;
                       of an annotation also schema (JSON Schema or null) and restart (keys that can't change live)
 to engine  unloadable message: why the task could not be imported
-to engine  raised     message: the exception that ended the task
+to engine  raised     message: the exception that ended the task; step, traceback
+to engine  breached   version, step, message: a metric has left its bounds with this version
 to engine  rejected   version, message: the task will not get this config, and why; the worker that is to start with it
                       ends. errors: what belongs to single values, as pairs of the steps to the value and the words
 to engine  accepted   version: it was to be judged only, and the task of the next worker may have it

@@ -18,7 +18,7 @@ from tui.worker import belonging, output, task
 from tui.worker.channel import Channel, listen
 from tui.worker.intake import Intake, load_rules
 from tui.worker.loop import Loop
-from tui.worker.outcome import describe, print_traceback
+from tui.worker.outcome import describe, print_traceback, raised
 from tui.worker.run import run
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class Run:
         self._outlet = output.Outlet(channel, self.job)
         self._module: ModuleType | None = None
         self.loop = Loop(self._outlet, setup["version"], setup["config"])
+        self.loop.guard(setup.get("guards", {}))
         self.intake = Intake(self.loop)
 
     def start(self) -> None:
@@ -177,7 +178,7 @@ class Run:
         try:
             print_traceback(error)
         finally:
-            self._outlet.send({"kind": "raised", "message": describe(error)})
+            self._outlet.send(raised(error, self.loop.step))
         return 1
 
     def _end(self, code: int) -> None:

@@ -11,10 +11,11 @@ import sys
 import threading
 import time
 import types
-from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, Generator, NoReturn
+from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, Generator, Mapping, NoReturn
 
 import tui
 from tui.worker.channel import JobChannel
+from tui.worker.guards import Guards
 from tui.worker.mailbox import AsyncMailbox, Mailbox
 from tui.worker.metrics import Metrics
 
@@ -50,6 +51,7 @@ class Loop:
         self.effective: list[Any] = []
         self.sample_due = True
         self._metrics = Metrics(channel, self._complain)
+        self._guards: Guards | None = None
         self._lock = threading.RLock()  # a signal handler may come to a checkpoint within a checkpoint
         self._exchange = threading.Lock()
         self._task: asyncio.Task[Any] | None = None
@@ -59,6 +61,10 @@ class Loop:
         self._paused = False
         self._told_paused = False
         self._complaints: set[str] = set()
+
+    def guard(self, rules: Mapping[str, Mapping[str, Any]]) -> None:
+        """Look at every step's metrics from now on; the engine is told when they leave their bounds."""
+        self._guards = Guards(rules, self._tell_breach) if rules else None
 
     def put(self, message: dict[str, Any]) -> None:
         """Take a message of the engine, in the receiving thread."""
@@ -130,6 +136,9 @@ class Loop:
             asyncio.CancelledError: The same, on the event loop of an async task.
         """
         self.step += 1
+        if self._guards is not None:
+            with self._lock:
+                self._guards.look(metrics)
         if self.sample_due or self.mailbox.event.is_set():
             self._attend(metrics)
         if self._stopping:
@@ -156,11 +165,14 @@ class Loop:
         # The idle path of a live job: everything that is not needed at each step is elsewhere.
         send = generator.send
         waiting = self.mailbox.event.is_set
+        guards = self._guards
         config = metrics = None
         try:
             while True:
                 metrics = send(config)
                 self.step += 1
+                if guards is not None:
+                    guards.look(metrics)
                 if self.sample_due or waiting():
                     self._attend(metrics)
                     if self._stopping:
@@ -199,6 +211,8 @@ class Loop:
 
     async def _checkpoint_async(self, metrics: Any) -> None:
         self.step += 1
+        if self._guards is not None:
+            self._guards.look(metrics)
         # A task that never waits would neither let the others run nor the event be set.
         await _give_way()
         if self.sample_due or self.mailbox.event.is_set():
@@ -238,6 +252,8 @@ class Loop:
             self.config = reloads[-1]["config"]
             self.version = reloads[-1]["version"]
             self.effective = reloads[-1].get("effective", [])
+            if self._guards is not None:
+                self._guards.arm()
             self._answer([message["version"] for message in reloads[:-1]])
         if self.sample_due:
             self.sample_due = self._paused
@@ -283,6 +299,9 @@ class Loop:
     def _answer(self, superseded: list[int]) -> None:
         receipt = {"version": self.version, "step": self.step, "at": time.monotonic(), "superseded": superseded}
         self.channel.send({"kind": "applied", "effective": self.effective, **receipt})
+
+    def _tell_breach(self, message: str) -> None:
+        self.channel.send({"kind": "breached", "version": self.version, "step": self.step, "message": message})
 
     def _complain(self, message: str) -> None:
         """Say something about the task in its log, once."""

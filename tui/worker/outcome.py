@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import types
+from typing import Any, Dict, Optional
 
 from tui.worker import task
+
+#: So many characters of a traceback are told, its end: the whole is in the log.
+MOST = 4_000
 
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__))
 _MACHINERY = {
@@ -25,10 +30,21 @@ def describe(error: BaseException) -> str:
 
 def print_traceback(error: BaseException) -> None:
     """Print the traceback as the task's own program would: from the first frame that is not ours."""
+    traceback.print_exception(type(error), error, _own_frames(error), file=sys.stderr)
+
+
+def raised(error: BaseException, step: int) -> Dict[str, Any]:
+    """Return the message that tells which exception has ended the task, after so many checkpoints."""
+    lines = "".join(traceback.format_exception(type(error), error, _own_frames(error))).strip()
+    shown = lines if len(lines) <= MOST else f"…{lines[-MOST:]}"
+    return {"kind": "raised", "message": describe(error), "step": step, "traceback": shown}
+
+
+def _own_frames(error: BaseException) -> Optional[types.TracebackType]:
     frame = error.__traceback__
     while frame is not None and _is_machinery(frame.tb_frame.f_code.co_filename):
         frame = frame.tb_next
-    traceback.print_exception(type(error), error, frame, file=sys.stderr)
+    return frame
 
 
 def _is_machinery(path: str) -> bool:

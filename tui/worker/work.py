@@ -13,7 +13,7 @@ from tui.worker import processes, task
 from tui.worker.channel import Channel, JobChannel, listen
 from tui.worker.intake import Intake, load_rules
 from tui.worker.loop import Loop
-from tui.worker.outcome import describe, print_traceback
+from tui.worker.outcome import describe, print_traceback, raised
 from tui.worker.run import run
 
 
@@ -51,6 +51,7 @@ def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
     """Load the one task and run it."""
     mine = JobChannel(channel, setup.get("job", ""))
     loop = tui._loop = Loop(mine, setup["version"], setup["config"])
+    loop.guard(setup.get("guards", {}))
     intake = Intake(loop)
     threading.Thread(target=feed, args=(channel, loop, intake), name="tunedeck-receive", daemon=True).start()
     task.set_program(setup["task"])
@@ -70,7 +71,7 @@ def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
         run(loop, function, setup["loop"])
     except Exception as error:
         print_traceback(error)
-        mine.send({"kind": "raised", "message": describe(error)})
+        mine.send(raised(error, loop.step))
         raise SystemExit(1) from None
 
 

@@ -1,0 +1,71 @@
+"""Whether the reload that runs has proved itself, and what to go back to as long as it has not.
+
+A worker that crashes soon after a reload probably does so because of it: such a reload is on trial for some seconds
+and for some checkpoints, whichever is longer. A guard may take a reload back at any later time, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from tui.events import Reload
+
+if TYPE_CHECKING:
+    from tui.engine.reload import Candidate
+
+
+class Settle(NamedTuple):
+    """How long a reload is on trial; none is with zeros."""
+
+    seconds: float = 10.0
+    steps: int = 10
+
+
+SETTLE = Settle()
+
+
+@dataclass
+class Trial:
+    """The last reload that has changed what the task works with.
+
+    Args:
+        settle: How long it is on trial.
+
+    Attributes:
+        row: It, as it was told when it was applied; None where there is nothing to go back from.
+        back: The version that was the last good one before it, and its content.
+    """
+
+    settle: Settle = SETTLE
+    row: Reload | None = None
+    back: tuple[int, Candidate] | None = None
+    _since: float = 0.0
+    _step: int = 0
+    _open: bool = False
+
+    def begin(self, row: Reload, before: tuple[int, Candidate], at: float) -> None:
+        """A reload was taken `at` so many monotonic seconds, in the place of another version.
+
+        What was still on trial itself is no version to go back to.
+        """
+        step = row.step or 0
+        if self.back is None or not self.goes_on(at, step):
+            self.back = before
+        self.row, self._since, self._step, self._open = row, at, step, True
+
+    def goes_on(self, now: float, step: int) -> bool:
+        """Return whether the reload has still to prove itself at this time and step."""
+        if not self._open:
+            return False
+        # Of a worker that was started anew the steps begin at 0.
+        return now - self._since < self.settle.seconds or 0 <= step - self._step < self.settle.steps
+
+    def close(self) -> None:
+        """A worker that ends from now on does not do so for the reload; a guard may still take it back."""
+        self._open = False
+
+    def end(self) -> None:
+        """There is nothing to go back from: the job has started anew, or has just gone back."""
+        self.row = self.back = None
+        self._open = False
