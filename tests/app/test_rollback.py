@@ -39,6 +39,18 @@ async def test_r_asks_where_the_editor_holds_changes(open_deck: OpenDeck) -> Non
         assert deck.view.config.draft.theirs is not None
 
 
+async def test_what_runs_is_written_back_by_a_key_where_the_file_differs(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.press("ctrl+g")
+        assert "Write back" not in text_of(deck.app)
+        await deck.news(events.Running("digits", 7, differs=True))
+        await deck.until(lambda: "Write back" in text_of(deck.app))
+        assert "disk differs, ^g writes v7 back" in text_of(deck.app).splitlines()[0]
+        await deck.press("ctrl+g")
+        await deck.until(lambda: rollbacks(deck))
+        assert rollbacks(deck) == [("digits", 7, "d7")]
+
+
 async def test_what_is_refused_or_nothing_new_is_said(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         deck.view.timeline.focus()

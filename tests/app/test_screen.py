@@ -48,7 +48,7 @@ async def test_status_follows_the_job(open_deck: OpenDeck) -> None:
         )
         top = text_of(deck.app).splitlines()[0]
         assert "v8" in top
-        assert "disk differs from what runs" in top
+        assert "disk differs, ^g writes v8 back" in top
         await deck.news(
             State("digits", "crashed", exit_code=1, reason="ZeroDivisionError: division by zero", time=NOW),
             Running("digits", None),

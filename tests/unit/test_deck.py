@@ -145,6 +145,21 @@ def job(**fields: str) -> str:
         (job(task="", command="[x]", on_change="reload"), 5, 16, "jobs.a.on_change", "signal name"),
         (job(task="", command="[x]", on_change="SIGHUB"), 5, 16, "jobs.a.on_change", "did you mean SIGHUP?"),
         (job(task="", command="[x]", on_change="restart", loop="true"), 6, 5, "jobs.a.loop", "for tasks"),
+        (job(settle="soon"), 5, 13, "jobs.a.settle", "a number of seconds, or a mapping such as"),
+        (job(settle="true"), 5, 13, "jobs.a.settle", "a number of seconds"),
+        (job(settle="-1"), 5, 13, "jobs.a.settle", "seconds must be a number, 0 or more"),
+        (job(settle="{steps: 1.5}"), 5, 21, "jobs.a.settle.steps", "number of checkpoints"),
+        (job(settle="{seconds: .inf}"), 5, 23, "jobs.a.settle.seconds", "0 or more"),
+        (job(settle="{second: 1}"), 5, 14, "jobs.a.settle.second", "did you mean seconds?"),
+        (job(guards="[loss]"), 5, 13, "jobs.a.guards", "a mapping such as"),
+        (job(guards="{loss: 10}"), 5, 20, "jobs.a.guards.loss", "mapping of max, min, finite, for"),
+        (job(guards="{loss: {maxx: 1}}"), 5, 21, "jobs.a.guards.loss.maxx", "did you mean max?"),
+        (job(guards="{loss: {max: ten}}"), 5, 26, "jobs.a.guards.loss.max", "a number"),
+        (job(guards="{loss: {for: 3}}"), 5, 20, "jobs.a.guards.loss", "needs bounds"),
+        (job(guards="{loss: {max: 1, for: 0}}"), 5, 34, "jobs.a.guards.loss.for", "1 or more"),
+        (job(guards="{loss: {max: 1, min: 2}}"), 5, 20, "jobs.a.guards.loss", "between these bounds"),
+        (job(guards="{1: {max: 1}}"), 5, 14, "jobs.a.guards[1]", "in quotes"),
+        (job(task="", command="[sh]", on_change="restart", guards="{}"), 6, 5, "jobs.a.guards", "for tasks"),
         (job(python="none/python"), 5, 13, "jobs.a.python", "there is no program"),
         (job(tty="true"), 5, 5, "jobs.a.tty", "for commands"),
         (job(task="", command="[nowhere-at-all]", on_change="restart"), 4, 15, "jobs.a.command[0]", "in PATH"),
@@ -192,6 +207,20 @@ def test_a_command_from_the_command_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert (found.what, found.as_text, found.hosted) == ("./serve -c {config}", True, False)
     with pytest.raises(ConfigError, match="there is no program"):
         single(("./none",), "c.conf", on_change="restart")
+
+
+@pytest.mark.parametrize(
+    ("value", "settle"),
+    [("30", (30, 10)), ("0", (0, 0)), ("{steps: 5}", (10.0, 5)), ("{seconds: 0.5, steps: 0}", (0.5, 0))],
+)
+def test_how_long_a_reload_is_on_trial(tmp_path: Path, value: str, settle: tuple[float, int]) -> None:
+    assert deck(tmp_path, job(settle=value)).jobs[0].settle == settle
+    assert deck(tmp_path, job()).jobs[0].settle == (10.0, 10)
+
+
+def test_guards_of_a_metric_and_of_all(tmp_path: Path) -> None:
+    (found,) = deck(tmp_path, job(guards="{loss: {max: 10, for: 20}, finite: true}")).jobs
+    assert found.guards == {"loss": {"max": 10, "for": 20}, "": {"finite": True}}
 
 
 @pytest.mark.parametrize(("value", "ready"), [("8080", Ready(port=8080)), ("'up$'", Ready(line="up$"))])

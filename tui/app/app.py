@@ -293,6 +293,8 @@ class DeckApp(App[None]):
         """Yield the deck's own commands, then those of Textual."""
         main = self.main
         yield SystemCommand("Save the config", "Write it; the job takes it at its next step", main.action_save)
+        if main.check_action("write_back", ()):
+            yield SystemCommand("Write back what runs", "Into the file, which differs from it", main.action_write_back)
         yield SystemCommand("Restart the job", "Start it, or end it and start it again", main.action_restart)
         yield SystemCommand("Stop the job", "End it in order", main.action_stop)
         yield SystemCommand("Pause or resume the job", "Hold it at its next checkpoint", main.action_pause)

@@ -9,6 +9,7 @@ A job without a valid config is `stopped` and waits: the first good save starts 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -165,6 +166,9 @@ class Job:
             time=time.time(),
         )
         self._record.add(row, candidate.text)
+        if row.source == "start" and row.changes:
+            changed = ", ".join(change.key for change in row.changes)
+            self._record.notice(f"v{row.version} starts from the file, which differs from v{row.base} in {changed}")
         if row.status == "sent":
             if starts and slot.worker is None:
                 slot.start()
@@ -221,6 +225,7 @@ class Job:
             try:
                 await self._quit()
                 candidate = await self.file.current("start", time.monotonic())
+                await self._remember(candidate)
                 self._slot.wanted = True
             finally:
                 self._restarting = False
@@ -228,6 +233,24 @@ class Job:
             self.offer(candidate)
             if self._gate is not None:
                 await self._gate.settled(unless=self._called_off)
+
+    async def _remember(self, candidate: Candidate) -> None:
+        """Learn what ran last, in an engine before this one: what differs from it is told with the start."""
+        if self.reloads.last is not None or self.reloads.former is not None:
+            return
+        try:
+            version = self.history.ran_before(self.reloads.newest + 1)
+            text = self.history.text(version) if version is not None else None
+        except sqlite3.Error as error:
+            self._record.notice(f"what ran last can't be read from the history: {error}", "warning")
+            return
+        if version is None or text is None:
+            return
+        if text != candidate.text:
+            candidate = await self.file.draft(text.encode("utf-8", "replace"), "start", 0.0)
+        data = check.examine(candidate, self.spec).data
+        if data is not None:
+            self.reloads.former = version, data
 
     async def stop(self) -> None:
         """End the worker in order, and wait until nothing of it is left.
@@ -424,13 +447,13 @@ class Job:
             self.reloads.lost()
             self._slot.retry(0.0, code, f"{reason}; trying v{pending[0]}, which came meanwhile")
         else:
-            self._revert(code, reason)
+            self._revert(code, reason, trial=True)
 
-    def _revert(self, code: int | None, reason: str) -> None:
+    def _revert(self, code: int | None, reason: str, *, trial: bool = False) -> None:
         """Start the last good version again, whatever the policy says, once."""
         traceback = self._slot.attempt.traceback
         why = f"{reason}\n{traceback}" if traceback else reason
-        *rows, new = self.reloads.revert(why, seen=time.monotonic(), time=time.time())
+        *rows, new = self.reloads.revert(why, seen=time.monotonic(), time=time.time(), trial=trial)
         self._record.update(rows)
         self._record.add(new, self._pending_text())
         self._slot.retry(0.0, code, f"{reason}; going back to the last good config as v{new.version}")

@@ -78,6 +78,7 @@ class Reloads:
     Attributes:
         running: The version that the worker runs, None before the first and after the worker's end.
         last: The version that runs, or ran last, and its content.
+        former: The version that ran last in an engine before this one, and its data.
         newest: The newest version, 0 before the first.
         run: The number of the run, 0 before the first.
         trial: Whether what runs has proved itself.
@@ -99,6 +100,7 @@ class Reloads:
         self._clock = clock
         self.running: int | None = None
         self.last: tuple[int, Candidate] | None = None
+        self.former: tuple[int, Data] | None = None
         self.trial = Trial(settle)
         self._sent: dict[int, tuple[Reload, Candidate]] = {}
         self._breach: tuple[int, Problem] | None = None  # the version that is to take one back, and why
@@ -167,7 +169,7 @@ class Reloads:
         rows = [self._answer(old, "superseded", by=version) for old in older]
         candidate = self._sent[version][1]
         assert candidate.data is not None
-        now = changes(self._data, candidate.data) if self.last is not None else ()
+        now = changes(self._data, candidate.data) if self._data is not None else ()
         latency = round((at - candidate.seen) * 1000, 3)
         taken = {"step": step, "latency_ms": latency, "changes": now, "base": self._base}
         row = self._answer(version, "applied", **taken, effective=effective(candidate.data, differences))
@@ -204,15 +206,21 @@ class Reloads:
         self.trial.close()
         return [self._answer(version, "failed", **_errors(Problem(reason))) for version in list(self._sent)]
 
-    def revert(self, reason: str, *, seen: float, time: float) -> list[Reload]:
-        """The worker died of the newest reload, or of the one on trial: go back to the last good version, as a new one.
+    def revert(self, reason: str, *, seen: float, time: float, trial: bool = False) -> list[Reload]:
+        """The worker died of the newest reload: go back to the last good version, as a new one.
+
+        Args:
+            reason: Why it died.
+            seen: Monotonic seconds of its end.
+            time: Seconds since the epoch.
+            trial: What ran last is on trial, and is no good version either.
 
         Returns:
             The rows that changed, oldest first; the last one is new, and to be sent.
         """
         self.running = None
         why = {"by": self.newest + 1, **_errors(Problem(reason))}
-        good = self.trial.back or self.last
+        good = self.trial.back if trial else self.last
         assert good is not None
         if self._sent:
             *older, newest = self._sent
@@ -249,17 +257,20 @@ class Reloads:
 
     @property
     def _data(self) -> Data | None:
-        return self.last[1].data if self.last is not None else None
+        if self.last is not None:
+            return self.last[1].data
+        return self.former[1] if self.former is not None else None
 
     @property
     def _base(self) -> int | None:
-        return self.last[0] if self.last is not None else None
+        known = self.last or self.former
+        return known[0] if known is not None else None
 
     def _row(self, candidate: Candidate, time: float) -> Reload:
         self.newest += 1
         if candidate.source == "start":
             self.run += 1
-        known = self.last is not None and candidate.data is not None
+        known = self._data is not None and candidate.data is not None
         changed = changes(self._data, candidate.data) if known else ()  # type: ignore[arg-type]
         return Reload(
             self.job,

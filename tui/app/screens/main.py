@@ -65,6 +65,13 @@ class MainScreen(Screen[None]):
                 ("f9", "difference", "Show the difference"),
             )
         ),
+        Binding(
+            "ctrl+g",
+            "write_back",
+            "Write back",
+            tooltip="Where the file differs from what runs: write what runs back into it",
+            id="write_back",
+        ),
         Binding("ctrl+o", "jump", "Jump", tooltip="A key over each pane and job leads there", id="jump"),
         Binding(
             "f6", "next_pane", "Next pane", show=False, priority=True, tooltip="Config, log, timeline", id="pane.next"
@@ -100,6 +107,7 @@ class MainScreen(Screen[None]):
         self._views: dict[str, JobView] = {}
         self._tabs = JobTabs()
         self._status = StatusLine()
+        self._differs = False
 
     @property
     def deck(self) -> DeckApp:
@@ -178,6 +186,10 @@ class MainScreen(Screen[None]):
                 view.sync(parts if name == self.current else parts & Part.DOCUMENT, now)
         if changed.get(self.current, Part.NOTHING) & (Part.STATUS | Part.METRICS) and self.job is not None:
             self._status.show(self.job, now)
+            differs = self.job.running is not None and self.job.running.differs
+            if differs != self._differs:
+                self._differs = differs
+                self.refresh_bindings()
         if len(self._jobs) > 1 and any(Part.STATUS in parts for parts in changed.values()):
             self._tabs.show(self._jobs.values(), self.current)
 
@@ -207,6 +219,9 @@ class MainScreen(Screen[None]):
         if action == "settle":
             view = self.view(self.current)
             return view is not None and view.ready and view.config.draft.theirs is not None
+        if action == "write_back":
+            running = self.job.running if self.job is not None else None
+            return running is not None and running.version is not None and running.differs
         if action in ("cycle", "pick"):
             return len(self._jobs) > 1
         return True
@@ -294,6 +309,14 @@ class MainScreen(Screen[None]):
         view = self.view(self.current)
         if view is not None and view.ready:
             await control.roll_back(self.deck, view.job, message.version, unsaved=view.config.dirty)
+
+    @work(exclusive=True, group="rollback")
+    async def action_write_back(self) -> None:
+        """Write the version that runs back to the file."""
+        view = self.view(self.current)
+        if view is not None and view.ready and view.job.running is not None and view.job.running.version is not None:
+            version = view.job.running.version
+            await control.roll_back(self.deck, view.job, version, unsaved=view.config.dirty)
 
     def action_help(self) -> None:
         """Show all keys."""

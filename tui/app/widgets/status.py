@@ -71,7 +71,11 @@ def _drift(job: JobModel, version: int | None) -> Piece:
     if job.running is None or version is None:
         return Piece("")
     if job.running.differs:
-        return Piece("disk differs from what runs", "wait", 3, right=True)
+        return Piece(f"disk differs, ^g writes v{version} back", "wait", 3, right=True)
+    row = job.timeline.get(version)
+    if row is not None and row.source == "start" and row.changes and row.base is not None:
+        count = f"{len(row.changes)} change{'s' if len(row.changes) > 1 else ''}"
+        return Piece(f"disk = v{version}, {count} since the run before", "wait", 3, right=True)
     return Piece(f"disk = v{version}", "dim", 3, right=True)
 
 
