@@ -83,7 +83,7 @@ async def test_a_crash_soon_after_a_reload_goes_back_with_the_traceback_in_the_r
     case = await reloaded()
     case.crash(step=103)
     assert case.job.state.state == "backoff"
-    assert case.job.state.reason == "ValueError: no; going back to the last good config as v3"
+    assert case.job.state.reason == "ValueError: no; going back to v1 as v3"
     case.vanish()
     await case.launched[1].wait()
     assert case.worker.told == [("setup", 3, {"lr": 1})]

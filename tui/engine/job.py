@@ -453,10 +453,12 @@ class Job:
         """Start the last good version again, whatever the policy says, once."""
         traceback = self._slot.attempt.traceback
         why = f"{reason}\n{traceback}" if traceback else reason
+        good = self.reloads.trial.back if trial else self.reloads.last
+        assert good is not None
         *rows, new = self.reloads.revert(why, seen=time.monotonic(), time=time.time(), trial=trial)
         self._record.update(rows)
         self._record.add(new, self._pending_text())
-        self._slot.retry(0.0, code, f"{reason}; going back to the last good config as v{new.version}")
+        self._slot.retry(0.0, code, f"{reason}; going back to v{good[0]} as v{new.version}")
 
     def _take_back(self, message: Mapping[str, Any]) -> None:
         """A guard has found that a reload does harm: go back to what ran before, once."""
