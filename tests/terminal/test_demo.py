@@ -233,3 +233,36 @@ def test_every_size_can_be_used(terminal: Start, columns: int, rows: int) -> Non
     if screen.process.isalive():
         screen.type("s")
     assert screen.ended() == 0
+
+
+def test_a_suspended_viewer_gives_the_terminal_back_and_catches_up(terminal: Start, tmp_path: Path) -> None:
+    shell = (
+        "bash",
+        "--norc",
+        "--noprofile",
+        "-ic",
+        '"$@"; echo SUSPENDED; read -r line; fg >/dev/null; echo ENDED',
+        "-",
+    )
+    screen = terminal("demo", prefix=shell)
+    screen.wait("running  v1")
+    screen.wait("─ digits.yaml")
+    assert "running · tunedeck" in screen.screen.title
+    screen.type("\x1bz")
+    screen.wait("SUSPENDED")
+    assert LEAVE_ALTERNATE_SCREEN in screen.raw
+    assert screen.raw.count(b"\x1b[22;0t") == screen.raw.count(b"\x1b[23;0t") == 1
+    assert lflag(screen) & termios.ICANON
+    # The job goes on, and takes a config that the viewer has never seen.
+    config = "tunedeck-demo/digits.yaml"
+    tunedeck(tmp_path, "set", config, "lr=0.02")
+    screen.type("\r")
+    screen.wait(lambda text: re.search(r"v2\s+● applied .* set .* lr 0\.01 → 0\.02", text))
+    screen.wait(lambda text: re.search(r"epoch .* lr 0\.02", text))
+    screen.type("x")
+    screen.wait("unsaved")
+    screen.type(CTRL_Q)
+    screen.wait("leave them running")
+    screen.type("s")
+    screen.wait("ENDED")
+    assert screen.raw.count(b"\x1b[22;0t") == screen.raw.count(b"\x1b[23;0t") == 2

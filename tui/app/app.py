@@ -8,6 +8,7 @@ import dataclasses
 import signal
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,9 +19,10 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from tui import events
-from tui.app import choices, words
+from tui.app import choices, commands, words
 from tui.app.choices import Choices
 from tui.app.client import Client
+from tui.app.driver import TitledDriver
 from tui.app.frames import Frames
 from tui.app.lines import plain
 from tui.app.model import JobModel, Part
@@ -40,6 +42,10 @@ PATIENCE = 0.3
 _SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 _SEVERE = ("invalid", "rejected", "failed", "reverted")
 
+#: What is worth a bell, at most one in so many seconds: an invalid text is the user's own, just typed.
+_RINGS = ("rejected", "failed", "reverted", "crashed", "finished")
+SILENCE = 1.0
+
 
 class DeckApp(App[None]):
     """A viewer of one deck."""
@@ -50,11 +56,14 @@ class DeckApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-short"), (20, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", tooltip="Stop the jobs or leave them running", priority=True, id="quit"),
+        # In an editor it is undo; there, alt+z is the way, before the editor takes it for a z.
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, tooltip="fg in the shell comes back", id="suspend"),
+        Binding("alt+z", "suspend_process", "Suspend", show=False, priority=True, id="suspend.always"),
         Binding("ctrl+p", "command_palette", "Commands", show=False, tooltip="All commands by name", id="palette"),
     ]
 
     def __init__(self, path: Path, focus_job: str | None = None, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
+        super().__init__(driver_class=TitledDriver)
         self.clock = clock
         self.choices = Choices()
         self._choices_path = choices.default_path()
@@ -66,10 +75,11 @@ class DeckApp(App[None]):
         self.main = MainScreen(self.jobs)
         self._focus_job = focus_job
         self._client = Client(path, self.receive)
-        self._greeted = False
+        self.greeted = False
         self._told = asyncio.Event()
         self._lost = False
         self._stopping: Stopping | None = None
+        self._rang = -SILENCE
         self.frames = Frames(self._draw, self._handle_exception)
 
     def get_default_screen(self) -> Screen[None]:
@@ -149,12 +159,12 @@ class DeckApp(App[None]):
         elif isinstance(message, events.Event) and (job := self.jobs.get(message.job)) is not None:
             before = job.state.state if job.state is not None else None
             parts = job.apply(message)
-            if self._greeted:
+            if self.greeted:
                 self._tell(job, message, before)
                 self.frames.note(job.name, parts)
 
     def _begin(self) -> None:
-        self._greeted = True
+        self.greeted = True
         self._told.set()
         if self._unread:
             self._toast(f"{self._choices_path}: {self._unread}", "warning", "Choices not read")
@@ -168,16 +178,21 @@ class DeckApp(App[None]):
         if not self.main.whole:
             return  # the app is ending
         self.main.sync(changed, self.clock())
+        self.name_window()
         if self._stopping is not None and self._stopping.is_mounted:
             self._stopping.show(self._states())
 
     def _tick(self) -> None:
-        if self._greeted and not self._lost and self.main.whole:
+        if self.greeted and not self._lost and self.main.whole:
             self.main.tick(self.clock())
 
     def _tell(self, job: JobModel, message: events.Event, before: str | None) -> None:
-        """Say in a toast what the user should not miss."""
+        """Say in a toast, and by the bell, what the user should not miss."""
         name = plain(job.name)
+        if isinstance(message, events.State | events.Reload):
+            told = message.state if isinstance(message, events.State) else message.status
+            if told in _RINGS and told != before and not job.fell_with_host:
+                self._ring()
         if isinstance(message, events.State) and message.state != before:
             reason = plain(message.reason or "")
             if message.state == "crashed" and not job.fell_with_host:
@@ -190,6 +205,20 @@ class DeckApp(App[None]):
             what = words.problem(message.error) if message.error is not None else words.outcome(message)
             severity = "warning" if message.status == "reverted" else "error"
             self._toast(what, severity, f"{name}: v{message.version} {message.status}")
+
+    def _ring(self) -> None:
+        now = time.monotonic()
+        if now - self._rang >= SILENCE:
+            self._rang = now
+            self.bell()
+
+    def name_window(self) -> None:
+        """Say in the title of the terminal how the job on the screen is."""
+        job = self.main.job
+        if job is not None and isinstance(self._driver, TitledDriver):
+            state = job.state.state if job.state is not None else "unknown"
+            sign = words.STATES.get(state, words.UNKNOWN).glyph
+            self._driver.name_window(f"{sign} {plain(job.name)} {state} · {plain(self.title)}")
 
     def _is_hidden(self, job: JobModel, reload: events.Reload) -> bool:
         """Tell whether the screen does not show by itself what became of a reload.
@@ -207,7 +236,7 @@ class DeckApp(App[None]):
         self._told.set()
         if self._stopping is not None:
             self._end("quit-stop")
-        elif not self._greeted:
+        elif not self.greeted:
             self.outcome = Outcome(1, "engine-gone", message=reason or "the engine closed the connection")
             self.exit()
         else:
@@ -263,7 +292,7 @@ class DeckApp(App[None]):
             await self._shut_down(wait=bool(alive))
 
     async def _shut_down(self, wait: bool) -> None:
-        if self._lost or not self._greeted:
+        if self._lost or not self.greeted:
             self._end("engine-gone" if self._lost else "quit-leave")
             return
         self._stopping = Stopping()
@@ -290,38 +319,15 @@ class DeckApp(App[None]):
     # The command palette
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Yield the deck's own commands, then those of Textual."""
-        main = self.main
-        yield SystemCommand("Save the config", "Write it; the job takes it at its next step", main.action_save)
-        if main.check_action("write_back", ()):
-            yield SystemCommand("Write back what runs", "Into the file, which differs from it", main.action_write_back)
-        yield SystemCommand("Restart the job", "Start it, or end it and start it again", main.action_restart)
-        yield SystemCommand("Stop the job", "End it in order", main.action_stop)
-        yield SystemCommand("Pause or resume the job", "Hold it at its next checkpoint", main.action_pause)
-        view = main.view(main.current)
-        if view is not None:
-            yield SystemCommand("Follow the log", "Show the newest lines as they come", view.log_view.action_follow)
-            yield SystemCommand("Freeze the log", "Hold the view still", view.log_view.action_freeze)
-            yield SystemCommand("Search the log", "Find text or a regular expression", view.log_pane.action_search)
-            yield SystemCommand("Filter the log", "Keep or hide lines", view.log_pane.action_filter)
-            yield SystemCommand("Next error in the log", "Or traceback", lambda: view.log_pane.action_error(1))
-            yield SystemCommand("Wrap the log", "Long lines on several rows, or cut off", view.log_view.action_wrap)
-            yield SystemCommand("Times in the log", "By the clock, as an age, or not", view.log_view.action_times)
-            yield SystemCommand("Save the log", "The lines that are shown, to a file", view.log_pane.action_save_log)
-            yield SystemCommand("Empty the log", "Begin with an empty view", view.log_pane.action_clear_view)
-            yield SystemCommand("Find in the config", "And replace", view.config.find)
-            yield SystemCommand("Details of a reload", "Of the row under the cursor", view.timeline.action_open)
-            yield SystemCommand("Filter the timeline", "By text, key or status", view.timeline_pane.action_filter)
-            yield SystemCommand("Note on a reload", "On the row under the cursor", view.timeline_pane.action_note)
-            yield SystemCommand(
-                "Save the timeline", "To a CSV, Markdown or JSON file", view.timeline_pane.action_export
-            )
-            yield SystemCommand("Tag of a reload", "One word to find it by", view.timeline_pane.action_tag)
+        """Yield all that keys do, then the jobs and what Textual has."""
+        for place, node in self.main.places():
+            yield from commands.of(place, node)
         for name in self.jobs:
-            if name != main.current:
-                yield SystemCommand(f"Show {plain(name)}", "Switch to this job", lambda name=name: main.show_job(name))
-        yield SystemCommand("All keys", "What every key does", main.action_help)
-        yield from (command for command in super().get_system_commands(screen) if command.title != "Keys")
+            if name != self.main.current:
+                show = partial(self.main.show_job, name)
+                yield SystemCommand(f"Show {plain(name)}", "Switch to this job", show)
+        twice = ("Keys", "Maximize", "Minimize", "Quit")
+        yield from (command for command in super().get_system_commands(screen) if command.title not in twice)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -10,6 +10,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.dom import DOMNode
 from textual.events import Event, MouseEvent
 from textual.reactive import var
 from textual.screen import Screen
@@ -17,6 +18,8 @@ from textual.widgets import Footer, Static, TextArea
 
 from tui import events
 from tui.app import control
+from tui.app.advice import NO_JOBS, advice
+from tui.app.commands import own_bindings
 from tui.app.compositor import FrugalCompositor
 from tui.app.lines import plain
 from tui.app.model import JobModel, Part
@@ -92,7 +95,7 @@ class MainScreen(Screen[None]):
         Binding("f4", "cycle(1)", "Next job", show=False, tooltip="A click on its name does it too", id="job.next"),
         *(
             # Before an editor, which takes alt and a digit for the digit.
-            Binding(f"alt+{n}", f"pick({n})", "Job by its place", show=False, priority=True, id=f"job.{n}")
+            Binding(f"alt+{n}", f"pick({n})", "Job by its place", show=False, priority=True)
             for n in range(1, 10)
         ),
         Binding("f1", "help", "Help", tooltip="All keys", id="help"),
@@ -108,6 +111,7 @@ class MainScreen(Screen[None]):
         self._tabs = JobTabs()
         self._status = StatusLine()
         self._differs = False
+        self._advice = Static(id="advice", markup=False)
 
     @property
     def deck(self) -> DeckApp:
@@ -119,6 +123,7 @@ class MainScreen(Screen[None]):
         yield self._tabs
         yield self._status
         yield Static(id="lost", markup=False)
+        yield self._advice
         yield Container(*self._views.values(), id="views")
         yield Static("This terminal is too small for the deck. The job goes on; ctrl+q quits.", id="tiny")
         yield Footer(compact=True)
@@ -126,6 +131,7 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Say how the jobs are that were known before anything could be drawn."""
         self.sync(dict.fromkeys(self._jobs, Part.STATUS), self.deck.clock())
+        self.deck.name_window()
 
     @property
     def whole(self) -> bool:
@@ -190,11 +196,20 @@ class MainScreen(Screen[None]):
             if differs != self._differs:
                 self._differs = differs
                 self.refresh_bindings()
+        self.advise(now)
         if len(self._jobs) > 1 and any(Part.STATUS in parts for parts in changed.values()):
             self._tabs.show(self._jobs.values(), self.current)
 
+    def advise(self, now: float) -> None:
+        """Say what to do next, where a user might not know it."""
+        said = advice(self.job, now) if self.job is not None else "" if self._jobs or not self.deck.greeted else NO_JOBS
+        if said != str(self._advice.content):
+            self._advice.update(said)
+            self._advice.display = bool(said)
+
     def tick(self, now: float) -> None:
         """Let the clocks on the screen go on, if one of them runs."""
+        self.advise(now)
         view = self.view(self.current)
         if view is not None and view.ready:
             view.tick(now)
@@ -318,21 +333,28 @@ class MainScreen(Screen[None]):
             version = view.job.running.version
             await control.roll_back(self.deck, view.job, version, unsaved=view.config.dirty)
 
+    def places(self) -> Iterator[tuple[str, DOMNode]]:
+        """Yield what has keys of its own, each with the name of where that is on the screen."""
+        yield from (("", self), ("", self.app))
+        view = self.view(self.current)
+        if view is None or not view.ready:
+            return
+        yield "Panes", view
+        yield from (("Log", view.log_pane), ("Log", view.log_view))
+        if not view.job.is_host:
+            yield from (("Config", view.config.editor), ("Config", view.query_one(FindBar)))
+            yield from (("Timeline", view.timeline_pane), ("Timeline", view.timeline))
+
     def action_help(self) -> None:
         """Show all keys."""
         sections = [
-            ("Everywhere", [*_bindings(type(self)), *_bindings(type(self.app))]),
-            ("Panes", _bindings(JobView)),
-            ("Config", _bindings(ConfigEditor)),
-            ("Find in the config", _bindings(FindBar)),
-            ("Log", [*_bindings(LogPane), *_bindings(LogView)]),
-            ("Timeline", [*_bindings(TimelinePane), *_bindings(TimelineView)]),
-            ("Difference", _bindings(DiffView)),
-            ("Editing text", _bindings(TextArea)),
+            ("Everywhere", [*own_bindings(type(self)), *own_bindings(type(self.app))]),
+            ("Panes", own_bindings(JobView)),
+            ("Config", own_bindings(ConfigEditor)),
+            ("Find in the config", own_bindings(FindBar)),
+            ("Log", [*own_bindings(LogPane), *own_bindings(LogView)]),
+            ("Timeline", [*own_bindings(TimelinePane), *own_bindings(TimelineView)]),
+            ("Difference", own_bindings(DiffView)),
+            ("Editing text", own_bindings(TextArea)),
         ]
         self.app.push_screen(HelpScreen(sections))
-
-
-def _bindings(kind: type) -> list[Binding]:
-    """Return the keys that a class itself defines."""
-    return list(Binding.make_bindings(vars(kind).get("BINDINGS", ())))

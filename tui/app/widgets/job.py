@@ -59,7 +59,7 @@ class JobView(Container):
         # Before the editor, for which escape is the way out by keyboard.
         Binding("escape", "restore", "All panes", tooltip="After f10", priority=True, id="pane.restore"),
         *(
-            Binding(f"alt+{key}", f"resize({x}, {y})", "Move the divider", show=False, id=f"pane.{key}")
+            Binding(f"alt+{key}", f"resize({x}, {y})", f"Divider {key}", show=False, id=f"pane.{key}")
             for key, x, y in (("left", -1, 0), ("right", 1, 0), ("up", 0, -1), ("down", 0, 1))
         ),
     ]

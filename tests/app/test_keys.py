@@ -1,0 +1,259 @@
+"""Every key of every screen and widget is pressed and does something that can be seen.
+
+A binding that is not in `STEPS` fails the suite: add a step with what can be seen of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from textual.binding import Binding
+
+import tui.app
+from tests.app.conftest import OpenDeck, text_of
+from tests.app.fake import NOW, TEXT, Deck, backlog
+from tui import events
+from tui.app.app import DeckApp
+from tui.app.widgets.diff import DiffView
+from tui.app.widgets.find import FindBar
+from tui.app.widgets.prompt import Prompt
+from tui.events import Document, Lines, Reload
+
+
+class Step(NamedTuple):
+    """A key, and what is another after it was pressed than before.
+
+    Attributes:
+        key: The key as its binding names it.
+        sees: What is looked at before and after.
+        at: The pane that has the focus; as it is if empty.
+        first: Keys to press before the first look.
+        then: Keys to press afterwards, to leave what was opened.
+    """
+
+    key: str
+    sees: Callable[[Deck], object]
+    at: str = ""
+    first: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
+
+
+def screen(deck: Deck) -> object:
+    return deck.type_of_screen()
+
+
+def text(deck: Deck) -> object:
+    return deck.view.config.editor.text
+
+
+def log_y(deck: Deck) -> object:
+    return deck.view.log_view.scroll_offset.y
+
+
+def log_x(deck: Deck) -> object:
+    return deck.view.log_view.scroll_offset.x
+
+
+def row(deck: Deck) -> object:
+    return deck.view.timeline.row
+
+
+def asked(deck: Deck) -> object:
+    """The lines to type in that are on the screen."""
+    return [prompt.display and prompt.size for prompt in deck.app.screen.query(Prompt) if prompt.region]
+
+
+def focus(deck: Deck) -> object:
+    return deck.app.focused
+
+
+def current(deck: Deck) -> object:
+    return deck.app.main.current
+
+
+def selection(deck: Deck) -> object:
+    return deck.view.config.editor.selection
+
+
+def layout(deck: Deck) -> object:
+    return deck.view.places(deck.view.size)
+
+
+def diff_at(deck: Deck) -> object:
+    return deck.app.screen.query_one(DiffView).scroll_offset
+
+
+def sent(kind: type[events.Command]) -> Callable[[Deck], object]:
+    return lambda deck: sum(isinstance(command, kind) for command in deck.engine.commands)
+
+
+def conflict(deck: Deck) -> object:
+    return deck.type_of_screen(), deck.view.config.draft.theirs is None, deck.view.config.editor.text
+
+
+def scrolled(*pairs: tuple[str, str], sees: Callable[[Deck], object], at: str = "") -> list[Step]:
+    """Return steps of keys that go one way, each with one that goes back first."""
+    return [Step(key, sees, at, first=(back, back)) for key, back in pairs]
+
+
+STEPS: dict[str, list[Step]] = {
+    "DeckApp": [
+        Step("ctrl+q", screen, then=("escape",)),
+        Step("ctrl+p", screen, then=("escape",)),
+        Step("ctrl+z", lambda deck: deck.app.title, "log"),
+        Step("alt+z", lambda deck: deck.app.title, "config"),
+    ],
+    "MainScreen": [
+        Step("ctrl+s", sent(events.Save), "config"),
+        Step("ctrl+o", screen, then=("escape",)),
+        Step("f1", screen, then=("escape",)),
+        Step("f6", focus, "config"),
+        Step("ctrl+r", screen, then=("escape",)),
+        Step("ctrl+t", screen, then=("escape",)),
+        Step("f5", sent(events.Pause)),
+        Step("f4", current),
+        Step("f3", current),
+        *(Step(f"alt+{n}", current, first=("alt+9" if n < 9 else "alt+1",)) for n in range(1, 10)),
+        *(Step(key, conflict, "conflict", then=("escape", "escape")) for key in ("f9", "f7", "f8")),
+    ],
+    "JobView": [
+        *(
+            Step(f"alt+{key}", layout, "config", first=(f"alt+{back}",) * 2)
+            for key, back in (("left", "right"), ("right", "left"), ("up", "down"), ("down", "up"))
+        ),
+        Step("f10", layout, "config"),
+        Step("escape", layout, "config"),
+        Step("alt+m", layout, "config", then=("escape",)),
+    ],
+    "ConfigEditor": [
+        Step("ctrl+underscore", text, "config"),
+        Step("ctrl+slash", text, "config"),
+        Step("ctrl+z", text, "config", first=("x",)),
+        Step("ctrl+y", text, "config", first=("x", "ctrl+z")),
+        Step("ctrl+f", asked, "config", then=("escape",)),
+    ],
+    "FindBar": [
+        Step("down", selection, "config", first=("ctrl+f", *"e", "down")),
+        Step("up", selection),
+        Step("ctrl+l", text, first=("tab", *"3")),
+        Step("escape", lambda deck: deck.view.query_one(FindBar).display),
+    ],
+    "LogView": [
+        *scrolled(("up", "down"), ("k", "j"), ("down", "up"), ("j", "k"), sees=log_y, at="log"),
+        *scrolled(("home", "G"), ("g", "end"), ("end", "g"), ("G", "home"), sees=log_y, at="log"),
+        *scrolled(("right", "h"), ("l", "left"), ("left", "l"), ("h", "right"), sees=log_x, at="log"),
+        Step("f", lambda deck: deck.view.log_view.follow, "log", first=("up",)),
+        Step("space", lambda deck: deck.view.log_view.frozen, "log", then=("space",)),
+        Step("t", lambda deck: deck.view.log_view.text.times, "log"),
+        Step("w", lambda deck: deck.view.log_view.wrap, "log", then=("w",)),
+    ],
+    "LogPane": [
+        Step("slash", asked, "log", then=("escape",)),
+        Step("ampersand", asked, "log", then=("escape",)),
+        Step("n", lambda deck: deck.view.log_view.text.here, "log", first=("slash", *"epoch", "enter")),
+        Step("N", lambda deck: deck.view.log_view.text.here, "log"),
+        Step("escape", lambda deck: deck.view.log_view.text.query, "log"),
+        Step("e", lambda deck: deck.view.log_view.text.error, "log"),
+        Step("E", lambda deck: deck.view.log_view.text.error, "log"),
+        Step("s", screen, "log", then=("escape",)),
+        Step("ctrl+l", lambda deck: len(deck.view.log_view.shown), "log"),
+    ],
+    "TimelineView": [
+        *scrolled(("up", "down"), ("k", "j"), ("down", "up"), ("j", "k"), sees=row, at="timeline"),
+        *scrolled(("pageup", "pagedown"), ("pagedown", "pageup"), sees=row, at="timeline"),
+        *scrolled(("home", "G"), ("g", "end"), ("end", "g"), ("G", "home"), sees=row, at="timeline"),
+        Step("r", sent(events.Rollback), "timeline"),
+        Step("enter", screen, "timeline", then=("escape",)),
+    ],
+    "TimelinePane": [
+        Step("slash", asked, "timeline", then=("escape",)),
+        Step("e", asked, "timeline", then=("escape",)),
+        Step("t", asked, "timeline", then=("escape",)),
+        Step("s", screen, "timeline", then=("escape",)),
+        Step("escape", lambda deck: deck.view.timeline.chosen, "timeline", first=("slash", *"lr", "enter")),
+    ],
+    "DiffView": [
+        *scrolled(("up", "j"), ("k", "down"), ("down", "k"), ("j", "up"), sees=diff_at),
+        *scrolled(("right", "h"), ("l", "left"), ("left", "l"), ("h", "right"), sees=diff_at),
+    ],
+    "DiffScreen": [Step(key, screen, "timeline", first=("enter",)) for key in ("escape", "q", "enter")],
+    "HelpScreen": [Step(key, screen, "log", first=("f1",)) for key in ("escape", "q", "f1")],
+    "JumpScreen": [Step(key, screen, "log", first=("ctrl+o",)) for key in ("escape", "ctrl+o")],
+    "Dialog": [Step("escape", screen, "log", first=("ctrl+t",))],
+    "PathDialog": [Step("escape", screen, "log", first=("s",))],
+}
+
+
+def bindings() -> dict[str, list[Binding]]:
+    """Return the keys that each class of the viewer itself defines."""
+    found = {}
+    for module in pkgutil.walk_packages(tui.app.__path__, "tui.app."):
+        for kind in vars(importlib.import_module(module.name)).values():
+            if isinstance(kind, type) and kind.__module__ == module.name and "BINDINGS" in vars(kind):
+                found[kind.__name__] = list(Binding.make_bindings(vars(kind)["BINDINGS"]))
+    return found
+
+
+def test_every_key_has_a_step() -> None:
+    defined = {name: {binding.key for binding in found} for name, found in bindings().items()}
+    assert {name: {step.key for step in steps} for name, steps in STEPS.items()} == defined
+
+
+async def prepared(deck: Deck) -> None:
+    """Give the deck something to scroll through, to find and to go to."""
+    rows = [Reload("digits", n, "applied", "disk", time=NOW) for n in range(8, 60)]
+    output = "\n".join(f"epoch {n} {'ERROR' if n % 7 == 0 else 'x'} {'long ' * 40}" for n in range(60, 160))
+    await deck.news(*rows, Lines("digits", 60, output, 7, time=NOW))
+    long = "".join(f"key{n}: {'long ' * 60}\n" for n in range(100))
+    deck.engine.answer(events.Find, versions=[7], first=1)
+    deck.engine.answer(events.Detail, text=long, base_text=long.replace("key", "yek"), base=4, running=7)
+
+
+async def come_to(deck: Deck, at: str) -> None:
+    """Bring the focus to a pane of the first job, or the editor into a conflict."""
+    if at:
+        deck.app.main.show_job("digits")
+        await deck.until(lambda: current(deck) == "digits" and deck.view.ready)
+    if at == "conflict":
+        deck.app.main.set_focus(deck.view.config.editor)
+        await deck.press("x")
+        await deck.news(Document("digits", f"{TEXT}# by somebody else {deck.step}\n", f"d{deck.step}", time=NOW))
+        await deck.until(lambda: deck.view.config.draft.theirs is not None)
+    elif at:
+        goals = dict(zip(("config", "log", "timeline"), deck.view.goals(), strict=True))
+        deck.app.main.set_focus(goals[at])
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def suspend(app: DeckApp) -> None:  # what it does to a terminal, tests/terminal sees
+        app.title += " was suspended"
+
+    monkeypatch.setattr(DeckApp, "action_suspend_process", suspend)
+    async with open_deck(backlog(), *(backlog(f"job-{n}", 5) for n in range(2, 10))) as deck:
+        await prepared(deck)
+        if name == "DiffView":
+            await come_to(deck, "timeline")
+            await deck.press("enter")
+            await deck.until(lambda: screen(deck) != "MainScreen" and deck.app.screen.query(DiffView))
+            deck.app.screen.set_focus(deck.app.screen.query_one(DiffView))
+        for step in STEPS[name]:
+            await come_to(deck, step.at)
+            for key in step.first:
+                await deck.press(key)
+                await deck.pilot.pause()
+            if name in ("DiffScreen", "HelpScreen", "JumpScreen", "Dialog", "PathDialog"):
+                await deck.until(lambda: screen(deck) == name)
+            before = step.sees(deck)
+            await deck.press(step.key)
+            try:
+                await deck.until(lambda step=step, before=before: step.sees(deck) != before)  # type: ignore[misc]
+            except AssertionError as error:
+                raise AssertionError(f"{step.key} of {name} changed nothing: {before}\n{text_of(deck.app)}") from error
+            for key in step.then:
+                await deck.press(key)
+                await deck.pilot.pause()
