@@ -21,7 +21,7 @@ from tui.app.app import DeckApp
 from tui.app.widgets.diff import DiffView
 from tui.app.widgets.find import FindBar
 from tui.app.widgets.prompt import Prompt
-from tui.events import Document, Lines, Reload
+from tui.events import Document, Lines, Reload, Running
 
 
 class Step(NamedTuple):
@@ -92,7 +92,7 @@ def sent(kind: type[events.Command]) -> Callable[[Deck], object]:
 
 
 def conflict(deck: Deck) -> object:
-    return deck.type_of_screen(), deck.view.config.draft.theirs is None, deck.view.config.editor.text
+    return deck.type_of_screen(), deck.view.config.draft.theirs is None, len(deck.engine.commands)
 
 
 def scrolled(*pairs: tuple[str, str], sees: Callable[[Deck], object], at: str = "") -> list[Step]:
@@ -115,6 +115,7 @@ STEPS: dict[str, list[Step]] = {
         Step("ctrl+r", screen, then=("escape",)),
         Step("ctrl+t", screen, then=("escape",)),
         Step("f5", sent(events.Pause)),
+        Step("ctrl+g", sent(events.Rollback), "differs"),
         Step("f4", current),
         Step("f3", current),
         *(Step(f"alt+{n}", current, first=("alt+9" if n < 9 else "alt+1",)) for n in range(1, 10)),
@@ -218,7 +219,10 @@ async def come_to(deck: Deck, at: str) -> None:
     if at:
         deck.app.main.show_job("digits")
         await deck.until(lambda: current(deck) == "digits" and deck.view.ready)
-    if at == "conflict":
+    if at == "differs":
+        await deck.news(Running("digits", 7, NOW, differs=True))
+    elif at == "conflict":
+        deck.engine.answer(events.Merge, ok=False, code="conflict", clashes=[])
         deck.app.main.set_focus(deck.view.config.editor)
         await deck.press("x")
         await deck.news(Document("digits", f"{TEXT}# by somebody else {deck.step}\n", f"d{deck.step}", time=NOW))
