@@ -12,7 +12,7 @@ from tui.config import document, schema, store
 from tui.config.document import ConfigError
 from tui.config.errors import keyed
 from tui.engine import deck, place
-from tui.engine.headless import change_words
+from tui.engine.headless import change_words, value_words
 from tui.engine.spec import JobSpec
 from tui.events import Change, Problem
 from tui.runners.base import LaunchError
@@ -110,6 +110,8 @@ def _effect(job: Mapping[str, Any]) -> str:
         "start": "would start with it",
         "idle": "is not running: its next start takes it",
     }.get(effect, f"{changed} would be taken by {effect}")
+    effective = ", ".join(f"{change['key']} {value_words(change['new'])}" for change in job["effective"])
+    words += f"; the task would have {effective}" if effective else ""
     return f"{job['job']}: {words}" + (f" ({job['remark']})" if job["remark"] else "")
 
 

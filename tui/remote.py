@@ -8,7 +8,6 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BufferedRWPair
 from pathlib import Path
@@ -73,9 +72,17 @@ class Hanging:
 def running() -> list[Running | Hanging]:
     """Return every engine of this user; what dead ones have left behind is removed."""
     place.sweep()
-    # All at once: one that hangs takes all the patience there is.
-    with ThreadPoolExecutor(32) as pool:
-        return [found for found in pool.map(ask, place.all_sockets()) if found is not None]
+    sockets = list(place.all_sockets())
+    answers: Iterator[Running | Hanging | None]
+    if len(sockets) == 1:
+        answers = map(ask, sockets)
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        # All at once: one that hangs takes all the patience there is.
+        with ThreadPoolExecutor(32) as pool:
+            answers = pool.map(ask, sockets)
+    return [found for found in answers if found is not None]
 
 
 def ask(path: Path) -> Running | Hanging | None:

@@ -1,24 +1,30 @@
-"""Changes a config from the command line: through the engine where a job runs with it, else the file itself."""
+"""Changes a config from the command line: through the engine where a job runs with it, else the file itself.
+
+What only the latter needs is imported there: YAML takes longer to import than all else that a receipt takes.
+"""
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import BufferedRWPair
 from pathlib import Path
 
 from tui import events, remote
-from tui.config import document, edit, keys, schema, spell, store
-from tui.config.document import ConfigError
+from tui.config import keys
 from tui.config.errors import place_words, words
 from tui.engine import place
-from tui.engine.headless import change_words
+from tui.engine.headless import change_words, value_words
 from tui.usage import Usage
 
 #: Seconds that the engine has to answer: a job's check may take ten, its worker five.
 _VERDICT = 20.0
+
+#: A value that is a word or a number for sure.
+_PLAIN = re.compile(r"[A-Za-z_]\w*|[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 
 _FINAL = frozenset({"applied", "rejected", "failed", "invalid", "superseded", "reverted"})
 
@@ -31,8 +37,14 @@ def set_values(config: str, words: list[str], job: str | None, timeout: float) -
         job,
         timeout,
         lambda name: events.Set(1, name, values),
-        lambda raw: edit.set_values(document.decode(raw), {path: spell.read(value) for path, value in values.items()}),
+        lambda raw: _edited(raw, values),
     )
+
+
+def _edited(raw: bytes, values: Mapping[str, str]) -> str:
+    from tui.config import document, edit, spell
+
+    return edit.set_values(document.decode(raw), {path: spell.read(value) for path, value in values.items()})
 
 
 def roll_back(config: str, version: int, job: str | None, timeout: float, stored: Callable[[], str]) -> int:
@@ -48,7 +60,10 @@ def _values(words: list[str]) -> dict[str, str]:
         try:
             path, value = keys.assignment(word)
             keys.steps(path)
-            spell.read(value)
+            if not _PLAIN.fullmatch(value):
+                from tui.config import spell
+
+                spell.read(value)
         except ValueError as error:
             raise Usage(str(error)) from error
         if path in values:
@@ -110,6 +125,8 @@ def same(one: Path, other: Path) -> bool:
 
 def _change_file(config: str, path: Path, change: Callable[[bytes], str]) -> int:
     """Change a file that no job runs with: its syntax is checked, and the schema that it names."""
+    from tui.config import schema, store
+    from tui.config.document import ConfigError
 
     def checked(raw: bytes) -> bytes:
         new = change(raw)
@@ -229,4 +246,8 @@ def _words(row: events.Reload) -> str:
     elif row.by is not None:
         head += f" by v{row.by}"
     said = place_words(row.error) if row.error is not None else ", ".join(map(change_words, row.changes))
-    return f"{head}: {said}" if said else head
+    # Of what is not the same, the keys that were changed are what the user has asked about.
+    kept = [(change.key, keys.find(row.effective, change.key), change.new) for change in row.changes]
+    odd = ", ".join(f"{key} {value_words(value)}" for key, value, asked in kept if row.effective and value != asked)
+    head = f"{head}: {said}" if said else head
+    return f"{head}; the task has {odd}" if odd else head

@@ -6,30 +6,40 @@ and the program that renames. The task notes the time of its first step with a n
 
 from __future__ import annotations
 
+import asyncio
 import random
+import statistics
 import tempfile
 import time
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from tests.bench.board import Board
 from tests.bench.live import TASKS, Client, engine, share, spread, table, ten_keys, write_deck
 from tests.statuses import FINAL
-from tui.config import store
+from tui.config import document, store
+from tui.engine import aside
 from tui.events import Reload, Save, State
 
 RELOADS = 150
 
+#: Saves of each larger config.
+SAVES = 40
 
-def text(board: Path, number: int) -> str:
+
+def text(board: Path, number: int, keys: int = 10) -> str:
     """Return the config of a job."""
-    return ten_keys(board=board, number=number, pause=0.001)
+    more = "".join(f"more{index}: {index / 7:.4f}  # what it is for\n" for index in range(keys - 10))
+    return ten_keys(board=board, number=number, pause=0.001) + more
 
 
 class Bench:
     """One job that is reloaded again and again."""
 
-    def __init__(self, client: Client, config: Path) -> None:
+    def __init__(self, client: Client, config: Path, keys: int = 10) -> None:
         self._client = client
+        self._keys = keys
         self._config = config
         self._path = config.with_suffix(".board")
         self._board = Board(self._path)
@@ -61,7 +71,7 @@ class Bench:
         """Save once, after a pause of random length; return the milliseconds of the receipt and of the task."""
         base = store.read(self._config).digest
         began = self._begin(random.uniform(pause / 2, pause))
-        self._client.send(Save(self._number, self._config.stem, text(self._path, self._number), base))
+        self._client.send(Save(self._number, self._config.stem, text(self._path, self._number, self._keys), base))
         return self._arrived(began, "editor")
 
     def _rename(self) -> tuple[float, float]:
@@ -88,6 +98,53 @@ class Bench:
         return row.latency_ms or 1000 * (self._board.at - began), 1000 * (self._board.at - began)
 
 
+def larger(keys: int) -> None:
+    """Print what a save of a config of so many keys takes, beside what ruamel.yaml alone takes to parse it."""
+    with tempfile.TemporaryDirectory() as name:
+        config = Path(name) / "paced.yaml"
+        board = config.with_suffix(".board")
+        Board.new(board)
+        config.write_text(text(board, 0, keys))
+        with engine(write_deck(Path(name), {"paced": (f"{TASKS}:paced", config)})) as client:
+            bench = Bench(client, config, keys)
+            saved = [bench.save(0.2)[0] for _ in range(SAVES)]
+        parsed = [_parse(config.read_text()) for _ in range(10)]
+    goal = 1.3 * statistics.median(parsed) + 5
+    rows = [
+        ("ctrl+s: command's arrival to checkpoint", spread(saved), f"median {goal:.1f} ms"),
+        ("ruamel.yaml alone, its parse with comments", spread(parsed), "-"),
+    ]
+    table(f"a config of {keys} keys", rows)
+
+
+def _parse(config: str) -> float:
+    began = time.monotonic()
+    YAML().load(config)
+    return 1000 * (time.monotonic() - began)
+
+
+def stalls(keys: int) -> None:
+    """Print how long the engine's loop is kept waiting while it parses a text of so many keys."""
+
+    async def measure() -> list[float]:
+        lags: list[float] = []
+
+        async def tick() -> None:
+            while True:
+                began = time.monotonic()
+                await asyncio.sleep(0.001)
+                lags.append(1000 * (time.monotonic() - began) - 1)
+
+        ticking = asyncio.create_task(tick())
+        await aside.run(document.parse, text(Path("board"), 0, keys))
+        ticking.cancel()
+        return lags
+
+    lags = asyncio.run(measure())
+    rows = [("delay of the loop", spread(lags), "-"), ("the longest", f"{max(lags):.1f} ms", "50 ms")]
+    table(f"the loop beside a parse of {keys} keys", rows)
+
+
 def idle(client: Client) -> tuple[str, str, str]:
     """Return what watching alone takes: the job sleeps."""
     client.until(State, lambda state: state.state == "running")
@@ -101,6 +158,10 @@ def main() -> None:
         config.write_text(text(config, 0))
         with engine(write_deck(Path(name), {"quiet": (f"{TASKS}:quiet", config)})) as client:
             table("nothing happens", [idle(client)])
+    for keys in (100, 1_000):
+        larger(keys)
+    for keys in (1_000, 10_000, 30_000):
+        stalls(keys)
     for task in ("paced", "tight"):
         with tempfile.TemporaryDirectory() as name:
             config = Path(name) / f"{task}.yaml"

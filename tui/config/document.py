@@ -136,7 +136,11 @@ def parse(text: str) -> Document:
     Raises:
         ConfigError: It is no YAML, or not one mapping with unique keys.
     """
-    return build(text, *compose(text))
+    yaml, root = compose(text)
+    found = build(text, yaml, root)
+    while root.value:  # piece by piece: all at once would hold the interpreter for long, where there are many nodes
+        root.value.pop()
+    return found
 
 
 def compose(text: str, composer: type[Composer] = Composer) -> tuple[YAML, MappingNode]:

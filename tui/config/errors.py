@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tui.config.document import Mark
 from tui.config.keys import child
 from tui.events import Problem
+
+if TYPE_CHECKING:
+    from tui.config.document import Mark
 
 #: The steps to a value, and what is wrong with it.
 Error = tuple[Sequence[Any], str]

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tui.config import document, merge, schema, store
+from tui.engine import aside
 from tui.engine.reload import Candidate
 from tui.events import Problem
 
@@ -329,8 +330,7 @@ async def _parse(content: store.Content) -> _Parsed:
     except document.ConfigError as error:
         return _Parsed(None, content.raw.decode("utf-8", "replace"), error.problem, None)
     try:
-        large = len(text) > PARSE_INLINE
-        parsed = await asyncio.to_thread(document.parse, text) if large else document.parse(text)
+        parsed = await aside.run(document.parse, text) if len(text) > PARSE_INLINE else document.parse(text)
     except document.ConfigError as error:
         return _Parsed(text, text, error.problem, None)
     return _Parsed(text, text, None, parsed)

@@ -191,10 +191,11 @@ def _encoded(text: str) -> bytes:
 
 def change_words(change: Change) -> str:
     """Return a change in short, such as ``lr 0.1 → 0.05``."""
-    return f"{change.key} {_value(change.old)} → {_value(change.new)}"
+    return f"{change.key} {value_words(change.old)} → {value_words(change.new)}"
 
 
-def _value(value: object) -> str:
+def value_words(value: object) -> str:
+    """Return a value of a config in short."""
     text = "–" if value is None else str(events.jsonable(value))
     return text if len(text) <= 40 else text[:39] + "…"
 

@@ -167,9 +167,11 @@ class Reloads:
             return []
         older = [sent for sent in self._sent if sent < version]
         rows = [self._answer(old, "superseded", by=version) for old in older]
-        candidate = self._sent[version][1]
+        sent, candidate = self._sent[version]
         assert candidate.data is not None
-        now = changes(self._data, candidate.data) if self._data is not None else ()
+        now = sent.changes
+        if sent.base != self._base:  # another version was applied since it was sent
+            now = changes(self._data, candidate.data) if self._data is not None else ()
         latency = round((at - candidate.seen) * 1000, 3)
         taken = {"step": step, "latency_ms": latency, "changes": now, "base": self._base}
         row = self._answer(version, "applied", **taken, effective=effective(candidate.data, differences))

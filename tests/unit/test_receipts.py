@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from tui.checking import _effect
+from tui.events import Change, Reload
+from tui.tuning import _words
+
+CHANGES = (Change("batch", 16, "5"), Change("opt.lr", 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("effective", "said"),
+    [
+        (None, ""),
+        ({"batch": "5", "opt": {"lr": 2.0}, "more": 1}, ""),
+        ({"batch": 5, "opt": {"lr": 0.5}}, "; the task has batch 5, opt.lr 0.5"),
+        ({"batch": "5", "opt": {}}, "; the task has opt.lr –"),
+    ],
+)
+def test_a_receipt_names_what_the_task_has_instead(effective: dict[str, object] | None, said: str) -> None:
+    row = Reload("job", 4, "applied", "set", CHANGES, step=3, latency_ms=2.0, effective=effective)
+    assert _words(row) == f"v4 applied at step 3 in 2.0 ms: batch 16 → 5, opt.lr 1 → 2{said}"
+
+
+def test_a_check_names_what_the_task_would_have_instead() -> None:
+    job = {"job": "digits", "running": 3, "effect": "live", "restarting": [], "remark": ""}
+    changed = [{"key": "lr", "old": 1, "new": "2"}]
+    effective = [{"key": "lr", "old": "2", "new": 2}]
+    assert _effect({**job, "changes": changed, "effective": effective}) == (
+        "digits: lr 1 → 2 would be taken live; the task would have lr 2"
+    )
