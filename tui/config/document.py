@@ -138,9 +138,19 @@ def parse(text: str) -> Document:
     """
     yaml, root = compose(text)
     found = build(text, yaml, root)
-    while root.value:  # piece by piece: all at once would hold the interpreter for long, where there are many nodes
-        root.value.pop()
+    _dismantle(root)
     return found
+
+
+def _dismantle(root: MappingNode) -> None:
+    """Give nodes up one by one: all at once would hold the interpreter for long, where there are many."""
+    stack: list[Node] = [root]
+    while stack:
+        if not stack[-1].value:
+            stack.pop()
+            continue
+        item = stack[-1].value.pop()
+        stack += [part for part in (item if isinstance(item, tuple) else (item,)) if not isinstance(part, ScalarNode)]
 
 
 def compose(text: str, composer: type[Composer] = Composer) -> tuple[YAML, MappingNode]:
