@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from tui.app import words
 from tui.checking import _effect
-from tui.events import Change, Reload
+from tui.engine.headless import reload_words
+from tui.events import Change, Problem, Reload
 from tui.tuning import _words
 
 CHANGES = (Change("batch", 16, "5"), Change("opt.lr", 1, 2))
@@ -30,3 +32,11 @@ def test_a_check_names_what_the_task_would_have_instead() -> None:
     assert _effect({**job, "changes": changed, "effective": effective}) == (
         "digits: lr 1 → 2 would be taken live; the task would have lr 2"
     )
+
+
+def test_a_crash_that_took_a_reload_back_is_told_in_a_line_without_its_traceback() -> None:
+    row = Reload("job", 4, "reverted", "disk", by=5, error=Problem("ValueError: no\nTraceback\n  here"))
+    assert words.outcome(row) == "ValueError: no"
+    assert reload_words(row) == "* v4 reverted (disk) by v5 ValueError: no"
+    refused = Reload("job", 4, "rejected", "disk", error=Problem("lr: no\nbatch: no"))
+    assert words.outcome(refused) == "lr: no batch: no"

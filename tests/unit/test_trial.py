@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.plays import Play, command_spec, turn
 from tui.engine.trial import Settle, Trial
-from tui.events import Notice, Problem, Reload
+from tui.events import Problem, Reload
 
 BEFORE: Any = (1, "the content of v1")
 OTHER: Any = (2, "the content of v2")
@@ -166,7 +166,6 @@ async def test_a_breach_takes_the_reload_back_once_it_is_gone_back() -> None:
     case = await reloaded()
     case.breach(2)
     assert case.worker.told[-1] == ("reload", 3, {"lr": 1})
-    assert [notice.message for notice in case.of(Notice)] == ["v2 is taken back: loss is nan"]
     assert case.rows()[2].status == "applied"  # it still runs
     case.take(3)
     assert case.told()[1:] == [(2, "reverted", "disk", 3), (3, "applied", "guard", None)]

@@ -202,7 +202,7 @@ class DeckApp(App[None]):
             elif message.state == "finished":
                 self._toast(reason or "ctrl+r starts it again.", "information", f"{name} finished")
         elif isinstance(message, events.Reload) and message.status in _SEVERE and self._is_hidden(job, message):
-            what = words.problem(message.error) if message.error is not None else words.outcome(message)
+            what = words.outcome(message)
             severity = "warning" if message.status == "reverted" else "error"
             self._toast(what, severity, f"{name}: v{message.version} {message.status}")
 

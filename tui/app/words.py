@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tui.app.lines import plain
@@ -132,7 +133,9 @@ def problem(item: Problem) -> str:
 def outcome(reload: Reload, nothing: str = "no value changed") -> str:
     """Return what a reload was about: its error, else what it changed."""
     if reload.error is not None:
-        return problem(reload.error)
+        # What follows the first line of a crash is its traceback, which the details show.
+        crash = reload.status == "reverted" and "\n" in reload.error.message
+        return problem(replace(reload.error, message=reload.error.message.split("\n")[0]) if crash else reload.error)
     by = f"by v{reload.by}" if reload.by is not None else ""
     if not reload.changes:
         return by or ("" if reload.source == "start" else nothing)

@@ -222,6 +222,7 @@ def reload_words(row: events.Reload) -> str:
         parts.append(f"at step {row.step} in {row.latency_ms:.1f} ms" if row.latency_ms is not None else "")
     if row.error is not None:
         where = f"line {row.error.line}:{row.error.column}: " if row.error.line is not None else ""
-        parts.append(where + row.error.message)
+        # What follows the first line of a crash is its traceback, which is in the log.
+        parts.append(where + (row.error.message.split("\n")[0] if row.status == "reverted" else row.error.message))
     parts.append(", ".join(map(change_words, row.changes)))
     return " ".join(filter(None, parts))

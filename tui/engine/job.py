@@ -465,7 +465,6 @@ class Job:
         row = self.reloads.breach(message["version"], message["message"], seen=time.monotonic(), time=time.time())
         if row is not None:
             self._record.add(row, self._pending_text())
-            self._record.notice(f"v{message['version']} is taken back: {message['message']}", "warning")
             self._deliver()
 
     def _pending_text(self) -> str:

@@ -34,7 +34,8 @@ async def save(job: Job, jobs: Iterable[Job], command: Save) -> Reply:
             codes = {store.Irreplaceable: "irreplaceable", store.ReadOnly: "read-only"}
             return Reply(command.id, ok=False, message=str(error), code=codes.get(type(error), "unwritable"))
         else:
-            data: dict[str, Any] = {"digest": file.digest, "version": job.reloads.newest}
+            # Of what was written, not of what is there by now: the next save is based on it.
+            data: dict[str, Any] = {"digest": store.digest(text.encode("utf-8")), "version": job.reloads.newest}
             return Reply(command.id, ok=True, data=data if text == command.text else {**data, "text": text})
     raise AssertionError("the last attempt returns")
 

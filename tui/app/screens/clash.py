@@ -13,7 +13,7 @@ from tui.events import Clash
 
 MINE = Choice("m", "mine", "keep mine", "write your text over theirs")
 THEIRS = Choice("t", "theirs", "take theirs", "load their text; undo brings yours back")
-MY_VALUES = Choice("m", "mine", "keep mine", "and save, with all else that both have changed")
+MY_VALUES = Choice("m", "mine", "keep mine", "and save; all else is merged")
 THEIR_VALUES = Choice("t", "theirs", "take theirs", "into your text; undo brings yours back")
 EACH = Choice("e", "each", "choose for each key")
 DIFFERENCE = Choice("d", "difference", "show the difference")
@@ -28,7 +28,7 @@ def ask(name: str, clashes: Sequence[Clash]) -> Dialog:
     if not any(clash.key for clash in clashes):
         body = "It was written by somebody else since you began to edit it. Nothing was overwritten."
         return Dialog(title, body, [MINE, THEIRS, DIFFERENCE])
-    body = f"Both of you have changed the same. Nothing was overwritten.\n\n{table(clashes)}"
+    body = f"Nothing was overwritten. Both sides have changed:\n\n{table(clashes)}"
     each = [EACH] if len(clashes) > 1 else []
     return Dialog(title, body, [MY_VALUES, THEIR_VALUES, *each, DIFFERENCE])
 
