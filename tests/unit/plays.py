@@ -106,9 +106,9 @@ class Play:
         self.job.worker_said({"kind": "loaded", "rules": rules})
         self.apply(1)
 
-    def apply(self, version: int, step: int = 0, superseded: tuple[int, ...] = ()) -> None:
+    def apply(self, version: int, step: int = 0, superseded: tuple[int, ...] = (), at: float = 0.0) -> None:
         self.job.worker_said(
-            {"kind": "applied", "version": version, "step": step, "at": 0.0, "superseded": list(superseded)}
+            {"kind": "applied", "version": version, "step": step, "at": at, "superseded": list(superseded)}
         )
 
     def reject(self, version: int, message: str = "no") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -157,7 +158,14 @@ class JobLives(RuleBasedStateMachine):
     @rule()
     def checkpoint(self) -> None:
         sent = [version for version, _ in self.accepted()]
-        self.play.apply(sent[-1], 1, tuple(sent[:-1]))
+        self.play.apply(sent[-1], 1, tuple(sent[:-1]), time.monotonic())  # and is on trial from now on
+
+    @precondition(lambda self: self.lives and self.loaded and self.play.job.spec.task)
+    @rule()
+    def breach(self) -> None:
+        version = self.play.job.reloads.running or 0
+        self.call(self.play.job.worker_said, {"kind": "breached", "version": version, "step": 2, "message": "nan"})
+        self.turn()
 
     @precondition(lambda self: self.lives and self.loaded)
     @rule()
