@@ -240,7 +240,10 @@ class JobLives(RuleBasedStateMachine):
     def a_guard_stands_for_each_reverted_version(self) -> None:
         rows = self.play.rows()
         reverted = [row for row in rows.values() if row.status == "reverted"]
-        assert [row.by for row in reverted] == [row.version for row in rows.values() if row.source == "guard"]
+        by = [row.by for row in reverted]
+        assert len(by) == len(set(by))
+        # What a breach takes back is reverted once its guard is applied.
+        assert set(by) <= {row.version for row in rows.values() if row.source == "guard"}
         assert all(row.source not in ("guard", "start") for row in reverted)
 
     @invariant()
