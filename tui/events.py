@@ -408,7 +408,10 @@ class Pause(Command):
 
 @dataclass(frozen=True)
 class Detail(Command):
-    """Ask for the whole of one version: the reply has `text`, `base_text`, `base` and `running`."""
+    """Ask for the whole of one version: the reply has `text`, `base_text`, `base`, `running` and the `row`.
+
+    `differences` are the changes from what the text says to what the task works with, where there are any.
+    """
 
     KIND = "detail"
     job: str

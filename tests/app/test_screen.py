@@ -96,7 +96,7 @@ async def test_details_of_a_reload(open_deck: OpenDeck) -> None:
         deck.engine.answer(events.Detail, text=TEXT, base_text=old, base=4, running=7)
         deck.view.timeline.focus()
         await deck.press("down", "enter")
-        await deck.until(lambda: deck.type_of_screen() == "DiffScreen")
+        await deck.until(lambda: "v6, v7 runs" in text_of(deck.app))
         shown = text_of(deck.app)
         for part in ("v6, v7 runs", "⊘ rejected", "lr must be > 0", "-lr: 0.08", "+lr: 0.05", " batch: 64"):
             assert part in shown
@@ -109,7 +109,7 @@ async def test_double_click_opens_details(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         deck.engine.answer(events.Detail, text=TEXT, base_text=None, base=None, running=7)
         await deck.pilot.click("#timeline", offset=(10, 4), times=2)
-        await deck.until(lambda: deck.type_of_screen() == "DiffScreen")
+        await deck.until(lambda: deck.type_of_screen() == "DetailScreen")
         assert deck.view.timeline.cursor == 5
 
 
@@ -305,7 +305,11 @@ async def test_everything_can_be_drawn_without_colours(open_deck: OpenDeck, monk
         deck.engine.answer(events.Detail, text=TEXT, base_text="\n" + TEXT, base=4, running=7)
         await deck.news(Lines("digits", 60, "", 7, time=NOW), Lines("digits", 61, "\x1b[31mred\x1b[0m", 8, time=NOW))
         assert "red" in text_of(deck.app)
-        for keys, screen in ((["f6", "f6", "enter"], "DiffScreen"), (["f1"], "HelpScreen"), (["ctrl+o"], "JumpScreen")):
+        for keys, screen in (
+            (["f6", "f6", "enter"], "DetailScreen"),
+            (["f1"], "HelpScreen"),
+            (["ctrl+o"], "JumpScreen"),
+        ):
             await deck.press(*keys)
             await deck.until(lambda screen=screen: deck.type_of_screen() == screen)  # type: ignore[misc]
             await deck.press("escape")

@@ -131,3 +131,10 @@ async def test_a_history_that_can_not_be_read_any_more_is_told_and_holds_nothing
     await play.save("lr: 2\n")
     play.apply(2)
     assert play.rows()[2].status == "applied"
+
+
+def test_what_the_task_works_with_is_compared_with_what_the_text_says() -> None:
+    effective = {"opt": {"lr": 0.1, "eps": 1e-8}, "day": "2026-09-21"}
+    found = timeline._differences("opt: {lr: 1}\nday: 2026-09-21\n", effective)
+    assert found == [{"key": "opt.lr", "old": 1, "new": 0.1}, {"key": "opt.eps", "old": None, "new": 1e-8}]
+    assert [item["new"] for item in timeline._differences("a: [", {"a": 1})] == [1]

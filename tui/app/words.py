@@ -122,12 +122,16 @@ def change(item: Change) -> str:
     return f"− {key}" if item.new is None else f"{key} {value(item.old)} → {value(item.new)}"
 
 
+def place(item: Problem) -> str:
+    """Return where a problem is, with a blank behind it: ``line 3:7 ``; nothing where it has no place."""
+    if item.line is None:
+        return ""
+    return f"line {item.line}:{item.column} " if item.column is not None else f"line {item.line} "
+
+
 def problem(item: Problem) -> str:
     """Return what is wrong, its place first: ``line 3:7 message``."""
-    place = ""
-    if item.line is not None:
-        place = f"line {item.line}:{item.column} " if item.column is not None else f"line {item.line} "
-    return place + plain(item.message)
+    return place(item) + plain(item.message)
 
 
 def outcome(reload: Reload, nothing: str = "no value changed") -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tui import events
+from tui.config import document
+from tui.config.diff import changes
 from tui.engine.find import choice
 from tui.engine.job import Job
 from tui.events import Notice, Reload, Reply
@@ -49,7 +53,7 @@ async def obey(job: Job, command: events.Command) -> Reply:
             known = job.record.annotate(command.version, tag=_word(command.tag))
         else:
             assert isinstance(command, events.Detail)
-            return _detail(job, command)
+            return await _detail(job, command)
     except ValueError as error:
         return Reply(command.id, ok=False, message=str(error), code="refused")
     except sqlite3.Error as error:
@@ -60,20 +64,33 @@ async def obey(job: Job, command: events.Command) -> Reply:
     return Reply(command.id, ok=True)
 
 
-def _detail(job: Job, command: events.Detail) -> Reply:
+async def _detail(job: Job, command: events.Detail) -> Reply:
     history = job.history
     row = next(iter(history.rows(command.version, command.version)), None)
     if row is None:
         return _unknown(command, command.version)
     base = row.base or history.ran_before(command.version)
-    data = {
-        "text": history.text(command.version),
+    text = history.text(command.version)
+    data: dict[str, Any] = {
+        "text": text,
         "base": base,
         "base_text": history.text(base) if base else None,
         "running": job.reloads.running,
         "row": events.public(row),
     }
+    if row.effective is not None and text is not None:
+        data["differences"] = await asyncio.to_thread(_differences, text, row.effective)
     return Reply(command.id, ok=True, data=data)
+
+
+def _differences(text: str, effective: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return where the task works with something else than the text says."""
+    try:
+        requested: dict[str, Any] = events.jsonable(document.parse(text).data)
+    except document.ConfigError:  # another version of ruamel.yaml has read it
+        requested = {}
+    found: list[dict[str, Any]] = events.jsonable(changes(requested, effective))
+    return found
 
 
 def _unknown(command: events.Command, version: int) -> Reply:

@@ -16,14 +16,13 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.widgets import Footer, Static, TextArea
 
-from tui import events
 from tui.app import control
 from tui.app.advice import NO_JOBS, advice
 from tui.app.commands import own_bindings
 from tui.app.compositor import FrugalCompositor
 from tui.app.lines import plain
 from tui.app.model import JobModel, Part
-from tui.app.screens.diff import detail_screen
+from tui.app.screens.detail import DetailScreen
 from tui.app.screens.help import HelpScreen
 from tui.app.screens.jump import JumpScreen, Target
 from tui.app.widgets.diff import DiffView
@@ -307,16 +306,11 @@ class MainScreen(Screen[None]):
         if self.job is not None:
             await control.pause(self.deck, self.job)
 
-    @work(exclusive=True, group="detail")
-    async def on_timeline_view_opened(self, message: TimelineView.Opened) -> None:
+    def on_timeline_view_opened(self) -> None:
         """Show all of one reload."""
-        job = self.job
-        row = job.timeline.get(message.version) if job is not None else None
-        if job is None or row is None:
-            return
-        reply = await self.deck.order(events.Detail(0, job.name, message.version), "No details")
-        if reply is not None:
-            self.app.push_screen(detail_screen(row, reply.data))
+        view = self.view(self.current)
+        if view is not None:
+            self.app.push_screen(DetailScreen(view.timeline, view.job, self.deck.request))
 
     @work(exclusive=True, group="rollback")
     async def on_timeline_view_rolled_back(self, message: TimelineView.RolledBack) -> None:
@@ -354,6 +348,7 @@ class MainScreen(Screen[None]):
             ("Find in the config", own_bindings(FindBar)),
             ("Log", [*own_bindings(LogPane), *own_bindings(LogView)]),
             ("Timeline", [*own_bindings(TimelinePane), *own_bindings(TimelineView)]),
+            ("Details of a reload", own_bindings(DetailScreen)),
             ("Difference", own_bindings(DiffView)),
             ("Editing text", own_bindings(TextArea)),
         ]

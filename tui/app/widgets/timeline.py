@@ -60,6 +60,7 @@ class TimelineView(RowView, can_focus=True):
         cursor: The version under the cursor, None for the newest.
         chosen: What is shown instead of all reloads.
         marked: The version that the log shows, where that is not the newest.
+        now: The time that waiting times count up to.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONES
@@ -101,7 +102,7 @@ class TimelineView(RowView, can_focus=True):
         self._job = job
         self._rows = job.timeline
         self._request = request
-        self._now = now
+        self.now = now
         self._top: int | None = None
         self._fetching = False
         self.cursor: int | None = None
@@ -112,7 +113,7 @@ class TimelineView(RowView, can_focus=True):
 
     def on_mount(self) -> None:
         """Show what is there already."""
-        self.sync(self._now)
+        self.sync(self.now)
 
     @property
     def versions(self) -> Sequence[int]:
@@ -121,7 +122,7 @@ class TimelineView(RowView, can_focus=True):
 
     def sync(self, now: float) -> None:
         """Draw the rows as they are `now`; a reader who has scrolled keeps the same rows in view."""
-        self._now = now
+        self.now = now
         count = len(self.versions)
         self.become(Size(self.room.width, count + 1))
         if self._top is not None:
@@ -134,7 +135,7 @@ class TimelineView(RowView, can_focus=True):
     def sync_at_cursor(self) -> None:
         """Draw other rows than before, with the cursor in view."""
         self._top = None
-        self.sync(self._now)
+        self.sync(self.now)
         self._show(self.row)
 
     def _label(self) -> None:
@@ -273,7 +274,7 @@ class TimelineView(RowView, can_focus=True):
         self.trouble = ""
         self._rows.take(data["first"], last, map(reload_of, data["rows"]), data["oldest"])
         self._rows.forget(kept=last)
-        self.sync(self._now)
+        self.sync(self.now)
         return True
 
     async def _page(self, first: int, last: int) -> Mapping[str, Any]:
@@ -344,7 +345,7 @@ class TimelineView(RowView, can_focus=True):
         sign = words.STATUSES.get(row.status, words.UNKNOWN)
         status = f"{sign.glyph} {row.status}"
         if row.status == "sent":
-            status += f" {words.duration(self._now - row.time)}"
+            status += f" {words.duration(self.now - row.time)}"
         cells = [
             (name, "strong"),
             (status, sign.tone),
@@ -363,7 +364,7 @@ class TimelineView(RowView, can_focus=True):
         parts.append((words.outcome(row), "bad" if row.error is not None else "plain"))
         if row.note:
             parts.append((f"· {plain(row.note)}", "dim"))
-        if row.status == "sent" and self._now - row.time > LONG:
+        if row.status == "sent" and self.now - row.time > LONG:
             parts.append(("· x: where the task is", "wait"))
         if row.source == "start":
             parts.append((words.day(row.time), "dim"))
