@@ -466,6 +466,14 @@ class Tag(Command):
 
 
 @dataclass(frozen=True)
+class Stack(Command):
+    """Ask where the task of a job is: the reply has its Python `stack`, in many lines."""
+
+    KIND = "stack"
+    job: str
+
+
+@dataclass(frozen=True)
 class Shutdown(Command):
     """End all jobs in order, then the engine."""
 
@@ -483,7 +491,8 @@ _KINDS: dict[str, type[Message]] = {
     for cls in (
         *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Hints, Running, Lines, Begun, Notice, Noted),
         *(Ready, Reply),
-        *(Save, Merge, Set, Preview, Rollback, Start, Stop, Pause, Detail, Page, Find, Note, Tag, Shutdown),
+        *(Save, Merge, Set, Preview, Rollback, Start, Stop, Pause, Detail, Page, Find, Note, Tag),
+        *(Stack, Shutdown),,
     )
 }
 

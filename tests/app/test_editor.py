@@ -213,10 +213,9 @@ async def test_difference_is_shown_before_the_choice(open_deck: OpenDeck) -> Non
         await deck.press("x")
         await deck.news(Document("digits", OTHER, "d8"))
         await deck.press("f9")
-        await deck.until(lambda: deck.type_of_screen() == "DiffScreen")
-        shown = text_of(deck.app)
-        assert "-batch: 64" in shown
-        assert "+batch: 128" in shown
+        await deck.until(lambda: "-batch: 64" in text_of(deck.app))
+        assert deck.type_of_screen() == "DiffScreen"
+        assert "+batch: 128" in text_of(deck.app)
         await deck.press("escape")
         await deck.until(lambda: deck.type_of_screen() == "Dialog")
         await deck.press("t")

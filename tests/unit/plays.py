@@ -39,6 +39,9 @@ class FakeWorker:
     def judge(self, number: int, data: Any) -> None:
         self.told.append(("judge", number, data))
 
+    def stack(self, number: int) -> None:
+        self.told.append(("stack", number))
+
     def pause(self) -> None:
         self.told.append(("pause",))
 

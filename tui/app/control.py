@@ -8,6 +8,8 @@ from tui import events
 from tui.app.lines import plain
 from tui.app.model import JobModel
 from tui.app.screens.dialog import Choice, Dialog
+from tui.app.screens.stack import AGAIN, StackScreen
+from tui.app.screens.stack import RESTART as RESTART_ANSWER
 
 if TYPE_CHECKING:
     from tui.app.app import DeckApp
@@ -40,6 +42,20 @@ async def pause(deck: DeckApp, job: JobModel) -> None:
         paused = job.state is not None and job.state.state == "paused"
         what = "Not resumed" if paused else "Not paused"
         await deck.order(events.Pause(0, job.name, paused=not paused), what)
+
+
+async def show_stack(deck: DeckApp, job: JobModel) -> None:
+    """Show where the task is, and offer to restart it."""
+    answer = AGAIN
+    while answer == AGAIN:
+        reply = await deck.order(events.Stack(0, job.name), "Nobody can say where the task is")
+        if reply is None:
+            return
+        row = job.timeline.waiting()
+        waits = f": v{row.version} waits for its checkpoint" if row is not None else ""
+        answer = await deck.push_screen_wait(StackScreen(f"{plain(job.name)}{waits}", str(reply.data.get("stack"))))
+    if answer == RESTART_ANSWER:
+        await restart(deck, job)
 
 
 async def roll_back(deck: DeckApp, job: JobModel, version: int, *, unsaved: bool) -> None:

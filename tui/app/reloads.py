@@ -89,10 +89,10 @@ class Timeline:
         """The newest reload."""
         return self.get(self.newest_version)
 
-    def waiting(self) -> bool:
-        """Tell whether a reload is on its way to the task."""
+    def waiting(self) -> Reload | None:
+        """Return the newest reload that is on its way to the task, if there is one."""
         newest = (self.get(version) for version in self.versions[:20])
-        return any(row is not None and row.status == "sent" for row in newest)
+        return next((row for row in newest if row is not None and row.status == "sent"), None)
 
 
 def place(versions: Sequence[int], version: int) -> int:

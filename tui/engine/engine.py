@@ -16,6 +16,7 @@ from tui.engine.files import ConfigFile
 from tui.engine.homes import Homes
 from tui.engine.hosts import HostJob, free_name
 from tui.engine.job import Job
+from tui.engine.judge import Unanswered
 from tui.engine.server import Server
 from tui.engine.slot import Launch
 from tui.engine.spec import Deck, JobSpec
@@ -316,6 +317,8 @@ class Engine:
             return await outlook.preview(job, self.jobs.values(), command)
         if isinstance(command, events.Rollback):
             return await tune.roll_back(job, self.jobs.values(), command)
+        if isinstance(command, events.Stack):
+            return await _stack(job, command)
         if isinstance(command, timeline.COMMANDS):
             return await timeline.obey(job, command)
         if isinstance(command, events.Pause):
@@ -364,6 +367,13 @@ def describe(path: Path, problem: Problem) -> str:
         return problem.message
     place_ = "".join(f":{number}" for number in (problem.line, problem.column) if number is not None)
     return f"{path}{place_}: {problem.message}"
+
+
+async def _stack(job: Job, command: events.Stack) -> Reply:
+    try:
+        return Reply(command.id, ok=True, data={"stack": await job.stack()})
+    except Unanswered as why:
+        return Reply(command.id, ok=False, message=str(why), code="unanswered")
 
 
 async def _stop(job: Job) -> None:

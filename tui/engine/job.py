@@ -21,7 +21,7 @@ from tui.engine import check, judge, life, place
 from tui.engine.attempt import Attempt, End
 from tui.engine.files import ConfigFile
 from tui.engine.history import History
-from tui.engine.judge import Judge
+from tui.engine.judge import Judge, Unanswered
 from tui.engine.output import Scrollback
 from tui.engine.record import Emit, Record
 from tui.engine.reload import Candidate, Data, Reloads
@@ -128,6 +128,17 @@ class Job:
         """
         worker = self._slot.worker
         return await self._judge.ask(worker, data) if worker is not None and self.live else None
+
+    async def stack(self) -> str:
+        """Return where the task is.
+
+        Raises:
+            Unanswered: The worker has not answered, or there is none.
+        """
+        worker = self._slot.worker
+        if worker is None or not self.live:
+            raise Unanswered("it has no worker: ctrl+r starts it")
+        return await self._judge.stack(worker)
 
     def refuse(self, candidate: Candidate, status: str, problem: Problem) -> None:
         """Give a row to content that was refused before it was written."""
@@ -317,7 +328,7 @@ class Job:
             self._refuse(message)
         elif kind == "applied":
             self._take_receipt(message)
-        elif kind == "judged":
+        elif kind in ("judged", "stack"):
             self._judge.answered(message)
         elif kind == "accepted":
             self._slot.attempt.accepted = message["version"]

@@ -1,9 +1,9 @@
-"""Asks the worker of a job what it would say to a config that the job does not get: nobody has written it yet."""
+"""Asks the worker of a job: what would it say to a config that nobody has written yet, and where is its task?"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tui.runners.base import Worker
@@ -38,15 +38,32 @@ class Judge:
         """
         if self.rules is False:
             return _NOTHING
+        try:
+            return await self._answer(lambda number: worker.judge(number, data))
+        except asyncio.TimeoutError:
+            raise Unanswered(self._why()) from None
+
+    async def stack(self, worker: Worker) -> str:
+        """Return where the task is, in many lines.
+
+        Raises:
+            Unanswered: As for `ask`.
+        """
+        try:
+            text: str = (await self._answer(worker.stack))["text"]
+        except asyncio.TimeoutError:
+            why = f"its worker has not answered within {PATIENCE:g} s: C code holds the interpreter"
+            raise Unanswered(why) from None
+        return text
+
+    async def _answer(self, put: Callable[[int], None]) -> Mapping[str, Any]:
         self._last += 1
         number = self._last
         answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
-            worker.judge(number, data)
+            put(number)
             return await asyncio.wait_for(answer, PATIENCE)
-        except asyncio.TimeoutError:
-            raise Unanswered(self._why()) from None
         finally:
             del self._waiting[number]
 

@@ -60,6 +60,9 @@ class Worker(Protocol):
     def judge(self, number: int, data: Mapping[str, Any] | str) -> None:
         """Ask what the worker would say to a config; its answer is the message `judged` with that number."""
 
+    def stack(self, number: int) -> None:
+        """Ask where the task is; its answer is the message `stack` with that number."""
+
     def pause(self) -> None:
         """Hold the task until `resume`."""
 

@@ -159,6 +159,10 @@ class CommandRunner:
         """Say nothing against any config: a program has no word in it before it gets it."""
         self._owner.worker_said({"kind": "judged", "id": number, "message": None, "errors": (), "effective": ()})
 
+    def stack(self, number: int) -> None:
+        """Say that there is none."""
+        self._owner.worker_said({"kind": "stack", "id": number, "text": "a command is no Python task: it has no stack"})
+
     def pause(self) -> None:
         """Stop the whole tree by SIGSTOP. A program that does not run does not settle either."""
         self._paused = True

@@ -119,6 +119,10 @@ class Seat:
         """Ask what the worker would say to a config."""
         self._tell("judge", id=number, config=data)
 
+    def stack(self, number: int) -> None:
+        """Ask where the task is."""
+        self._tell("stack", id=number)
+
     def pause(self) -> None:
         """Hold the task at its next checkpoint."""
         self._tell("pause")

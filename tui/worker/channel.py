@@ -12,6 +12,7 @@ to worker  setup      task, version, config, loop, runner (process, thread or as
                       guards: metrics by name with their max, min, finite and for (may be left out)
 to worker  reload     version, config, restart (true: judge it only, a new worker is to have it; may be left out)
 to worker  judge      id, config: what would be said to it? Nothing is taken
+to worker  stack      id: where is the task?
 to worker  pause      from the next checkpoint on the task is held
 to worker  resume
 to worker  stop       end at the next checkpoint
@@ -25,6 +26,7 @@ to engine  rejected   version, message: the task will not get this config, and w
                       ends. errors: what belongs to single values, as pairs of the steps to the value and the words
 to engine  accepted   version: it was to be judged only, and the task of the next worker may have it
 to engine  judged     id, message (null: nothing is wrong), errors as in rejected, effective as in applied
+to engine  stack      id, text: the stack of the task
 to engine  applied    version, step, at (seconds of the monotonic clock), superseded (versions); effective: where the
                       task has something else than the config says, as lists of steps, requested and effective value
 to engine  paused     step: the task is held at a checkpoint

@@ -152,9 +152,13 @@ class Intake:
         self._waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._order = threading.Lock()
         self._at_once = False
+        self._thread = threading.main_thread().ident or 0
 
     def put(self, message: dict[str, Any]) -> None:
         """Take a message, in the receiving thread."""
+        if message["kind"] == "stack":
+            self._tell_stack(message["id"])
+            return
         if message["kind"] not in ("reload", "judge"):
             self._loop.put(message)
             return
@@ -177,6 +181,7 @@ class Intake:
         Args:
             hosted: The receiving thread is that of other jobs too: slow rules get a thread of their own.
         """
+        self._thread = threading.get_ident()
         self._loop.channel.send(self._rules.loaded)
         if hosted and self._rules:
             threading.Thread(target=self._work, name="tunedeck-validate", daemon=True).start()
@@ -187,6 +192,11 @@ class Intake:
     def close(self) -> None:
         """End the thread, if there is one."""
         self._waiting.put(None)
+
+    def _tell_stack(self, number: int) -> None:
+        from tui.worker import stack  # a worker starts in a few ms, and is seldom asked
+
+        self._loop.channel.send({"kind": "stack", "id": number, "text": stack.of(self._loop, self._thread)})
 
     def _work(self) -> None:
         while True:

@@ -161,6 +161,11 @@ class Loop:
             await self._hold_async()
         await self.mailbox.wait_async(0 if self._reloads else seconds)
 
+    @property
+    def coroutine(self) -> tuple[asyncio.AbstractEventLoop | None, asyncio.Task[Any] | None]:
+        """The event loop and the asyncio task of an async task."""
+        return self._home, self._task
+
     def _drive(self, generator: Generator[Any, Any, Any]) -> None:
         # The idle path of a live job: everything that is not needed at each step is elsewhere.
         send = generator.send

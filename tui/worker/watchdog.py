@@ -95,7 +95,7 @@ class Watchdog:
     def _where(self) -> str:
         """Name the innermost frame that is neither ours nor Python's own, or the innermost of all."""
         frames = self._frames()
-        theirs = (frame for frame in frames if _is_users(frame.f_code.co_filename))
+        theirs = (frame for frame in frames if is_users(frame.f_code.co_filename))
         frame = next(theirs, frames[0] if frames else None)
         if frame is None:
             return ""
@@ -110,7 +110,8 @@ class Watchdog:
         return frames
 
 
-def _is_users(path: str) -> bool:
+def is_users(path: str) -> bool:
+    """Tell whether the code in a file is neither ours nor Python's own."""
     if "site-packages" in path or "dist-packages" in path:
         return True
     return not path.startswith(("<frozen", *_NOT_THEIRS))

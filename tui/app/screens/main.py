@@ -312,6 +312,12 @@ class MainScreen(Screen[None]):
         if view is not None:
             self.app.push_screen(DetailScreen(view.timeline, view.job, self.deck.request))
 
+    @work(exclusive=True, group="stack")
+    async def on_timeline_pane_stack_asked(self) -> None:
+        """Show where the task is."""
+        if self.job is not None:
+            await control.show_stack(self.deck, self.job)
+
     @work(exclusive=True, group="rollback")
     async def on_timeline_view_rolled_back(self, message: TimelineView.RolledBack) -> None:
         """Write a version back to the file."""

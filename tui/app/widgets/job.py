@@ -19,7 +19,9 @@ from tui.app import panes
 from tui.app.model import JobModel, Part
 from tui.app.panes import CONFIG, LOG, TIMELINE, Divider, Sizes
 from tui.app.widgets.config import ConfigPane, Request
+from tui.app.widgets.log import LogView
 from tui.app.widgets.logpane import LogPane
+from tui.app.widgets.timeline import TimelineView
 from tui.app.widgets.timelinepane import TimelinePane
 
 
@@ -90,6 +92,7 @@ class JobView(Container):
         self._held: Divider | None = None
         self._grip = Offset()
         self._moved = False
+        self._followed = False  # until the timeline led the log elsewhere
         self.set_class(job.is_host, "-host")
 
     @property
@@ -243,3 +246,17 @@ class JobView(Container):
         self.log_view.tick(now)
         if self.job.timeline.waiting():
             self.timeline.sync(now)
+
+    def on_timeline_view_moved(self, message: TimelineView.Moved) -> None:
+        """Lead the log to where a version took effect; at the newest row it goes on following, if it did before."""
+        log = self.log_view
+        self._followed = self._followed or log.follow
+        if self._followed and message.version == self.job.timeline.newest_version:
+            self._followed = False
+            log.action_follow()
+        else:
+            log.go_to_version(message.version)
+
+    def on_log_view_looked(self, message: LogView.Looked) -> None:
+        """Mark the version whose lines the reader looks at."""
+        self.timeline.mark(message.version)

@@ -11,6 +11,7 @@ from rich.text import Text
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.reactive import reactive
 from textual.selection import Selection
 from textual.strip import Strip
@@ -52,6 +53,13 @@ class LogView(RowView, can_focus=True):
         Binding("right,l", "scroll_right", "Right", show=False),
     ]
 
+    class Looked(Message):
+        """The reader looks at the lines of another version; None while the log follows."""
+
+        def __init__(self, version: int | None) -> None:
+            super().__init__()
+            self.version = version
+
     follow = reactive(True, init=False)
     frozen = reactive(False, init=False)
     wrap = reactive(False, init=False)
@@ -67,6 +75,7 @@ class LogView(RowView, can_focus=True):
         self._syncing = False
         self._ground: Style | None = None
         self._asked_for: int | None = None
+        self._told: int | None = None
         self.border_title = "log"
 
     def on_mount(self) -> None:
@@ -140,6 +149,10 @@ class LogView(RowView, can_focus=True):
             text += f" · {self.shown.lost:,} lines not kept"
         if self.border_subtitle != text:
             self.border_subtitle = text
+        version = None if self.follow and not self.frozen else self.version_in_view()
+        if version != self._told:
+            self._told = version
+            self.post_message(self.Looked(version))
 
     def action_follow(self) -> None:
         """Go to the newest line and stay there."""
@@ -210,8 +223,9 @@ class LogView(RowView, can_focus=True):
         number = self.shown.rule(version)
         if number is None:
             return False
-        self.reveal(number)
         self._asked_for = version
+        self.reveal(number)
+        self._label()
         return True
 
     def version_in_view(self) -> int | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.message import Message
 from textual.widgets import Input
 
 from tui import events
@@ -40,8 +42,19 @@ class TimelinePane(Vertical):
             tooltip="The reloads that are shown: NAME.csv, NAME.md, or JSON lines",
             id="timeline.save",
         ),
+        Binding(
+            "x",
+            "stack",
+            "Where the task is",
+            show=False,
+            tooltip="Its Python stack, for a reload that waits",
+            id="timeline.stack",
+        ),
         Binding("escape", "clear", "Clear the filter", show=False, id="timeline.clear"),
     ]
+
+    class StackAsked(Message):
+        """The user wants to know where the task is."""
 
     def __init__(self, job: JobModel, request: Request, now: float) -> None:
         super().__init__(id="timeline-pane")
@@ -167,6 +180,10 @@ class TimelinePane(Vertical):
             self.prompt.complain(plain(reply.message))
 
     # All of it
+
+    def action_stack(self) -> None:
+        """Ask where the task is."""
+        self.post_message(self.StackAsked())
 
     @work(exclusive=True, group="export")
     async def action_export(self) -> None:
