@@ -492,7 +492,7 @@ _KINDS: dict[str, type[Message]] = {
         *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Hints, Running, Lines, Begun, Notice, Noted),
         *(Ready, Reply),
         *(Save, Merge, Set, Preview, Rollback, Start, Stop, Pause, Detail, Page, Find, Note, Tag),
-        *(Stack, Shutdown),,
+        *(Stack, Shutdown),
     )
 }
 
