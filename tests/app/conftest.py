@@ -61,7 +61,7 @@ def open_deck() -> OpenDeck:
                 app.animation_level = "none"
                 async with app.run_test(size=size, notifications=True) as pilot:
                     deck = Deck(app, pilot, engine)
-                    await deck.until(lambda: app.focused is not None or (app._greeted and not app.jobs))
+                    await deck.until(lambda: app.focused is not None or (app.greeted and not app.jobs))
                     yield deck
 
     return opened
