@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual._context import visible_screen_stack
 from textual.app import App
 
 from tests.app.fake import NOW, Deck, FakeEngine
@@ -69,6 +70,8 @@ def open_deck() -> OpenDeck:
 
 def text_of(app: App[Any]) -> str:
     """Return what is on the screen, as text."""
+    # What lies behind a dialog is drawn from this, which is unset outside of the app's own drawing.
+    visible_screen_stack.set(app._background_screens)
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
 

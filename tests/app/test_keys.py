@@ -175,13 +175,25 @@ STEPS: dict[str, list[Step]] = {
         Step("e", asked, "timeline", then=("escape",)),
         Step("t", asked, "timeline", then=("escape",)),
         Step("s", screen, "timeline", then=("escape",)),
+        Step("x", screen, "timeline", then=("escape",)),
         Step("escape", lambda deck: deck.view.timeline.chosen, "timeline", first=("slash", *"lr", "enter")),
     ],
     "DiffView": [
         *scrolled(("up", "j"), ("k", "down"), ("down", "k"), ("j", "up"), sees=diff_at),
         *scrolled(("right", "h"), ("l", "left"), ("left", "l"), ("h", "right"), sees=diff_at),
+        Step("s", lambda deck: deck.app.screen.query_one(DiffView).side_by_side),
     ],
-    "DiffScreen": [Step(key, screen, "timeline", first=("enter",)) for key in ("escape", "q", "enter")],
+    "DiffScreen": [Step(key, screen, "conflict", first=("f9",), then=("escape",)) for key in ("escape", "q", "enter")],
+    "DetailScreen": [
+        *(Step(key, screen, "timeline", first=("enter",)) for key in ("escape", "q", "enter")),
+        Step("p", row, "timeline", first=("enter",), then=("escape",)),
+        Step("n", row, "timeline", first=("enter",), then=("escape",)),
+    ],
+    "StackScreen": [
+        *(Step(key, screen, "timeline", first=("x",)) for key in ("escape", "q")),
+        Step("x", sent(events.Stack), "timeline", first=("x",), then=("escape",)),
+        Step("r", screen, "timeline", first=("x",), then=("escape",)),
+    ],
     "HelpScreen": [Step(key, screen, "log", first=("f1",)) for key in ("escape", "q", "f1")],
     "JumpScreen": [Step(key, screen, "log", first=("ctrl+o",)) for key in ("escape", "ctrl+o")],
     "Dialog": [Step("escape", screen, "log", first=("ctrl+t",))],
@@ -211,6 +223,7 @@ async def prepared(deck: Deck) -> None:
     await deck.news(*rows, Lines("digits", 60, output, 7, time=NOW))
     long = "".join(f"key{n}: {'long ' * 60}\n" for n in range(100))
     deck.engine.answer(events.Find, versions=[7], first=1)
+    deck.engine.answer(events.Stack, stack="File train.py, line 3, in step")
     deck.engine.answer(events.Detail, text=long, base_text=long.replace("key", "yek"), base=4, running=7)
 
 
@@ -250,7 +263,7 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
             for key in step.first:
                 await deck.press(key)
                 await deck.pilot.pause()
-            if name in ("DiffScreen", "HelpScreen", "JumpScreen", "Dialog", "PathDialog"):
+            if name.endswith("Dialog") or (name.endswith("Screen") and name != "MainScreen"):
                 await deck.until(lambda: screen(deck) == name)
             before = step.sees(deck)
             await deck.press(step.key)

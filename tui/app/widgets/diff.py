@@ -153,7 +153,8 @@ class DiffView(ScrollView, can_focus=True):
         """Draw one row of the screen."""
         width, style = self.size.width, self.rich_style
         row = self.scroll_offset.y + y
-        if row >= self.virtual_size.height:
+        # Not by the virtual size: that is still the one of the other view while a resize is on its way.
+        if row >= len(self._diff.pairs if self.side_by_side else self._diff.lines):
             return Strip.blank(width, style)
         if not self.side_by_side:
             return self._drawn(self._diff.lines[row], width)
