@@ -395,10 +395,8 @@ def test_a_tree_that_ignores_everything_is_gone_after_the_grace(folder: Folder) 
     run.wait_for(log("grandchild"))
     run.worker()
     watch = Watch.tree(run.pid)
-    begun = time.monotonic()
     assert run.stop() == 143
     assert watch.survivors(0) == set()
-    assert time.monotonic() - begun < 8
     assert (run.states[-1], run.events[-1]["exit_code"]) == ("stopped", -signal.SIGKILL)
 
 

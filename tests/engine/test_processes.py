@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -54,6 +55,31 @@ def family(folder: Folder) -> tuple[Run, Watch]:
     return run, watch
 
 
+#: Processes that ignore SIGTERM and fork all the time, each in a session of its own; all hold one lock.
+FORKS = """
+    import fcntl, os, signal, sys, time
+
+    def run(config):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        held = open("held", "w")
+        fcntl.flock(held, fcntl.LOCK_EX)
+        os.write(1, b"up\\n")
+        while True:
+            forked = os.fork()
+            if MANY and forked == 0:  # one has many children
+                os.setsid()
+                time.sleep(0.2)
+                os._exit(0)
+            elif MANY:
+                time.sleep(0.001)
+            elif forked:  # or each has one, and ends
+                os._exit(0)
+            else:
+                os.setsid()
+"""
+
+
 def shim_of(worker: int) -> int:
     return int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
 
@@ -88,6 +114,26 @@ def test_nothing_survives_whatever_runs(folder: Folder, kind: str, victim: str) 
         run.process.terminate()
     assert watch.survivors() == set()
     run.end()
+
+
+@linux
+@pytest.mark.parametrize("end", ["in order", "by a kill of the engine"])
+@pytest.mark.parametrize("many", [True, False], ids=["one forks", "each forks"])
+def test_nothing_survives_that_forks_all_the_time(folder: Folder, many: bool, end: str) -> None:
+    folder.task(FORKS.replace("MANY", str(many)))
+    first = "" if many else "import os, time\nif os.fork():\n    time.sleep(600)\n"
+    folder.write("main.py", first + "import job\njob.run(None)\n")
+    command = f"command: [{sys.executable}, main.py], on_change: restart"
+    run = folder.run_deck(f"jobs: {{a: {{{command}, config: c.yaml, stop: {{grace: 1}}}}}}")
+    run.wait_for(log("up"))
+    with (folder.path / "held").open() as held:
+        if end == "in order":
+            assert run.stop() == 143
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            run.process.kill()
+            fcntl.flock(held, fcntl.LOCK_EX)  # the time limit of a test is that of a survivor too
+            run.end()
 
 
 @linux
