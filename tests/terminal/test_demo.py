@@ -95,6 +95,21 @@ def test_the_job_outlives_its_viewer(terminal: Start, tmp_path: Path, number: si
     wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
 
 
+def test_a_viewer_in_a_session_without_a_terminal_notices_that_its_own_is_gone(
+    terminal: Start, tmp_path: Path
+) -> None:
+    started = terminal("demo", prefix=("setsid", "--wait"))  # such a viewer gets no SIGHUP
+    started.wait("running  v1")
+    started.process.close()
+    wait_until(lambda: not viewers(tmp_path), lambda: f"still there: {viewers(tmp_path)}")
+    assert "digits  running  v1" in tunedeck(tmp_path, "ls")
+    tunedeck(tmp_path, "stop")
+
+
+def viewers(folder: Path) -> list[int]:
+    return [pid for pid in below(folder) if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"\0tui\0demo\0")]
+
+
 def test_a_viewer_that_was_stopped_goes_on_and_leaves_the_terminal_as_it_was(terminal: Start, tmp_path: Path) -> None:
     screen = open_demo(terminal)
     assert not lflag(screen) & termios.ICANON

@@ -50,6 +50,13 @@ def test_what_is_on_trial_itself_is_nothing_to_go_back_to() -> None:
     assert trial.back == OTHER
 
 
+@pytest.mark.parametrize(("step", "at"), [(110, 50.1), (101, 60.0)])
+def test_some_steps_or_some_seconds_are_enough_to_be_gone_back_to(step: int, at: float) -> None:
+    trial = begun()
+    trial.begin(Reload("job", 3, "applied", "disk", step=step), OTHER, at)
+    assert trial.back == OTHER
+
+
 class Case(Play):
     """A job whose worker takes each reload at once."""
 

@@ -30,6 +30,7 @@ from tui.app.outcome import Outcome
 from tui.app.resume import resume
 from tui.app.screens.dialog import Choice, Dialog, Stopping
 from tui.app.screens.main import MainScreen
+from tui.app.terminal import hung_up
 from tui.app.theme import DARK, LIGHT
 
 STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
@@ -183,7 +184,9 @@ class DeckApp(App[None]):
             self._stopping.show(self._states())
 
     def _tick(self) -> None:
-        if self.greeted and not self._lost and self.main.whole:
+        if not self.is_headless and hung_up():
+            self._end("signal", signal.SIGHUP)
+        elif self.greeted and not self._lost and self.main.whole:
             self.main.tick(self.clock())
 
     def _tell(self, job: JobModel, message: events.Event, before: str | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -34,6 +35,16 @@ class _Screen(io.TextIOWrapper):
         if error.errno != errno.EIO:
             raise error
         return 0
+
+
+def hung_up() -> bool:
+    """Tell whether the terminal that the keys come from is gone.
+
+    SIGHUP says so only to the session whose terminal it was; who came from another one would read its end for ever.
+    """
+    poll = select.poll()
+    poll.register(0, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Whether the reload that runs has proved itself, and what to go back to as long as it has not.
 
 A worker that crashes soon after a reload probably does so because of it: such a reload is on trial for some seconds
-and for some checkpoints, whichever is longer. A guard may take a reload back at any later time, once.
+and for some checkpoints, whichever is longer. To be gone back to, it need only have lived through the shorter of them.
+A guard may take a reload back at any later time, once.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ class Trial:
     def begin(self, row: Reload, before: tuple[int, Candidate], at: float) -> None:
         """A reload was taken `at` so many monotonic seconds, in the place of another version.
 
-        What was still on trial itself is no version to go back to.
+        One that has lived through neither the seconds nor the checkpoints is no version to go back to.
         """
         step = row.step or 0
-        if self.back is None or not self.goes_on(at, step):
+        if self.back is None or not self.goes_on(at, step) or self._has_proved_itself(at, step):
             self.back = before
         self.row, self._since, self._step, self._open = row, at, step, True
 
@@ -60,6 +61,10 @@ class Trial:
             return False
         # Of a worker that was started anew the steps begin at 0.
         return now - self._since < self.settle.seconds or 0 <= step - self._step < self.settle.steps
+
+    def _has_proved_itself(self, now: float, step: int) -> bool:
+        seconds, steps = self.settle
+        return now - self._since >= seconds > 0 or step - self._step >= steps > 0
 
     def close(self) -> None:
         """A worker that ends from now on does not do so for the reload; a guard may still take it back."""
