@@ -95,9 +95,7 @@ def test_the_job_outlives_its_viewer(terminal: Start, tmp_path: Path, number: si
     wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
 
 
-def test_a_viewer_in_a_session_without_a_terminal_notices_that_its_own_is_gone(
-    terminal: Start, tmp_path: Path
-) -> None:
+def test_a_viewer_in_a_session_without_a_terminal_notices_that_its_own_is_gone(terminal: Start, tmp_path: Path) -> None:
     started = terminal("demo", prefix=("setsid", "--wait"))  # such a viewer gets no SIGHUP
     started.wait("running  v1")
     started.process.close()
