@@ -1,16 +1,10 @@
 """What crosses a process boundary: events to viewers and readers, commands to the engine.
 
-Every message is a frozen dataclass and travels as one JSON object a line. `encode` and `decode` are the only
-way in and out, so what a viewer gets and what ``--json`` prints are the same objects. Fields that a reader does
-not know are ignored, which lets an older viewer talk to a newer engine of the same protocol.
+Every message is a frozen dataclass and travels as one JSON object a line: see `tui.wire`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import json
-import math
 import time as clock
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -478,115 +472,3 @@ class Shutdown(Command):
     """End all jobs in order, then the engine."""
 
     KIND = "shutdown"
-
-
-#: Python neither writes nor reads decimal numbers of more than 4,300 digits.
-_MOST_BITS = 14_000
-
-#: Returns text as JSON writes it.
-quote = json.encoder.encode_basestring
-
-_KINDS: dict[str, type[Message]] = {
-    cls.KIND: cls
-    for cls in (
-        *(State, Log, Dropped, Metrics, Reload, Hello, Job, Document, Hints, Running, Lines, Begun, Notice, Noted),
-        *(Ready, Reply),
-        *(Save, Merge, Set, Preview, Rollback, Start, Stop, Pause, Detail, Page, Find, Note, Tag),
-        *(Stack, Shutdown),
-    )
-}
-
-
-def jsonable(value: Any) -> Any:
-    """Return `value` as strict JSON can hold it.
-
-    Non-finite numbers become the strings ``NaN``, ``Infinity`` and ``-Infinity``, dates ISO 8601 strings, keys
-    strings, and what JSON has no word for its `str`.
-    """
-    if value is None or isinstance(value, (str, bool)):
-        return value
-    if isinstance(value, int):
-        return value if value.bit_length() < _MOST_BITS else hex(value)
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [jsonable(item) for item in value]
-    if isinstance(value, (datetime.date, datetime.time)):
-        return value.isoformat()
-    if dataclasses.is_dataclass(value):
-        return {
-            item.name: jsonable(getattr(value, item.name))
-            for item in dataclasses.fields(value)
-            if "local" not in item.metadata
-        }
-    return str(value)
-
-
-def public(message: Message) -> dict[str, Any]:
-    """Return the JSON object of a message, `event`, `time` and `job` first."""
-    body: dict[str, Any] = jsonable(message)
-    head = {"event": message.KIND}
-    head.update((key, body.pop(key)) for key in ("time", "job") if key in body)
-    return head | body
-
-
-def encode(message: Message) -> bytes:
-    """Return `message` as one line of JSON, its newline included."""
-    return json.dumps(public(message), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
-
-
-def encode_lines(batch: Lines) -> bytes:
-    """Return each line of a block as `encode` would return its `Log`, in a thirtieth of the time."""
-    before = f'{{"event": "log", "time": {batch.time!r}, "job": {quote(batch.job)}, "line": '
-    after = f', "version": {"null" if batch.version is None else batch.version}}}\n'
-    return f"{before}{(after + before).join(map(quote, batch.lines))}{after}".encode("utf-8", "replace")
-
-
-def decode(line: bytes) -> Message | None:
-    """Return the message of one line; None for a kind that this version does not know.
-
-    Raises:
-        ValueError: The line is no JSON object, or lacks a field.
-    """
-    body = json.loads(line)
-    if not isinstance(body, dict):
-        raise ValueError("a message is a JSON object")
-    try:
-        kind = _KINDS.get(body.get("event", ""))
-        if kind is None:
-            return None
-        if kind is Reload:
-            return reload_of(body)
-        known = _known(kind, body)
-        if known.get("error") is not None:
-            known["error"] = Problem(**_known(Problem, known["error"]))
-        if kind is Document:
-            known["errors"] = tuple(Problem(**_known(Problem, problem)) for problem in known.get("errors", ()))
-        for key in ("restart", "restart_lines"):
-            if key in known:
-                known[key] = tuple(known[key])
-        return kind(**known)
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"message {body.get('event')!r}: {error}") from error
-
-
-def reload_of(body: Mapping[str, Any]) -> Reload:
-    """Return the reload of a JSON object.
-
-    Raises:
-        TypeError: It lacks a field, or has the wrong one.
-    """
-    known = _known(Reload, body)
-    if known.get("error") is not None:
-        known["error"] = Problem(**_known(Problem, known["error"]))
-    known["changes"] = tuple(Change(**_known(Change, change)) for change in known.get("changes", ()))
-    known["errors"] = tuple(Problem(**_known(Problem, problem)) for problem in known.get("errors", ()))
-    return Reload(**known)
-
-
-def _known(kind: type, body: Mapping[str, Any]) -> dict[str, Any]:
-    return {item.name: body[item.name] for item in dataclasses.fields(kind) if item.name in body}

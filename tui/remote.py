@@ -13,7 +13,7 @@ from io import BufferedRWPair
 from pathlib import Path
 from typing import ClassVar
 
-from tui import events
+from tui import events, wire
 from tui.engine import place
 
 #: An engine that does not answer for so many seconds hangs, or is suspended.
@@ -110,10 +110,10 @@ def stop(path: Path) -> Hanging | None:
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             with _connect(connection, path) as stream:
-                stream.write(events.encode(events.Shutdown(1)))
+                stream.write(wire.encode(events.Shutdown(1)))
                 stream.flush()
                 for line in stream:  # up to the end of the stream, which is the end of the engine
-                    if isinstance(events.decode(line), events.Reply):
+                    if isinstance(wire.decode(line), events.Reply):
                         connection.settimeout(None)  # it ends: its jobs may take their time
         except (TimeoutError, BlockingIOError):
             return Hanging(path, _peer(connection))
@@ -138,12 +138,12 @@ def order(path: Path, command: events.Command, patience: float) -> events.Reply 
         ConnectionError: It ended meanwhile.
     """
     with talk(path) as (connection, stream):
-        stream.write(events.encode(command))
+        stream.write(wire.encode(command))
         stream.flush()
         connection.settimeout(patience)
         try:
             for line in stream:
-                message = events.decode(line)
+                message = wire.decode(line)
                 if isinstance(message, events.Reply):
                     return message
         except TimeoutError:
@@ -156,7 +156,7 @@ def _connect(connection: socket.socket, path: Path) -> Iterator[BufferedRWPair]:
     connection.settimeout(PATIENCE)
     connection.connect(str(path))
     with connection.makefile("rwb") as stream:
-        stream.write(events.encode(events.Hello(events.PROTOCOL, pid=os.getpid())))
+        stream.write(wire.encode(events.Hello(events.PROTOCOL, pid=os.getpid())))
         stream.flush()
         yield stream
 
@@ -175,7 +175,7 @@ def _peer(connection: socket.socket) -> int | None:
 def _read(path: Path, stream: BufferedRWPair) -> Running | None:
     found = None
     for line in stream:
-        message = events.decode(line)
+        message = wire.decode(line)
         if isinstance(message, events.Hello):
             found = Running(path, message)
         elif found is not None and isinstance(message, events.Job):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from io import BufferedRWPair
 from pathlib import Path
 
-from tui import events, remote
+from tui import events, remote, wire
 from tui.config import keys
 from tui.config.errors import place_words, words
 from tui.engine import place
@@ -175,7 +175,7 @@ class _Talk:
             self._take(message)
             if isinstance(message, events.Ready):
                 self._sent = True
-                stream.write(events.encode(command))
+                stream.write(wire.encode(command))
                 stream.flush()
                 self._deadline = time.monotonic() + _VERDICT
             if isinstance(message, events.Reply):
@@ -203,7 +203,7 @@ class _Talk:
                 return
             if not line:
                 raise ConnectionError("the engine closed the connection")
-            yield events.decode(line)
+            yield wire.decode(line)
 
     def _take(self, message: events.Message | None) -> None:
         if isinstance(message, events.Reply):

@@ -12,7 +12,7 @@ from typing import Any
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from tui import events
+from tui import events, wire
 from tui.app.app import DeckApp
 from tui.app.widgets.job import JobView
 from tui.events import Change, Document, Job, Lines, Metrics, Problem, Reload, Running, State
@@ -105,7 +105,7 @@ class FakeEngine:
     def send(self, *messages: events.Message) -> None:
         """Send news to every viewer."""
         for writer in self._writers:
-            writer.writelines(events.encode(message) for message in messages)
+            writer.writelines(wire.encode(message) for message in messages)
 
     def answer(
         self, kind: type[events.Command], ok: bool = True, message: str = "", code: str = "", **data: Any
@@ -117,7 +117,7 @@ class FakeEngine:
         """Answer with rows of the history, no more than an engine would."""
         assert isinstance(command, events.Page)
         first = max(command.first, command.last - 199)
-        rows = [events.public(self.history[n]) for n in range(first, command.last + 1) if n in self.history]
+        rows = [wire.public(self.history[n]) for n in range(first, command.last + 1) if n in self.history]
         data = {"first": first, "rows": rows, "oldest": min(self.history, default=1)}
         return events.Reply(command.id, True, data=data)
 
@@ -128,21 +128,21 @@ class FakeEngine:
             writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        hello = events.decode(await reader.readline())
+        hello = wire.decode(await reader.readline())
         assert isinstance(hello, events.Hello)
         assert hello.protocol == events.PROTOCOL
-        writer.write(events.encode(events.Hello(self.protocol, "deck", pid=1)))
+        writer.write(wire.encode(events.Hello(self.protocol, "deck", pid=1)))
         for messages in self.backlogs:
-            writer.writelines(events.encode(message) for message in messages)
-        writer.write(events.encode(events.Ready()))
+            writer.writelines(wire.encode(message) for message in messages)
+        writer.write(wire.encode(events.Ready()))
         self._writers.append(writer)
         while line := await reader.readline():
-            command = events.decode(line)
+            command = wire.decode(line)
             assert isinstance(command, events.Command)
             self.commands.append(command)
             answer = self.answers.get(type(command), accept)
             if writer in self._writers:
-                writer.write(events.encode(answer(command)))
+                writer.write(wire.encode(answer(command)))
 
     def saves(self) -> list[events.Save]:
         """Return the saves that came, without their ids."""

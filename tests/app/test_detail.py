@@ -10,7 +10,7 @@ from textual.app import App
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, TEXT, Deck, backlog
-from tui import events
+from tui import events, wire
 from tui.app.widgets.diff import DiffView, diff_lines
 from tui.events import Change, Problem, Reload
 
@@ -69,7 +69,7 @@ async def test_next_and_previous_move_the_cursor_too(open_deck: OpenDeck) -> Non
 
 async def test_older_reload_is_shown_from_the_answer_alone(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        answer(deck, row=events.public(FULL))
+        answer(deck, row=wire.public(FULL))
         deck.view.timeline.focus()
         deck.app.jobs["digits"].timeline._rows.pop(7)
         await deck.press("enter")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tui import events, launch
+from tui import events, launch, wire
 from tui.events import Message
 from tui.worker import processes
 
@@ -45,7 +45,7 @@ class Client:
 
     def send(self, message: Message) -> None:
         """Send a message to the engine."""
-        self._socket.sendall(events.encode(message))
+        self._socket.sendall(wire.encode(message))
 
     def read(self, seconds: float = 0) -> list[Message]:
         """Return what has come, waiting at most `seconds` for the first message."""
@@ -77,7 +77,7 @@ class Client:
         if not data:
             raise ConnectionError("the engine ended")
         *lines, self._rest = (self._rest + data).split(b"\n")
-        self._inbox.extend(message for line in lines if (message := events.decode(line)) is not None)
+        self._inbox.extend(message for line in lines if (message := wire.decode(line)) is not None)
 
 
 def ten_keys(**values: object) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tui import events
+from tui import events, wire
 from tui.engine import place
 from tui.worker import processes
 
@@ -70,9 +70,9 @@ def ask(deck: Path, command: events.Command) -> events.Reply:
         connection.settimeout(PATIENCE)
         connection.connect(str(place.socket_of(str(deck))))
         with connection.makefile("rwb") as stream:
-            stream.write(events.encode(events.Hello(events.PROTOCOL)) + events.encode(command))
+            stream.write(wire.encode(events.Hello(events.PROTOCOL)) + wire.encode(command))
             stream.flush()
-            return next(message for message in map(events.decode, stream) if isinstance(message, events.Reply))
+            return next(message for message in map(wire.decode, stream) if isinstance(message, events.Reply))
 
 
 def log(*lines: str) -> Wanted:

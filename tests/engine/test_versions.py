@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from tests.engine.runs import PATIENCE, TICKER, Folder, row, tunedeck
-from tui import events
+from tui import events, wire
 from tui.engine import database, place
 from tui.engine.history import History
 from tui.events import Reload
@@ -23,10 +23,10 @@ def test_a_viewer_is_told_the_newest_rows_alone(folder: Folder) -> None:
     with socket.socket(socket.AF_UNIX) as connection_, connection_.makefile("rwb") as stream:
         connection_.settimeout(PATIENCE)
         connection_.connect(str(place.socket_of(str(config))))
-        stream.write(events.encode(events.Hello(events.PROTOCOL)))
+        stream.write(wire.encode(events.Hello(events.PROTOCOL)))
         stream.flush()
         told = []
-        for message in map(events.decode, stream):
+        for message in map(wire.decode, stream):
             if isinstance(message, events.Ready):
                 break
             told += [message.version] if isinstance(message, Reload) else []

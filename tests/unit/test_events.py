@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tui import events
-from tui.events import Change, Message, Metrics, Problem, Reload, decode, encode, jsonable
+from tui import wire
+from tui.events import Change, Log, Message, Metrics, Problem, Reload
+from tui.wire import decode, encode, jsonable
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False))
@@ -44,7 +45,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "tuple[tuple[str, int | None, float], ...]": st.lists(LINES, max_size=3).map(tuple),
 }
 
-KINDS = sorted(events._KINDS.values(), key=lambda kind: kind.KIND)
+KINDS = sorted(wire._KINDS.values(), key=lambda kind: kind.KIND)
 MESSAGES = st.one_of(
     *(st.builds(kind, **{item.name: FIELDS[str(item.type)] for item in dataclasses.fields(kind)}) for kind in KINDS)
 )
@@ -160,7 +161,7 @@ def test_what_json_has_no_word_for(value: Any, shown: Any) -> None:
 
 
 def test_half_a_character_does_no_harm() -> None:
-    assert json.loads(encode(events.Log("a", "x\ud800y")))["line"] == "x?y"
+    assert json.loads(encode(Log("a", "x\ud800y")))["line"] == "x?y"
 
 
 def test_a_number_of_any_size_is_shown() -> None:

@@ -12,7 +12,8 @@ from tui import export
 from tui.cli import main
 from tui.engine import database
 from tui.engine.history import History
-from tui.events import Change, Problem, Reload, encode
+from tui.events import Change, Problem, Reload
+from tui.wire import encode
 
 ROWS = [
     Reload("job", 1, "applied", "start", step=0, latency_ms=41.25, who="ada@lab", run=1, time=1_790_000_000.123456),

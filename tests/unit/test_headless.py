@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui import events
+from tui import events, wire
 from tui.engine import headless
 from tui.engine.headless import MOST_WAITING, Printer, Readable, as_json, reload_words
 from tui.engine.output import Block, Output
@@ -41,7 +41,7 @@ class Reader:
         closing.start()
         lines = self.stream.readlines()
         closing.join()
-        return [events.decode(line) for line in lines]
+        return [wire.decode(line) for line in lines]
 
 
 @pytest.fixture(params=[True, False], ids=["blocking", "non-blocking"])
@@ -86,9 +86,9 @@ def test_lines_are_counted_as_dropped_where_they_are_missing(reader: Reader) -> 
     flood = 3 * MOST_WAITING // 10_000 * 1_000
     for first in range(0, flood, 1_000):
         printer.put(lines(first, 1_000))
-    mark = events.encode(State("job", "flooded", time=6.0))
+    mark = wire.encode(State("job", "flooded", time=6.0))
     printer.put(State("job", "flooded", time=6.0))
-    found = [events.decode(line) for line in iter(reader.stream.readline, mark)]
+    found = [wire.decode(line) for line in iter(reader.stream.readline, mark)]
     printer.put(lines(flood, 10))
     found += reader.all(printer)
     expected = 0
@@ -191,11 +191,11 @@ def test_a_reload_in_one_line(row: Reload, words: str) -> None:
 
 
 def test_json_is_one_object_a_line() -> None:
-    assert json.loads(events.encode(Notice("a", "two\nlines")))["message"] == "two\nlines"
+    assert json.loads(wire.encode(Notice("a", "two\nlines")))["message"] == "two\nlines"
 
 
 @given(text=st.text(), job=st.text(), version=st.none() | st.integers(1), at=st.floats(0, 1e12))
 def test_a_line_is_encoded_like_its_event(text: str, job: str, version: int | None, at: float) -> None:
     batch = Lines(job, 0, f"{text}\n{{}}", version, time=at)
     logs = [Log(job, line, version, time=at) for line in (*text.split("\n"), "{}")]
-    assert events.encode_lines(batch) == b"".join(map(events.encode, logs))
+    assert wire.encode_lines(batch) == b"".join(map(wire.encode, logs))

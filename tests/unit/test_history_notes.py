@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.plays import Play
-from tui import events
+from tui import events, wire
 from tui.engine import timeline, tune
 from tui.events import Noted, Reload, Reply
 
@@ -105,7 +105,7 @@ async def test_pages_finds_and_details() -> None:
     assert [row.version for row in timeline.newest(play.job) if isinstance(row, Reload)] == list(range(50, 250))
     page = (await ask(play, events.Page, 1, 20)).data
     assert (page["first"], [row["version"] for row in page["rows"]]) == (1, list(range(1, 21)))
-    assert events.reload_of(page["rows"][4]) == next(iter(play.history.rows(5, 5)))
+    assert wire.reload_of(page["rows"][4]) == next(iter(play.history.rows(5, 5)))
     page = (await ask(play, events.Page, 1, 249)).data
     assert (page["first"], len(page["rows"]), page["oldest"]) == (50, 200, 1)
     assert (await ask(play, events.Find, "v24 !v249", 1, 249)).data == {
@@ -116,7 +116,7 @@ async def test_pages_finds_and_details() -> None:
     assert (reply.ok, reply.code, "no run" in reply.message) == (False, "refused", True)
     detail = (await ask(play, events.Detail, 7)).data
     assert (detail["text"], detail["base"], detail["base_text"], detail["running"]) == ("lr: 7\n", 6, "lr: 6\n", 249)
-    assert events.reload_of(detail["row"]).version == 7
+    assert wire.reload_of(detail["row"]).version == 7
 
 
 async def test_a_history_that_can_not_be_read_any_more_is_told_and_holds_nothing_up() -> None:

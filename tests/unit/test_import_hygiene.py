@@ -55,9 +55,9 @@ def test_the_worker_is_standard_library_only(module: str) -> None:
 
 
 def test_events_are_standard_library_only() -> None:
-    modules = imported("import tui.events")
+    modules = imported("import tui.wire")
     assert packages(modules) <= {"tui"} | sys.stdlib_module_names
-    assert {name for name in modules if name.startswith("tui")} == {"tui", "tui.events"}
+    assert {name for name in modules if name.startswith("tui")} == {"tui", "tui.events", "tui.wire"}
 
 
 @pytest.mark.parametrize("module", ["tui.engine.engine", "tui.engine.main", "tui.runners.process"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tui import events, remote
+from tui import events, remote, wire
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_an_engine_that_hangs_after_it_was_told_to_stop_is_not_waited_for(
         with connection, connection.makefile("rwb") as stream:
             for _ in range(2):
                 stream.readline()
-            stream.write(events.encode(events.State("a", "running")))
+            stream.write(wire.encode(events.State("a", "running")))
             stream.flush()
             assert stream.read() == b""
 
@@ -99,8 +99,8 @@ def test_an_engine_says_what_it_runs(path: Path, listening: socket.socket) -> No
     def serve() -> None:
         connection = listening.accept()[0]
         with connection, connection.makefile("rwb") as stream:
-            assert isinstance(events.decode(stream.readline()), events.Hello)
-            stream.write(b"".join(map(events.encode, said)))
+            assert isinstance(wire.decode(stream.readline()), events.Hello)
+            stream.write(b"".join(map(wire.encode, said)))
             stream.flush()
             assert stream.read() == b""
 
@@ -119,8 +119,8 @@ def test_stop_returns_when_the_engine_has_ended(path: Path, listening: socket.so
     def serve() -> None:
         connection = listening.accept()[0]
         with connection, connection.makefile("rwb") as stream:
-            got.extend(events.decode(stream.readline()) for _ in range(2))
-            stream.write(events.encode(events.Reply(1, ok=True)))
+            got.extend(wire.decode(stream.readline()) for _ in range(2))
+            stream.write(wire.encode(events.Reply(1, ok=True)))
 
     engine = threading.Thread(target=serve)
     engine.start()

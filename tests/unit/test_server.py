@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tui import events, remote
+from tui import events, remote, wire
 from tui.engine.server import Server
 
 
@@ -45,8 +45,8 @@ async def test_a_viewer_that_does_not_read_does_not_hold_up_the_end() -> None:
         server = Server(events.Hello(events.PROTOCOL), lambda: (), obey)
         await server.open(path, {})
         reader, writer = await asyncio.open_unix_connection(path, limit=1_000)
-        writer.write(events.encode(events.Hello(events.PROTOCOL)))
-        while not isinstance(events.decode(await reader.readuntil()), events.Ready):
+        writer.write(wire.encode(events.Hello(events.PROTOCOL)))
+        while not isinstance(wire.decode(await reader.readuntil()), events.Ready):
             pass
         for _ in range(100):
             server.post(events.Notice("job", "." * 10_000))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from tui import events
+from tui import events, wire
 
 #: A config or a batch of lines travels as one line of JSON.
 LIMIT = 64 << 20
@@ -45,7 +45,7 @@ class Client:
             self.closed = True
             raise RefusedError(f"no engine answers at {self._path}: {error.strerror or error}") from error
         try:
-            self._writer.write(events.encode(events.Hello(events.PROTOCOL)))
+            self._writer.write(wire.encode(events.Hello(events.PROTOCOL)))
             await self._greet(reader)
             await self._read(reader)
         finally:
@@ -65,7 +65,7 @@ class Client:
         future: asyncio.Future[events.Reply] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         try:
-            writer.write(events.encode(dataclasses.replace(command, id=number)))
+            writer.write(wire.encode(dataclasses.replace(command, id=number)))
             await writer.drain()
             return await future
         finally:
@@ -73,7 +73,7 @@ class Client:
 
     async def _greet(self, reader: asyncio.StreamReader) -> None:
         line = await reader.readline()
-        hello = events.decode(line) if line else None
+        hello = wire.decode(line) if line else None
         if not isinstance(hello, events.Hello):
             raise RefusedError("the engine closed the connection without a greeting")
         if hello.protocol != events.PROTOCOL:
@@ -88,7 +88,7 @@ class Client:
         while line := await reader.readline():
             if not line.endswith(b"\n"):
                 return
-            message = events.decode(line)
+            message = wire.decode(line)
             if isinstance(message, events.Reply):
                 if (future := self._waiting.get(message.id)) is not None and not future.done():
                     future.set_result(message)

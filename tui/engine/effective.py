@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tui.config.keys import child
-from tui.events import Change, jsonable
+from tui.events import Change
+from tui.wire import jsonable
 
 #: From the worker: the steps to a value, what the config says and what the task has; of a key that nobody reads the
 #: former alone.

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tui import events
+from tui import events, wire
 from tui.engine.output import Block, Output
 from tui.events import Change, Event
 
@@ -160,7 +160,7 @@ def _is_never_full(descriptor: int) -> bool:
 
 def as_json(event: Event) -> bytes:
     """Form an event as one JSON object a line, and log lines one by one."""
-    return events.encode_lines(event) if isinstance(event, events.Lines) else events.encode(event)
+    return wire.encode_lines(event) if isinstance(event, events.Lines) else wire.encode(event)
 
 
 class Readable:
@@ -196,7 +196,7 @@ def change_words(change: Change) -> str:
 
 def value_words(value: object) -> str:
     """Return a value of a config in short."""
-    text = "–" if value is None else str(events.jsonable(value))
+    text = "–" if value is None else str(wire.jsonable(value))
     return text if len(text) <= 40 else text[:39] + "…"
 
 

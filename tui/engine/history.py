@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 from tui.engine import database
 from tui.engine.database import COLUMNS, COUNT, HistoryError, in_memory
 from tui.engine.find import Choice
-from tui.events import Change, Noted, Problem, Reload, jsonable, quote
+from tui.events import Change, Noted, Problem, Reload
+from tui.wire import jsonable, quote
 
 Answer = TypeVar("Answer")
 
@@ -159,7 +160,7 @@ class History:
             yield _reload(*row)
 
     def json_lines(self) -> Iterator[bytes]:
-        """Yield what is in the database as `tui.events.encode` would, in a fifth of the time: it is JSON already."""
+        """Yield what is in the database as `tui.wire.encode` would, in a fifth of the time: it is JSON already."""
         query = f"SELECT {_READ} FROM reload WHERE config = ? AND job = ? ORDER BY version"
         for row in self._connection.execute(query, self._where):
             yield _json_line(*row)

@@ -16,7 +16,8 @@ from tui.engine.effective import as_changes
 from tui.engine.job import Job
 from tui.engine.judge import Unanswered
 from tui.engine.reload import Candidate
-from tui.events import Change, Preview, Problem, Reply, jsonable
+from tui.events import Change, Preview, Problem, Reply
+from tui.wire import jsonable
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from tui import events
 from tui.config import store
 from tui.engine.files import ConfigFile
 from tui.engine.job import Job
-from tui.events import Merge, Reply, Save, jsonable
+from tui.events import Merge, Reply, Save
+from tui.wire import jsonable
 
 
 async def save(job: Job, jobs: Iterable[Job], command: Save) -> Reply:

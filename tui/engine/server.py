@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from tui import events
+from tui import events, wire
 from tui.engine.output import Output, Scrollback
 from tui.events import Command, Event, Hello, Message, Reply
 
@@ -163,7 +163,7 @@ class Viewer:
             await self._send(events.Begun(name, text))
 
     async def _send(self, message: Message) -> None:
-        self._writer.write(events.encode(message))
+        self._writer.write(wire.encode(message))
         await self._writer.drain()
 
 
@@ -246,7 +246,7 @@ class Server:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         greeting = _decode(await reader.readline())
-        writer.write(events.encode(self._hello))
+        writer.write(wire.encode(self._hello))
         if not isinstance(greeting, Hello) or greeting.protocol != events.PROTOCOL:
             return
         viewer = Viewer(writer, self._scrollbacks)
@@ -278,6 +278,6 @@ class Server:
 
 def _decode(line: bytes) -> Message | None:
     try:
-        return events.decode(line)
+        return wire.decode(line)
     except ValueError:
         return None  # not our protocol: the greeting fails, or the command is none

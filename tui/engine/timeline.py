@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tui import events
+from tui import events, wire
 from tui.config import document
 from tui.config.diff import changes
 from tui.engine.find import choice
@@ -41,7 +41,7 @@ async def obey(job: Job, command: events.Command) -> Reply:
     try:
         if isinstance(command, events.Page):
             first = max(command.first, command.last - _PAGE + 1)
-            rows = list(map(events.public, await job.history.page(first, command.last)))
+            rows = list(map(wire.public, await job.history.page(first, command.last)))
             return Reply(command.id, ok=True, data={"first": first, "rows": rows, "oldest": job.history.oldest()})
         if isinstance(command, events.Find):
             first = max(command.first, command.last - _SEARCHED + 1)
@@ -76,7 +76,7 @@ async def _detail(job: Job, command: events.Detail) -> Reply:
         "base": base,
         "base_text": history.text(base) if base else None,
         "running": job.reloads.running,
-        "row": events.public(row),
+        "row": wire.public(row),
     }
     if row.effective is not None and text is not None:
         data["differences"] = await asyncio.to_thread(_differences, text, row.effective)
@@ -86,10 +86,10 @@ async def _detail(job: Job, command: events.Detail) -> Reply:
 def _differences(text: str, effective: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return where the task works with something else than the text says."""
     try:
-        requested: dict[str, Any] = events.jsonable(document.parse(text).data)
+        requested: dict[str, Any] = wire.jsonable(document.parse(text).data)
     except document.ConfigError:  # another version of ruamel.yaml has read it
         requested = {}
-    found: list[dict[str, Any]] = events.jsonable(changes(requested, effective))
+    found: list[dict[str, Any]] = wire.jsonable(changes(requested, effective))
     return found
 
 

@@ -19,7 +19,8 @@ from tui.engine.job import Job
 from tui.engine.outlook import look
 from tui.engine.reload import Candidate
 from tui.engine.saving import conflicting, parsed
-from tui.events import Clash, Problem, Reply, jsonable
+from tui.events import Clash, Problem, Reply
+from tui.wire import jsonable
 
 
 class Refused(ConfigError):  # noqa: N818 - it is no error of ours

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 import traceback
 from types import FrameType
-from typing import Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterator
 
 from tui.worker.loop import Loop
-from tui.worker.watchdog import is_users
+
+if TYPE_CHECKING:
+    import asyncio
 
 #: So many frames are told of the innermost; more are those of a recursion without end.
 MOST = 100
@@ -25,6 +26,8 @@ def of(loop: Loop, thread: int) -> str:
     """
     home, task = loop.coroutine
     if home is not None and task is not None:
+        import asyncio
+
         if asyncio.current_task(home) is not task:
             return _told(list(_awaited(task)), "waits, in")
         thread = getattr(home, "_thread_id", thread)
@@ -55,6 +58,8 @@ def _awaited(task: asyncio.Task[Any]) -> Iterator[FrameType]:
 
 
 def _told(frames: list[FrameType], how: str) -> str:
+    from tui.worker.watchdog import is_users
+
     theirs = next((place for place, frame in enumerate(frames) if is_users(frame.f_code.co_filename)), 0)
     found = traceback.StackSummary.extract((frame, frame.f_lineno) for frame in frames[theirs:][-MOST:])
     return f"The task {how} (innermost last):\n{''.join(found.format())}" if found else "The task has ended"

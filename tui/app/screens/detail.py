@@ -13,7 +13,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui import events
+from tui import events, wire
 from tui.app import words
 from tui.app.chosen import Request
 from tui.app.lines import plain
@@ -84,7 +84,7 @@ class DetailScreen(ModalScreen[None]):
             return
         self._data = reply.data
         told = self._data.get("row")
-        row = self._job.timeline.get(version) or (events.reload_of(told) if told is not None else None)
+        row = self._job.timeline.get(version) or (wire.reload_of(told) if told is not None else None)
         if row is not None:
             self._show(row)
 

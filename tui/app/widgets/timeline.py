@@ -20,7 +20,8 @@ from tui.app.model import JobModel
 from tui.app.reloads import place
 from tui.app.widgets.rowview import RowView
 from tui.app.widgets.tones import TONES, drawn, tone
-from tui.events import Page, Reload, reload_of
+from tui.events import Page, Reload
+from tui.wire import reload_of
 
 #: Rows above and below the visible ones that are fetched with them, and the most that one answer has.
 AROUND = 80
