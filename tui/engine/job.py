@@ -468,19 +468,15 @@ class Job:
         assert good is not None
         *rows, new = self.reloads.revert(why, seen=time.monotonic(), time=time.time(), trial=trial)
         self._record.update(rows)
-        self._record.add(new, self._pending_text())
+        self._record.add(new, self.reloads.pending_text)
         self._slot.retry(0.0, code, f"{reason}; going back to v{good[0]} as v{new.version}")
 
     def _take_back(self, message: Mapping[str, Any]) -> None:
         """A guard has found that a reload does harm: go back to what ran before, once."""
         row = self.reloads.breach(message["version"], message["message"], seen=time.monotonic(), time=time.time())
         if row is not None:
-            self._record.add(row, self._pending_text())
+            self._record.add(row, self.reloads.pending_text)
             self._deliver()
-
-    def _pending_text(self) -> str:
-        assert self.reloads.pending is not None
-        return self.reloads.pending[1].text
 
     def _fall(self, code: int | None, reason: str | None) -> None:
         """The worker ended by itself: try again, if the policy says so."""

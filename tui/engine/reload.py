@@ -115,6 +115,12 @@ class Reloads:
         """The newest version that the worker has not answered, and its content."""
         return next(((version, sent[1]) for version, sent in reversed(self._sent.items())), None)
 
+    @property
+    def pending_text(self) -> str:
+        """The text of that version, which there must be."""
+        assert self.pending is not None
+        return self.pending[1].text
+
     def begin(self, candidate: Candidate, *, live: bool, step: int | None = None, time: float) -> Reload:
         """Give `candidate` the next version and decide what becomes of it.
 
