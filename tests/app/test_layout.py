@@ -10,7 +10,7 @@ import pytest
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import Deck, backlog
 from tui.app.app import DeckApp
-from tui.app.theme import LIGHT
+from tui.app.theme import DARK, LIGHT
 
 
 def widths(deck: Deck) -> tuple[int, int]:
@@ -127,6 +127,9 @@ async def test_focus_can_be_seen_without_colours(open_deck: OpenDeck, monkeypatc
 async def test_theme_is_chosen_in_the_palette_and_kept(open_deck: OpenDeck, kept: Path) -> None:
     async with open_deck() as deck:
         assert deck.app.theme == "tunedeck"
+        assert (
+            deck.view.log_view.background_colors[1].hex == (DARK.background or "").upper()
+        )  # what is drawn, not what is set
         await deck.press("ctrl+p", *"theme", "enter")
         await deck.until(lambda: "tunedeck-light" in text_of(deck.app))
         await deck.press(*"tunedeck-light")
@@ -136,6 +139,7 @@ async def test_theme_is_chosen_in_the_palette_and_kept(open_deck: OpenDeck, kept
     async with open_deck() as deck:
         assert deck.app.theme == LIGHT.name
         assert not deck.app.current_theme.dark
+        assert deck.view.log_view.background_colors[1].hex == (LIGHT.background or "").upper()
 
 
 async def test_wrap_is_kept_for_all_jobs(open_deck: OpenDeck) -> None:

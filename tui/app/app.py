@@ -119,6 +119,7 @@ class DeckApp(App[None]):
         # Before anything is drawn: a theme that is set later has all colours found out twice.
         chosen = self.choices.theme
         self.set_reactive(App.theme, chosen if chosen in self.available_themes else DARK.name)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def choose(self, **changed: Any) -> None:
         """Keep what the user chose for the next time."""
