@@ -9,6 +9,7 @@ from typing import Any
 
 import pyte
 import pytest
+from rich.cells import cell_len
 from textual._compositor import ChopsUpdate, CompositorUpdate
 from textual.strip import Strip
 
@@ -77,6 +78,21 @@ async def test_terminal_shows_the_screen_whatever_happens(open_deck: OpenDeck, m
         glass.screen.resize(30, 100)
         deck.app.screen.refresh()
         await deck.until(glass.is_right)
+
+
+async def test_columns_stay_straight_on_a_terminal_with_other_widths(
+    open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyte.screens.wcwidth", lambda character: min(cell_len(character), 1))
+    async with open_deck() as deck:
+        glass = Glass(deck, monkeypatch)
+        await deck.until(lambda: "epoch" in glass.screen.display[20])
+        await deck.news(Lines("digits", 60, "日本 one 👍 two \U000f0001e\u0301 three\n" + "日本" * 100, 7, time=NOW))
+        await deck.until(lambda: "日本日本" in "\n".join(glass.screen.display))
+        edge = deck.view.log_view.region.right - 1
+        rows = [y for y, line in enumerate(glass.screen.display) if "日本" in line]
+        assert [glass.screen.buffer[y][edge].data for y in rows] == ["│", "│"]
+        assert "日本   one 👍  two \U000f0001é three  " in glass.screen.display[rows[0]]
 
 
 async def test_new_line_is_the_only_one_that_is_made(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch) -> None:

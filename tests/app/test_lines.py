@@ -5,6 +5,8 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
+from wcwidth import wcwidth
 
 from tui.app.lines import MAX_LENGTH, is_clean, plain, sanitize
 
@@ -28,6 +30,8 @@ COLOR = re.compile("\x1b\\[[0-9;:]*m")
         ("nul \x00 back \x08", "nul ␀ back ␈"),
         ("bell\x07", "bell"),
         ("rtl \u202e evil", "rtl  evil"),
+        ("👨\u200d👩\u200d👧 🇩🇪 👍🏽 ❤\ufe0f 1\ufe0f\u20e3", "👨👩👧 DE 👍 ❤ 1\u20e3"),
+        ("e\u0301 \u200b\ufeff\xad\U000e0041\u3164x", "e\u0301 x"),
         ("", ""),
     ],
 )
@@ -40,6 +44,16 @@ def test_nothing_but_colours_reaches_the_terminal(raw: str) -> None:
     clean = COLOR.sub("", sanitize(raw))
     assert not re.search("[\x00-\x1f\x7f-\x9f]", clean)
     assert not re.search("[\x00-\x1f\x7f-\x9f]", plain(raw))
+
+
+@given(
+    st.text(
+        st.sampled_from("a日é👍🏽🇩❤\u200d\ufe0f\u0301\u20e3") | st.characters(exclude_categories=["Cc", "Cs", "Cn"])
+    )
+)
+def test_every_character_is_as_wide_in_a_line_as_alone(raw: str) -> None:
+    clean = sanitize(raw)
+    assert cell_len(clean) == sum(max(wcwidth(character), 0) for character in clean)
 
 
 def test_endless_line_is_cut_and_says_so() -> None:

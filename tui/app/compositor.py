@@ -6,12 +6,55 @@ away what lies behind or beside. For a log that gets ten lines a second, that wa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+from rich.cells import cell_len
 from rich.console import Console
-from textual._compositor import ChopsUpdate, Compositor
+from rich.segment import Segment
+from textual._compositor import ChopsUpdate, Compositor, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
+
+#: Runs of characters that not every terminal gives the same width; frames and the signs of the viewer are none.
+_UNSURE = re.compile("([^\x00-\xac\xae-\u02ff\u0370-\u0482\u2010-\u2027\u2190-\u21ff\u2500-\u25fc]+)")
+
+
+def straight(strip: Strip, x: int, y: int, console: Console) -> str:
+    """Return what draws a strip at the cursor, which is at `x`, `y`.
+
+    After what a terminal may take for wider or narrower than we do, the cursor is moved to where it should be.
+    """
+    if strip.text.isascii() or not _UNSURE.search(strip.text):
+        return strip.render(console)
+    parts = []
+    for text, style, _ in strip:
+        for index, run in enumerate(_UNSURE.split(text)):
+            unsure = index % 2
+            width = cell_len(run)
+            if unsure:
+                # Nothing old may stay beside what is narrower there.
+                parts.append(Strip([Segment(" " * width, style)]).render(console) + f"\x1b[{y + 1};{x + 1}H")
+            x += width
+            parts.append(Strip([Segment(run, style)]).render(console) if run else "")
+            if unsure:
+                parts.append(f"\x1b[{y + 1};{x + 1}H")
+    return "".join(parts)
+
+
+class WholeUpdate(LayoutUpdate):
+    """The whole screen, as text for the terminal."""
+
+    def render_segments(self, console: Console) -> str:
+        """Return all rows, each drawn from where it begins."""
+        parts = []
+        for y, row in enumerate(self.strips, self.region.y):
+            x = self.region.x
+            parts.append(f"\x1b[{y + 1};{x + 1}H")
+            for strip in row:
+                parts.append(straight(strip, x, y, console))
+                x += strip.cell_length
+        return "".join(parts)
 
 
 class FrugalUpdate(ChopsUpdate):
@@ -27,7 +70,7 @@ class FrugalUpdate(ChopsUpdate):
                     continue
                 if x != cursor:
                     parts.append(f"\x1b[{y + 1};{x + 1}H")
-                parts.append((strip if end <= last else strip.crop(0, last - x)).render(console))
+                parts.append(straight(strip if end <= last else strip.crop(0, last - x), x, y, console))
                 cursor = end
         return "".join(parts)
 
@@ -38,6 +81,11 @@ class FrugalCompositor(Compositor):
     def __init__(self) -> None:
         super().__init__()
         self._wanted: set[Region] = set()
+
+    def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
+        """Draw the whole screen."""
+        update = super().render_full_update(simplify)
+        return WholeUpdate(update.strips, update.region)
 
     def render_partial_update(self) -> ChopsUpdate | None:
         """Draw what has changed; Textual would hand over only the one region that surrounds all of it."""

@@ -1,4 +1,7 @@
-"""The terminal with a title of its own for as long as the viewer has it, and the old one afterwards."""
+"""The terminal with a title of its own for as long as the viewer has it, and the old one afterwards.
+
+Meanwhile a row that the terminal takes for too long ends at the edge: else it would go on in the next one.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from textual.drivers.linux_driver import LinuxDriver
 
 #: Has the terminal lay its title on a stack, and take it back from there.
 PUSH, POP = "\x1b[22;0t", "\x1b[23;0t"
+CUT, WRAP = "\x1b[?7l", "\x1b[?7h"
 
 
 class TitledDriver(LinuxDriver):
@@ -22,12 +26,12 @@ class TitledDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Take the terminal."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
-        self.write(PUSH)
+        self.write(PUSH + CUT)
         title, self._title = self._title, ""
         if title:
             self.name_window(title)
 
     def stop_application_mode(self) -> None:
         """Give it back."""
-        self.write(POP)
+        self.write(POP + WRAP)
         super().stop_application_mode()
