@@ -151,6 +151,7 @@ STEPS: dict[str, list[Step]] = {
         Step("space", lambda deck: deck.view.log_view.frozen, "log", then=("space",)),
         Step("t", lambda deck: deck.view.log_view.text.times, "log"),
         Step("w", lambda deck: deck.view.log_view.wrap, "log", then=("w",)),
+        Step("y", lambda deck: deck.app.clipboard, "log"),
     ],
     "LogPane": [
         Step("slash", asked, "log", then=("escape",)),

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from base64 import b64encode
+
+import pytest
 from textual.geometry import Offset
 from textual.selection import Selection
 
@@ -7,7 +10,7 @@ from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, Deck
 from tui.app.buffer import SLAB, LineBuffer
 from tui.app.widgets.log import LogView
-from tui.events import Lines
+from tui.events import Begun, Lines
 
 
 def output(first: int, count: int) -> Lines:
@@ -116,6 +119,43 @@ async def test_selection_by_mouse(open_deck: OpenDeck) -> None:
         await deck.pilot.hover(log, offset=(12, 5))
         await deck.pilot.mouse_up(log, offset=(12, 5))
         assert (deck.app.screen.get_selected_text() or "").startswith("epoch")
+
+
+async def test_selection_is_copied_without_the_frame(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_deck() as deck:
+        log = await focused(deck)
+        await deck.news(output(60, 100))
+        written: list[str] = []
+        monkeypatch.setattr(deck.app._driver, "write", written.append)
+        for key in ("ctrl+c", "y"):
+            written.clear()
+            await deck.pilot.mouse_down(log, offset=(6, 5))
+            await deck.pilot.hover(log, offset=(log.size.width, 7))
+            await deck.pilot.mouse_up(log, offset=(8, 7))
+            await deck.press(key)
+            first = log.first_visible() + 4
+            numbers = [log.shown[number].text.removeprefix("row ") for number in range(first, first + 3)]
+            expected = "\n".join([numbers[0], f"row {numbers[1]}", f"row {numbers[2]}"])
+            assert deck.app.clipboard.startswith(expected[:-3])
+            assert "│" not in deck.app.clipboard
+            assert f"\x1b]52;c;{b64encode(deck.app.clipboard.encode()).decode()}\a" in written
+        assert "Log: 3 lines copied" in deck.toasts
+
+
+async def test_lines_in_view_are_copied_where_nothing_is_selected(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        log = await focused(deck)
+        await deck.news(output(60, 100), Begun("digits", "half", time=NOW))
+        await deck.press("y")
+        copied = deck.app.clipboard.split("\n")
+        assert copied == [f"row {n}" for n in range(161 - log.room.height, 160)] + ["half"]
+        assert f"Log: {len(copied)} lines copied" in deck.toasts
+        await deck.press("g", "y")
+        assert deck.app.clipboard.startswith("epoch   1")
+        assert "half" not in deck.app.clipboard
+        await deck.news(Begun("digits", "", time=NOW))
+        await deck.press("ctrl+l", "y")
+        await deck.until(lambda: "Log: There is nothing to copy." in deck.toasts)
 
 
 async def test_empty_log_says_so(open_deck: OpenDeck) -> None:

@@ -1,10 +1,12 @@
-"""How much of a core engine and viewer take while a job prints ten lines a second.
+"""How much of a core engine and viewer take while a job prints 0, 10 or 10,000 lines a second.
 
-Run as ``python tests/bench/idle_cpu.py``. The viewer runs on a terminal that is read.
+Run as ``python tests/bench/idle_cpu.py [--rates 0 10 10000] [--seconds 20]``.
+The viewer runs on a terminal that is read.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -14,30 +16,44 @@ from tests.bench.terminal import Terminal
 from tui import remote
 from tui.engine import place
 
-SECONDS = 20.0
+#: By lines a second: how much of a core engine and viewer may take together, in percent.
+TARGETS = {0: 1, 10: 3, 10_000: 40}
+
+
+def shares(folder: Path, rate: int, seconds: float) -> dict[str, float]:
+    """Return what viewer and engine take of a core, in percent."""
+    config = folder / "talking.yaml"
+    config.write_text(f"rate: {rate}\n")
+    deck = write_deck(folder, {"talking": (f"{TASKS}:talking", config)})
+    viewer = Terminal([sys.executable, "-m", "tui", "run", str(deck)], folder)
+    socket = place.socket_of(str(deck))
+    try:
+        viewer.shows("talking", "applied", "Help")
+        viewer.drain(3)
+        engine = remote.ask(socket)
+        assert isinstance(engine, remote.Running)
+        pids = {"viewer": viewer.pid, "engine": engine.hello.pid}
+        before = {what: cpu(pid) for what, pid in pids.items()}
+        viewer.drain(seconds)
+        return {what: 100 * (cpu(pid) - before[what]) / seconds for what, pid in pids.items()}
+    finally:
+        viewer.close()
+        remote.stop(socket)
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as name:
-        config = Path(name) / "talking.yaml"
-        config.write_text("lr: 0.1\nmomentum: 0.9\n")
-        deck = write_deck(Path(name), {"talking": (f"{TASKS}:talking", config)})
-        viewer = Terminal([sys.executable, "-m", "tui", "run", str(deck)], Path(name))
-        socket = place.socket_of(str(deck))
-        try:
-            viewer.shows("step", "applied", "Help")
-            viewer.drain(3)
-            engine = remote.ask(socket)
-            assert isinstance(engine, remote.Running)
-            pids = {"viewer": viewer.pid, "engine": engine.hello.pid}
-            before = {what: cpu(pid) for what, pid in pids.items()}
-            viewer.drain(SECONDS)
-            shares = {what: 100 * (cpu(pid) - before[what]) / SECONDS for what, pid in pids.items()}
-        finally:
-            viewer.close()
-            remote.stop(socket)
-    rows = [(what, f"{share:.1f} %", "-") for what, share in shares.items()]
-    table(f"share of a core over {SECONDS:.0f} s", [*rows, ("together", f"{sum(shares.values()):.1f} %", "3 %")])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rates", type=int, nargs="+", default=list(TARGETS), help="lines a second")
+    parser.add_argument("--seconds", type=float, default=20.0, help="for each")
+    options = parser.parse_args()
+    rows = []
+    for rate in options.rates:
+        with tempfile.TemporaryDirectory() as name:
+            found = shares(Path(name), rate, options.seconds)
+        rows += [(f"{rate:,} lines a second, {what}", f"{share:.1f} %", "-") for what, share in found.items()]
+        target = f"{TARGETS[rate]} %" if rate in TARGETS else "-"
+        rows.append((f"{rate:,} lines a second, together", f"{sum(found.values()):.1f} %", target))
+    table(f"share of a core over {options.seconds:.0f} s", rows)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import sys
 import time
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
@@ -120,13 +121,19 @@ def quiet(_: dict[str, Any]) -> Task:
         yield
 
 
-def talking(_: dict[str, Any]) -> Task:
-    """Print ten lines a second."""
-    number = 0
+def talking(config: dict[str, Any]) -> Task:
+    """Print `rate` lines a second, at most a hundred times a second; at 0 one line is all."""
+    printed, rate = 0, config["rate"]
+    began = time.monotonic()
+    print("talking", flush=True)
     while True:
-        number += 1
-        print(f"step {number:6}  loss {1 / number:.5f}  accuracy {1 - 1 / (number + 1):.3f}", flush=True)
-        time.sleep(0.1)
+        pause = 1 / min(rate, 100) if rate else 3600
+        tui.sleep(pause)
+        due = int((time.monotonic() - began) * rate)
+        for number in range(printed + 1, due + 1):
+            print(f"step {number:6}  loss {1 / number:.5f}  accuracy {1 - 1 / (number + 1):.3f}")
+        printed = due
+        sys.stdout.flush()
         yield
 
 

@@ -45,6 +45,7 @@ class LogView(RowView, can_focus=True):
         ),
         Binding("w", "wrap", "Wrap", show=False, tooltip="Long lines on several rows, or cut off", id="log.wrap"),
         Binding("t", "times", "Times", show=False, tooltip="By the clock, as an age, not at all", id="log.times"),
+        Binding("y", "copy", "Copy", show=False, tooltip="What is selected, or the lines in view", id="log.copy"),
         Binding("up,k", "scroll_up", "Up", show=False),
         Binding("down,j", "scroll_down", "Down", show=False),
         Binding("home,g", "scroll_home", "Oldest line", show=False),
@@ -184,11 +185,23 @@ class LogView(RowView, can_focus=True):
             self.drawn.clear()
             self.refresh(self.room.region)
 
-    def lines(self) -> list[str]:
-        """Return the text of all lines that are shown, without colours."""
+    def action_copy(self) -> None:
+        """Put what is selected into the clipboard, or the lines in view where nothing is."""
+        selection = self.text_selection
+        chosen = self.get_selection(selection) if selection is not None else None
+        lines = chosen[0].split("\n") if chosen else self.lines(self.first_visible(), self.last_visible())
+        if any(lines):
+            self.app.copy_to_clipboard("\n".join(lines))
+            self.app.notify(f"{len(lines):,} line{'s' * (len(lines) != 1)} copied", title="Log")
+        else:
+            self.app.notify("There is nothing to copy.", title="Log")
+
+    def lines(self, first: int = 0, last: int | None = None) -> list[str]:
+        """Return the text of the lines that are shown, or of those from `first` to `last`, without colours."""
         shown = self.shown
-        numbers = self.rows.numbers(shown.base, shown.end, shown)
-        begun = [shown.begun] if shown.begun is not None and self.rows.begun(shown) else []
+        numbers = self.rows.numbers(first, shown.end if last is None else last, shown)
+        ended = last is not None and last < shown.end
+        begun = [shown.begun] if shown.begun is not None and self.rows.begun(shown) and not ended else []
         return [bare(line.text) for line in (*(shown[number] for number in numbers), *begun) if line.is_output]
 
     def highlight(self, query: Query | None, here: int | None) -> None:
