@@ -348,12 +348,13 @@ class Preview(Command):
     version, the `effect` (none, live, restart, a signal, start or idle), the `changes` and which of them are
     `restarting`, where the `effective` config would differ, all `errors` with the `status` that they would lead to, and
     a `remark` where not all could be checked. `disk` is same, changed, missing or unreadable: how the file differs
-    from `text`.
+    from `text`. With `brief`, only that job is looked at, and its `check:`, a program of the user's, is left out.
     """
 
     KIND = "preview"
     job: str
     text: str
+    brief: bool = False
 
 
 @dataclass(frozen=True)

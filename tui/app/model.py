@@ -35,6 +35,7 @@ class JobModel:
         self.state: events.State | None = None
         self.running: events.Running | None = None
         self.document: events.Document | None = None
+        self.hints: events.Hints | None = None
         self.metrics: events.Metrics | None = None
         self.started: float | None = None
         self.live_updates = False
@@ -70,6 +71,14 @@ class JobModel:
         return newest.error if newest is not None and newest.status in ("invalid", "rejected") else None
 
     @property
+    def problems(self) -> tuple[events.Problem, ...]:
+        """All that is wrong with it, each at its own place."""
+        if self.problem is None:
+            return ()
+        told = self.document if self.document is not None and self.document.error is not None else self.timeline.newest
+        return (told.errors if told is not None else ()) or (self.problem,)
+
+    @property
     def rate(self) -> float | None:
         """Steps a second, averaged over the last few seconds; None while that can't be told."""
         if not self.alive or len(self._steps) < 2:
@@ -103,9 +112,12 @@ class JobModel:
             case events.Document():
                 self.document = event
                 return Part.DOCUMENT | Part.STATUS
+            case events.Hints():
+                self.hints = event
+                return Part.NOTHING
             case events.Running():
                 self.running = event
-                return Part.STATUS
+                return Part.STATUS | Part.DOCUMENT
             case events.Job():
                 self.info = event
                 return Part.STATUS

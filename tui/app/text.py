@@ -8,7 +8,7 @@ every line which was not touched keeps its exact characters and its own line end
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
@@ -19,6 +19,9 @@ _ENDING = re.compile(r"\r\n|\n|\r")
 
 #: What an editor line must not contain: it would break the line, or reach the terminal as a command.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+
+#: From so many lines on a difference need not be the smallest one.
+LONG = 1000
 
 #: Private characters to stand in for a control character whose picture is taken.
 _SPARE = range(0xE000, 0xF8FF)
@@ -66,18 +69,33 @@ def _common(old: str, new: str, limit: int) -> int:
     return low
 
 
-def matching_lines(old: list[str], new: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    """Yield difflib opcodes from `old` to `new`, computed on the part that differs only."""
+class Rows(NamedTuple):
+    """The smallest range of the lines of two texts outside of which they are equal."""
+
+    start: int
+    old_end: int
+    new_end: int
+
+
+def changed_rows(old: Sequence[str], new: Sequence[str]) -> Rows:
+    """Return the rows in which `old` and `new` differ."""
     limit = min(len(old), len(new))
     head = next((i for i in range(limit) if old[i] != new[i]), limit)
     tail = next((i for i in range(limit - head) if old[-1 - i] != new[-1 - i]), limit - head)
+    return Rows(head, len(old) - tail, len(new) - tail)
+
+
+def matching_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, int, int, int, int]]:
+    """Yield difflib opcodes from `old` to `new`, computed on the part that differs only."""
+    head, old_end, new_end = changed_rows(old, new)
     if head:
         yield "equal", 0, head, 0, head
-    middle = SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail], autojunk=False)
+    # Lines that stand there many times over are no help in a long text, and cost the square of their number.
+    middle = SequenceMatcher(None, old[head:old_end], new[head:new_end], autojunk=new_end - head > LONG)
     for tag, i1, i2, j1, j2 in middle.get_opcodes():
         yield tag, i1 + head, i2 + head, j1 + head, j2 + head
-    if tail:
-        yield "equal", len(old) - tail, len(old), len(new) - tail, len(new)
+    if old_end < len(old):
+        yield "equal", old_end, len(old), new_end, len(new)
 
 
 def moved_row(old: str, new: str, row: int) -> int:

@@ -57,8 +57,8 @@ class Outlook:
         return {**data, "errors": jsonable(errors), "remark": self.unanswered or self.remark}
 
 
-async def look(job: Job, candidate: Candidate) -> Outlook:
-    """Return what would become of a config: of its text, its schema, the job's check and the worker's word."""
+async def look(job: Job, candidate: Candidate, *, brief: bool = False) -> Outlook:
+    """Return what would become of a config: of its text, its schema, the worker's word and, if not `brief`, the check."""
     candidate = check.examine(candidate, job.spec)
     outlook = Outlook(job.name, job.reloads.running)
     if candidate.data is None:
@@ -67,7 +67,7 @@ async def look(job: Job, candidate: Candidate) -> Outlook:
         outlook = replace(outlook, changes=changes(job.reloads.last[1].data, candidate.data))
     outlook = replace(outlook, effect=_effect(job, candidate), restarting=_restarting(job, outlook.changes))
     try:
-        problem = await check.try_out(job.spec, candidate.text)
+        problem = None if brief else await check.try_out(job.spec, candidate.text)
     except Unanswered as why:
         return replace(outlook, remark=str(why))
     if problem is not None:
@@ -116,8 +116,9 @@ async def preview(job: Job, jobs: Iterable[Job], command: Preview) -> Reply:
     except UnicodeEncodeError:
         return Reply(command.id, ok=False, message="the text holds half a character: remove it", code="unwritable")
     candidate = await job.file.draft(raw, "editor", 0.0)
-    sharing = [job, *(other for other in jobs if other.file is job.file and other is not job)]
-    found = await asyncio.gather(*(look(other, candidate) for other in sharing))
+    others = () if command.brief else jobs
+    sharing = [job, *(other for other in others if other.file is job.file and other is not job)]
+    found = await asyncio.gather(*(look(other, candidate, brief=command.brief) for other in sharing))
     data = {"jobs": [outlook.as_data() for outlook in found], "disk": _disk(job.file.path, raw)}
     return Reply(command.id, ok=True, data=data)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import ClassVar
 
+from rich.cells import cell_len
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -15,20 +16,24 @@ from textual.binding import Binding, BindingType
 from textual.document._document import EditResult, Location, Selection
 from textual.document._edit import Edit
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import TextArea
 
+from tui.app.lines import plain
+from tui.app.marks import CHANGED, GONE, NEW, Marks
 from tui.app.search import Query
-from tui.app.text import changed_span, moved_row, visible
+from tui.app.text import changed_rows, changed_span, moved_row, visible
 from tui.app.theme import editor_theme
+from tui.app.widgets.textarea import LongTextArea
+from tui.app.widgets.tones import TONES, tone
 from tui.events import Problem
 
-#: Highlighting parses the whole document at each key: 8 to 17 ms at a thousand lines.
-MAX_HIGHLIGHTED = 64 * 1024
+#: What stands between the number of a line and its text.
+_SIGNS = {NEW: ("▎", "good"), CHANGED: ("▎", "wait"), GONE: ("▔", "bad"), None: (" ", "plain")}
+_WRONG, _RESTARTING, _NOTHING = ("✗", "bad"), ("↻", "wait"), (" ", "plain")
 
-
-def yaml_language() -> str | None:
-    """Return the name of the YAML grammar if it is installed."""
-    return "yaml" if find_spec("tree_sitter") and find_spec("tree_sitter_yaml") else None
+#: Less of a message than this many cells is no help.
+_LEAST = 16
 
 
 def toggled(lines: list[str]) -> list[str]:
@@ -40,8 +45,10 @@ def toggled(lines: list[str]) -> list[str]:
     return [f"{line[:indent]}# {line[indent:]}" if line.strip() else line for line in lines]
 
 
-class ConfigEditor(TextArea):
+class ConfigEditor(LongTextArea):
     """Edits one config as text; it never touches what the user did not."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+f", "find", "Find", show=False, tooltip="And replace, in the config", id="editor.find"),
@@ -69,8 +76,7 @@ class ConfigEditor(TextArea):
         # A blinking cursor would redraw an idle screen twice a second.
         self.cursor_blink = False
         self.sought: Query | None = None
-        self._problem: Problem | None = None
-        self._problem_text = ""
+        self.marks = Marks()
         self._height = 0
 
     def on_mount(self) -> None:
@@ -90,7 +96,7 @@ class ConfigEditor(TextArea):
 
     def load(self, text: str, yaml: bool) -> None:
         """Start with `text`, without anything to undo."""
-        self.language = yaml_language() if yaml and len(text) <= MAX_HIGHLIGHTED else None
+        self.color_as_yaml(yaml)
         with self._quietly():
             self.load_text(text)
 
@@ -132,7 +138,24 @@ class ConfigEditor(TextArea):
     def edit(self, edit: Edit) -> EditResult:
         """Apply an edit; a control character in a paste becomes its picture."""
         edit.text = visible(edit.text.replace("\r\n", "\n").replace("\r", "\n"))
-        return super().edit(edit)
+        result = super().edit(edit)
+        self.marks.follow(edit.top[0], edit.bottom[0] + 1, result.end_location[0] + 1)
+        return result
+
+    def _undo_batch(self, edits: Sequence[Edit]) -> None:
+        with self._followed():
+            super()._undo_batch(edits)
+
+    def _redo_batch(self, edits: Sequence[Edit]) -> None:
+        with self._followed():
+            super()._redo_batch(edits)
+
+    @contextmanager
+    def _followed(self) -> Iterator[None]:
+        """Let the marks go with whatever is done to the text."""
+        before = list(self.document.lines)
+        yield
+        self.marks.follow(*changed_rows(before, self.document.lines))
 
     async def on_key(self, event: events.Key) -> None:
         """Carry out the editor's own keys at once; `enter` keeps the indentation of the line before.
@@ -176,14 +199,14 @@ class ConfigEditor(TextArea):
         self.notify_style_update()
         self.refresh()
 
-    def mark(self, problem: Problem | None) -> None:
-        """Underline where `problem` is, as long as that line stays what it is."""
-        if problem == self._problem:
-            return
-        self._problem = problem
-        row = self._problem_row()
-        self._problem_text = self.document.get_line(row) if row is not None else ""
-        self.notify_style_update()
+    def blame(self, problems: Iterable[Problem]) -> None:
+        """Mark what is wrong, each at its place."""
+        self.marks.blame(problems, self.document.line_count)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw all that can be seen again, with its marks as they are now."""
+        self._line_cache.clear()
         self.refresh()
 
     def jump(self, problem: Problem) -> None:
@@ -195,16 +218,11 @@ class ConfigEditor(TextArea):
         self.move_cursor((row, column), center=True)
         self.focus()
 
-    def _problem_row(self) -> int | None:
-        if self._problem is None or self._problem.line is None:
-            return None
-        return self._problem.line - 1 if 0 < self._problem.line <= self.document.line_count else None
-
     def get_line(self, line_index: int) -> Text:
-        """Return a line to draw, underlined from the place of the problem on."""
+        """Return a line to draw, underlined from the place of each problem on."""
         line = super().get_line(line_index)
-        if self._problem is not None and line_index == self._problem_row() and line.plain == self._problem_text:
-            column = min((self._problem.column or 1) - 1, max(len(line) - 1, 0))
+        for problem in self.marks.problems.get(line_index, ()):
+            column = min(max((problem.column or 1) - 1, 0), max(len(line) - 1, 0))
             color = self.app.theme_variables["error-muted"].split()[0]
             line.stylize(Style(underline=True, bgcolor=color if color.startswith("#") else "red"), column)
         if self.sought is not None:
@@ -213,3 +231,34 @@ class ConfigEditor(TextArea):
             for match in self.sought.matches(line.plain):
                 line.stylize(style, *match.span())
         return line
+
+    def _render_line(self, y: int) -> Strip:
+        """Draw a line with its marks: signs beside its number, and what is wrong behind it."""
+        strip = super()._render_line(y)
+        row, gutter = y + self.scroll_offset.y, self.gutter_width
+        if row >= self.document.line_count:
+            return strip
+        strip = self._with_message(strip, row)
+        wrong, differs = row in self.marks.problems, (self.marks.changed or {}).get(row)
+        signs = [_WRONG if wrong else _RESTARTING if row in self.marks.restarting else _NOTHING, _SIGNS[differs]]
+        if signs == [_NOTHING, _NOTHING]:
+            return strip
+        ground = next(iter(strip)).style or Style.null()
+        cells = [Segment(sign, ground + tone(self, name)) for sign, name in signs]
+        return Strip.join([strip.crop(0, gutter - 2), Strip(cells, 2), strip.crop(gutter)])
+
+    def _with_message(self, strip: Strip, row: int) -> Strip:
+        """Return a line with the first of what is wrong in it, where there is room behind it."""
+        problems = self.marks.problems.get(row)
+        if not problems:
+            return strip
+        line = self.document.get_line(row).expandtabs(self.indent_width)
+        start = max(self.gutter_width + cell_len(line) + 2 - self.scroll_offset.x, self.gutter_width)
+        room = self.size.width - start - 1
+        if room < _LEAST:
+            return strip
+        ground = next(iter(strip.crop(start, start + 1))).style or Style.null()
+        said = Text(f"✗ {plain(problems[0].message)}", ground + tone(self, "bad"), no_wrap=True, end="")
+        said.truncate(room, overflow="ellipsis")
+        words = Strip(said.render(self.app.console), said.cell_len)
+        return Strip.join([strip.crop(0, start), words, strip.crop(start + words.cell_length)])
