@@ -76,4 +76,3 @@ class Marks:
 
 def _moved(row: int, old_end: int, by: int) -> int:
     return row + by if row >= old_end else row
-

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 #: What can't be done to a host.
-_OF_JOBS = frozenset({"save", "settle", "restart", "stop", "pause"})
+_OF_JOBS = frozenset({"save", "preview", "edit_outside", "settle", "restart", "stop", "pause"})
 
 #: When there is anything to settle.
 CONFLICT = "In a conflict with the disk"
@@ -57,6 +57,16 @@ class MainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "Save", tooltip="Write the config; the job takes it at its next step", id="save"),
+        Binding("f2", "preview", "Preview", show=False, tooltip="What a save would do, without doing it", id="preview"),
+        Binding(
+            "ctrl+e",
+            "edit_outside",
+            "Own editor",
+            show=False,
+            priority=True,
+            tooltip="The config in $VISUAL or $EDITOR",
+            id="edit",
+        ),
         *(
             Binding(
                 key, f"settle('{choice}')", what, show=False, priority=True, tooltip=CONFLICT, id=f"conflict.{choice}"
@@ -244,6 +254,16 @@ class MainScreen(Screen[None]):
         """Save the config of the job on the screen."""
         if (view := self.view(self.current)) is not None:
             view.config.save()
+
+    def action_preview(self) -> None:
+        """Show what a save would do."""
+        if (view := self.view(self.current)) is not None:
+            view.config.preview()
+
+    def action_edit_outside(self) -> None:
+        """Open the config in the user's own editor."""
+        if (view := self.view(self.current)) is not None:
+            view.config.edit_outside()
 
     def action_settle(self, choice: str) -> None:
         """Answer a conflict with the disk."""

@@ -9,22 +9,24 @@ from pathlib import Path
 from rich.markup import escape
 from rich.text import Text
 from textual import on, work
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.containers import Vertical
-from textual.events import Click
 from textual.widgets import Static, TextArea
 
 from tui import events
-from tui.app import words
+from tui.app import external, words
 from tui.app.draft import WHOLE, Draft, Verdict
+from tui.app.hints import hint, path_at
 from tui.app.lines import plain
 from tui.app.model import JobModel
 from tui.app.screens import clash
 from tui.app.screens.dialog import Choice, Dialog
 from tui.app.screens.diff import DiffScreen
+from tui.app.screens.preview import PreviewScreen
 from tui.app.widgets.diff import diff_lines
 from tui.app.widgets.editor import ConfigEditor
 from tui.app.widgets.find import FindBar
+from tui.app.widgets.proof import Proof
 
 Request = Callable[[events.Command], Awaitable[events.Reply]]
 
@@ -38,6 +40,9 @@ ANSWERS = (
 
 #: So often a merge is asked for again because the user has typed on.
 TRIES = 5
+
+SAVE = Choice("s", "save", "save them first")
+DISCARD = Choice("d", "discard", "let them go", "undo brings them back")
 
 
 class ConfigPane(Vertical):
@@ -59,7 +64,7 @@ class ConfigPane(Vertical):
         editor = ConfigEditor()
         yield editor
         yield FindBar(editor)
-        yield Static(id="problem", markup=False)
+        yield Proof(self.job, self.draft, editor, self._request)
 
     def on_mount(self) -> None:
         """Show what is known already, the cursor in the editor."""
@@ -100,12 +105,8 @@ class ConfigPane(Vertical):
 
     def _show_problem(self) -> None:
         problem = self.job.problem
-        line = self.query_one("#problem", Static)
-        line.display = problem is not None
-        if problem is not None:
-            line.update(Text(f"✗ {words.problem(problem)}", no_wrap=True, overflow="ellipsis"))
+        self.query_one(Proof).sync()
         newest = self.job.timeline.newest
-        self.editor.mark(problem)
         if problem is not None and newest is not None and newest.version == self._saved_version and not self.dirty:
             self._saved_version = None
             self.editor.jump(problem)
@@ -132,16 +133,19 @@ class ConfigPane(Vertical):
         if conflict.display != (self.draft.theirs is not None):
             conflict.display = self.draft.theirs is not None
             self.screen.refresh_bindings()
-
-    @on(Click, "#problem")
-    def _jump(self) -> None:
-        if self.job.problem is not None:
-            self.editor.jump(self.job.problem)
+        proof = self.query_one(Proof)
+        proof.show()
+        proof.look_soon()
 
     @on(TextArea.SelectionChanged)
     def _show_place(self) -> None:
         row, column = self.editor.cursor_location
-        self.border_subtitle = f"{row + 1}:{column + 1}"
+        hints = self.job.hints
+        found = ""
+        if hints is not None and hints.schema is not None and row < self.editor.document.line_count:
+            found = hint(hints.schema, path_at(self.editor.document.lines, row))
+        self.border_subtitle = Text(f"{plain(found)}  {row + 1}:{column + 1}".strip()).markup
+        self.query_one(Proof).show()
 
     @work
     async def save(self) -> None:
@@ -155,6 +159,36 @@ class ConfigPane(Vertical):
         """End a conflict as the user wants: ``mine``, ``theirs``, ``difference`` or ``ask``."""
         async with self._saving:
             await self._settle(choice)
+
+    @work(exclusive=True, group="preview")
+    async def preview(self) -> None:
+        """Show what a save would do, and do it if that is wanted."""
+        text = self.draft.base.restore(self.editor.text)
+        try:
+            reply = await self._request(events.Preview(0, self.job.name, text))
+        except ConnectionError as error:
+            reply = events.Reply(0, False, str(error))
+        if not reply.ok:
+            self.app.notify(plain(reply.message), title="No preview", severity="error", markup=False)
+        elif await self.app.push_screen_wait(PreviewScreen(str(self._name), reply.data)):
+            self.save()
+
+    @work(exclusive=True, group="outside")
+    async def edit_outside(self) -> None:
+        """Open the file in the user's own editor; what is not saved is saved, or let go, before."""
+        if self.dirty:
+            dialog = Dialog(f"{self._name} has changes that are not saved", "", [SAVE, DISCARD])
+            choice = await self.app.push_screen_wait(dialog)
+            if choice == "save":
+                await self.save().wait()
+            elif choice == "discard":
+                self.editor.rewrite(self.draft.base.shown)
+            if not choice or self.dirty:
+                return
+        try:
+            external.edit(Path(self.job.info.config), self.app.suspend())
+        except (external.EditorError, SuspendNotSupported) as error:
+            self.app.notify(plain(str(error)), title="Own editor", severity="error", markup=False)
 
     async def _settle(self, choice: str) -> None:
         while (theirs := self.draft.theirs) is not None and choice:

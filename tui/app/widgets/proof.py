@@ -39,7 +39,7 @@ class Proof(Static):
         self._timer: Timer | None = None
         self._looking = asyncio.Lock()
         self._version: int | None = None
-        self._running: list[str] | None = None
+        self._lines_that_run: list[str] | None = None
 
     def sync(self) -> None:
         """Take over what the engine says of the file, as far as it holds for the text in the editor."""
@@ -109,7 +109,7 @@ class Proof(Static):
     async def _compare(self, revision: int) -> None:
         """Mark the lines that differ from what runs."""
         await self._learn_what_runs()
-        lines, running = list(self._editor.document.lines), self._running
+        lines, running = list(self._editor.document.lines), self._lines_that_run
         if running is None:
             found = None
         elif len(lines) + len(running) < 2 * LONG // 64:
@@ -125,7 +125,7 @@ class Proof(Static):
         if version == self._version:
             return
         self._version = version
-        self._running = None
+        self._lines_that_run = None
         if version is None:
             return
         try:
@@ -134,4 +134,4 @@ class Proof(Static):
             return  # the whole screen says so
         text = reply.data.get("text")
         if version == self._version and isinstance(text, str):
-            self._running = FileText(text).shown.split("\n")
+            self._lines_that_run = FileText(text).shown.split("\n")
