@@ -144,6 +144,11 @@ class FakeEngine:
             if writer in self._writers:
                 writer.write(wire.encode(answer(command)))
 
+    @property
+    def orders(self) -> list[events.Command]:
+        """What the user asked for: without what the editor asks by itself, of the text and of what runs."""
+        return [c for c in self.commands if not isinstance(c, events.Preview | events.Detail)]
+
     def saves(self) -> list[events.Save]:
         """Return the saves that came, without their ids."""
         return [dataclasses.replace(c, id=0) for c in self.commands if isinstance(c, events.Save)]

@@ -109,6 +109,8 @@ STEPS: dict[str, list[Step]] = {
     ],
     "MainScreen": [
         Step("ctrl+s", sent(events.Save), "config"),
+        Step("f2", screen, "config", then=("escape",)),
+        Step("ctrl+e", screen, "config", first=("x",), then=("escape", "ctrl+z")),
         Step("ctrl+o", screen, then=("escape",)),
         Step("f1", screen, then=("escape",)),
         Step("f6", focus, "config"),
@@ -196,6 +198,10 @@ STEPS: dict[str, list[Step]] = {
         Step("r", screen, "timeline", first=("x",), then=("escape",)),
     ],
     "HelpScreen": [Step(key, screen, "log", first=("f1",)) for key in ("escape", "q", "f1")],
+    "PreviewScreen": [
+        *(Step(key, screen, "config", first=("f2",)) for key in ("escape", "q", "f2")),
+        Step("ctrl+s", sent(events.Save), "config", first=("f2",)),
+    ],
     "JumpScreen": [Step(key, screen, "log", first=("ctrl+o",)) for key in ("escape", "ctrl+o")],
     "Dialog": [Step("escape", screen, "log", first=("ctrl+t",))],
     "PathDialog": [Step("escape", screen, "log", first=("s",))],
@@ -224,6 +230,7 @@ async def prepared(deck: Deck) -> None:
     await deck.news(*rows, Lines("digits", 60, output, 7, time=NOW))
     long = "".join(f"key{n}: {'long ' * 60}\n" for n in range(100))
     deck.engine.answer(events.Find, versions=[7], first=1)
+    deck.engine.answer(events.Preview, jobs=[], disk="changed")
     deck.engine.answer(events.Stack, stack="File train.py, line 3, in step")
     deck.engine.answer(events.Detail, text=long, base_text=long.replace("key", "yek"), base=4, running=7)
 

@@ -23,7 +23,7 @@ async def test_quit_with_a_live_job_can_be_taken_back(open_deck: OpenDeck) -> No
         await deck.until(lambda: "still running" in text_of(deck.app))
         await deck.press("ctrl+q", "escape")
         await deck.until(lambda: deck.type_of_screen() == "MainScreen")
-        assert deck.engine.commands == []
+        assert deck.engine.orders == []
 
 
 async def test_quit_leaves_the_jobs_running(open_deck: OpenDeck) -> None:
@@ -31,7 +31,7 @@ async def test_quit_leaves_the_jobs_running(open_deck: OpenDeck) -> None:
         await deck.press("ctrl+q", "l")
         await deck.until(lambda: deck.app.outcome.why == "quit-leave")
         assert (deck.app.outcome.exit_code, deck.app.outcome.states) == (0, {"digits": "running"})
-        assert deck.engine.commands == []
+        assert deck.engine.orders == []
 
 
 async def test_quit_stops_the_jobs_and_waits_for_the_engine(open_deck: OpenDeck) -> None:
@@ -104,7 +104,7 @@ async def test_signal_ends_the_viewer_alone(open_deck: OpenDeck, number: signal.
         os.kill(os.getpid(), number)
         await deck.until(lambda: deck.app.outcome.why == "signal")
         assert deck.app.outcome.exit_code == 128 + number
-        assert deck.engine.commands == []
+        assert deck.engine.orders == []
 
 
 async def test_no_engine_is_an_outcome_with_a_reason(tmp_path: Path) -> None:

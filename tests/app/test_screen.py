@@ -100,7 +100,7 @@ async def test_details_of_a_reload(open_deck: OpenDeck) -> None:
         shown = text_of(deck.app)
         for part in ("v6, v7 runs", "⊘ rejected", "lr must be > 0", "-lr: 0.08", "+lr: 0.05", " batch: 64"):
             assert part in shown
-        assert [(c.job, c.version) for c in deck.engine.commands if isinstance(c, events.Detail)] == [("digits", 6)]
+        assert [(c.job, c.version) for c in deck.engine.commands if isinstance(c, events.Detail)][-1] == ("digits", 6)
         await deck.press("escape")
         await deck.until(lambda: deck.type_of_screen() == "MainScreen")
 
@@ -158,7 +158,7 @@ async def test_job_that_ended_is_started_at_once_and_a_live_one_after_a_question
 async def test_stop(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.press("ctrl+t", "s")
-        await deck.until(lambda: [type(command) for command in deck.engine.commands] == [events.Stop])
+        await deck.until(lambda: [type(command) for command in deck.engine.orders] == [events.Stop])
 
 
 async def test_refused_command_is_told(open_deck: OpenDeck) -> None:

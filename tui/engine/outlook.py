@@ -58,7 +58,7 @@ class Outlook:
 
 
 async def look(job: Job, candidate: Candidate, *, brief: bool = False) -> Outlook:
-    """Return what would become of a config: of its text and schema, the worker's word and, if not `brief`, the check."""
+    """Return what would become of a config: of its text, schema, the worker's word and, if not `brief`, the check."""
     candidate = check.examine(candidate, job.spec)
     outlook = Outlook(job.name, job.reloads.running)
     if candidate.data is None:
