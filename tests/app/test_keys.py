@@ -110,7 +110,7 @@ STEPS: dict[str, list[Step]] = {
     "MainScreen": [
         Step("ctrl+s", sent(events.Save), "config"),
         Step("f2", screen, "config", then=("escape",)),
-        Step("ctrl+e", screen, "config", first=("x",), then=("escape", "ctrl+z")),
+        Step("ctrl+e", lambda deck: deck.toasts, "log"),  # what it does in a terminal, tests/terminal sees
         Step("ctrl+o", screen, then=("escape",)),
         Step("f1", screen, then=("escape",)),
         Step("f6", focus, "config"),
@@ -135,6 +135,7 @@ STEPS: dict[str, list[Step]] = {
     "ConfigEditor": [
         Step("ctrl+underscore", text, "config"),
         Step("ctrl+slash", text, "config"),
+        Step("ctrl+e", screen, "config", first=("x",), then=("escape", "ctrl+z")),
         Step("ctrl+z", text, "config", first=("x",)),
         Step("ctrl+y", text, "config", first=("x", "ctrl+z")),
         Step("ctrl+f", asked, "config", then=("escape",)),

@@ -95,6 +95,23 @@ def test_the_job_outlives_its_viewer(terminal: Start, tmp_path: Path, number: si
     wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
 
 
+def test_the_users_own_editor_has_the_terminal_and_its_interrupts(
+    terminal: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "own-editor"
+    script.write_text("#!/bin/sh\ntrap '' INT\nkill -INT 0\nsed -i 's/lr: 0.01 /lr: 0.07 /' \"$1\"\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(script))
+    screen = open_demo(terminal)
+    screen.type("\x05")
+    screen.wait(lambda text: re.search(r"v2\s+● applied .* disk .* lr 0\.01 → 0\.07", text))
+    screen.wait("lr: 0.07")
+    screen.type(CTRL_Q)
+    screen.wait("stop the jobs")
+    screen.type("s")
+    assert screen.ended() == 0
+
+
 def test_a_viewer_in_a_session_without_a_terminal_notices_that_its_own_is_gone(terminal: Start, tmp_path: Path) -> None:
     started = terminal("demo", prefix=("setsid", "--wait"))  # such a viewer gets no SIGHUP
     started.wait("running  v1")

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -106,6 +106,22 @@ class DeckApp(App[None]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCONT):
             loop.remove_signal_handler(number)
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Give the terminal to another program until the end of the block; nothing else may happen meanwhile.
+
+        The terminal sends ctrl+c to both, and it is meant for the other one alone.
+        """
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, lambda *_: None)  # not ignored, for that would be inherited
+        try:
+            with self.suspend():
+                yield
+        finally:
+            # Behind what has come meanwhile, of which the loop does not know yet.
+            loop.call_later(0, loop.add_signal_handler, signal.SIGINT, self._end, "signal", signal.SIGINT)
 
     # What the user chose
 

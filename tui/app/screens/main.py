@@ -63,7 +63,6 @@ class MainScreen(Screen[None]):
             "edit_outside",
             "Own editor",
             show=False,
-            priority=True,
             tooltip="The config in $VISUAL or $EDITOR",
             id="edit",
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from rich.markup import escape
 from rich.text import Text
@@ -27,6 +28,9 @@ from tui.app.widgets.diff import diff_lines
 from tui.app.widgets.editor import ConfigEditor
 from tui.app.widgets.find import FindBar
 from tui.app.widgets.proof import Proof
+
+if TYPE_CHECKING:
+    from tui.app.app import DeckApp
 
 Request = Callable[[events.Command], Awaitable[events.Reply]]
 
@@ -186,7 +190,7 @@ class ConfigPane(Vertical):
             if not choice or self.dirty:
                 return
         try:
-            external.edit(Path(self.job.info.config), self.app.suspend())
+            external.edit(Path(self.job.info.config), cast("DeckApp", self.app).away())
         except (external.EditorError, SuspendNotSupported) as error:
             self.app.notify(plain(str(error)), title="Own editor", severity="error", markup=False)
 

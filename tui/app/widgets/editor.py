@@ -61,6 +61,7 @@ class ConfigEditor(LongTextArea):
             tooltip="Make the selected lines comments, or undo that",
             id="editor.comment",
         ),
+        Binding("ctrl+e", "screen.edit_outside", "Own editor", show=False),  # the end of a line in other inputs
         Binding("ctrl+z", "undo", "Undo", show=False, id="editor.undo"),
         Binding("ctrl+y", "redo", "Redo", show=False, id="editor.redo"),
     ]
