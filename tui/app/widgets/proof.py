@@ -124,8 +124,7 @@ class Proof(Static):
         version = self._job.running.version if self._job.running is not None else None
         if version == self._version:
             return
-        self._version = version
-        self._lines_that_run = None
+        self._version = self._lines_that_run = None
         if version is None:
             return
         try:
@@ -133,5 +132,5 @@ class Proof(Static):
         except ConnectionError:
             return  # the whole screen says so
         text = reply.data.get("text")
-        if version == self._version and isinstance(text, str):
-            self._lines_that_run = FileText(text).shown.split("\n")
+        if isinstance(text, str):  # else it is asked for again in the next pause
+            self._version, self._lines_that_run = version, FileText(text).shown.split("\n")
