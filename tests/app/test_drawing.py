@@ -121,7 +121,9 @@ async def test_clock_draws_the_status_line_alone(open_deck: OpenDeck, monkeypatc
     async with open_deck() as deck:
         glass = Glass(deck, monkeypatch)
         await deck.until(glass.is_right)
-        glass.updates.clear()
+        while glass.updates:  # the last of what a start draws comes after it looks right
+            glass.updates.clear()
+            await deck.pilot.pause(0.3)
         deck.app.main.tick(NOW)
         await deck.pilot.pause(0.05)
         assert glass.rows() == set()
