@@ -10,6 +10,7 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 #: So many examples of each property are tried by who has the time: ``HYPOTHESIS_PROFILE=thorough pytest ...``
 THOROUGH = 5_000
 settings.register_profile("thorough", settings.get_profile("patient"), max_examples=THOROUGH)
+THOROUGHLY = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,3 +177,27 @@ def test_what_killed_saves_have_left_is_cleared_up_and_a_text_of_somebody_is_tol
     told = run.wait_for(lambda event: event["event"] == "notice" and str(theirs) in event["message"])
     assert "look at it, then delete it" in told["message"]
     assert [path.exists() for path in (half, done, theirs)] == [False, False, True]
+
+
+def test_a_run_whose_output_nobody_reads_ends_when_it_is_asked_to(folder: Folder) -> None:
+    chatty = (
+        "import pathlib\n"
+        "def tick(config):\n"
+        "    for number in range(10**9):\n"
+        "        print('x' * 100)\n"
+        "        if number == 10_000:\n"
+        "            pathlib.Path('far').touch()\n"
+        "        yield {'number': number}\n"
+    )
+    folder.task(chatty, OLD)
+    reader, writer = os.pipe()
+    arguments = command("run", "job.py:tick", "-c", "c.yaml", "--headless", "--json")
+    with subprocess.Popen(arguments, cwd=folder.path, stdin=subprocess.DEVNULL, stdout=writer) as run:
+        os.close(writer)
+        deadline = time.monotonic() + PATIENCE
+        while not (folder.path / "far").exists():  # the job is not held up
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        run.terminate()
+        assert run.wait(PATIENCE) == 143
+    os.close(reader)

@@ -162,6 +162,20 @@ def test_of_metrics_that_wait_only_the_latest_are_kept_but_each_before_the_next_
     assert told == [("job", 999), ("other", 999), "crashed", ("job", 9)]
 
 
+def test_for_a_reader_that_never_reads_metrics_do_not_pile_up(reader: Reader) -> None:
+    printer = Printer(as_json, reader.descriptor)
+    sizes = []
+    for number in range(200_000):
+        printer.put(lines(number, 1))
+        printer.put(events.Metrics("job", number, {"loss": 1.0}))
+        if number % 50_000 == 49_999:
+            sizes.append(len(printer._queue))
+    assert sizes[0] == sizes[-1]
+    assert sizes[-1] <= 2 * MOST_WAITING // headless._OVERHEAD + 2
+    metrics = [event.step for event in reader.all(printer) if isinstance(event, events.Metrics)]
+    assert metrics[-1] == 199_999
+
+
 def test_log_for_people_has_its_words_before_each_line() -> None:
     said = Readable(3)(Lines("a", 0, "one\n\n[b]{two}", 1, time=5.0)).decode()
     assert [line[8:] for line in said.splitlines()] == [" a   | one", " a   | ", " a   | [b]{two}"]
