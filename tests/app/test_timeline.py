@@ -197,7 +197,8 @@ async def test_runs(open_deck: OpenDeck, snapshot: Callable[[App[Any]], None], s
         deck.view.timeline.focus()
         await deck.until(lambda: "v1 " in text_of(deck.app))
         await deck.press("slash")
-        await deck.pilot.pause()
+        # The question, and the keys that are left while it is asked, come one after the other.
+        await deck.until(lambda: "text, or key:lr" in text_of(deck.app) and "Rollback" not in text_of(deck.app))
         snapshot(deck.app)
 
 
