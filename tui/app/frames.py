@@ -10,7 +10,7 @@ from tui.app.model import Part
 
 #: Seconds from one drawing of a part to the next. What costs is the frame, not the line: output is drawn as often as it
 #: looks alive, numbers that change all the time as often as they can be read.
-PAUSES = {Part.LOG: 0.16, Part.METRICS: 0.5}
+PAUSES = {Part.LOG: 0.2, Part.METRICS: 0.5}
 PAUSE = 0.08
 
 #: What is due this soon after a frame is drawn with it: each frame costs more than what one more part adds to it.

@@ -32,6 +32,9 @@ _GATHER = 0.01
 #: So many bytes of a log are sent at a time: ten million a second, which a viewer takes without a stall.
 _BATCH = 1 << 19
 
+#: Messages go out together, so many bytes at a time: each sending wakes the viewer.
+_PACKET = 1 << 16
+
 #: A viewer that is so many bytes behind goes on with the newest batch. A shorter burst it gets as a whole.
 _TOO_FAR = 1 << 22
 
@@ -74,6 +77,7 @@ class Viewer:
         self._due = False
         self._next = 0.0
         self._ending = False
+        self._packed = bytearray()  # what goes out with the next packet
 
     def end(self) -> None:
         """Have `send` return once all that is waiting has been sent."""
@@ -120,6 +124,7 @@ class Viewer:
                     await self._send_begun(name, lines)
                 if self._behind:
                     self._plan()
+            await self._flush()
             if ending:
                 if not self._behind:
                     return
@@ -163,7 +168,13 @@ class Viewer:
             await self._send(events.Begun(name, text))
 
     async def _send(self, message: Message) -> None:
-        self._writer.write(wire.encode(message))
+        self._packed += wire.encode(message)
+        if len(self._packed) >= _PACKET:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        packed, self._packed = bytes(self._packed), bytearray()
+        self._writer.write(packed)
         await self._writer.drain()
 
 

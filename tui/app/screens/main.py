@@ -211,8 +211,10 @@ class MainScreen(Screen[None]):
     def advise(self, now: float) -> None:
         """Say what to do next, where a user might not know it."""
         said = advice(self.job, now) if self.job is not None else "" if self._jobs or not self.deck.greeted else NO_JOBS
-        if said != str(self._advice.content):
-            self._advice.update(said)
+        before = str(self._advice.content)
+        if said != before:
+            # A clock in it may go on without the whole screen being laid out again each second.
+            self._advice.update(said, layout=len(said) != len(before))
             self._advice.display = bool(said)
 
     def tick(self, now: float) -> None:
