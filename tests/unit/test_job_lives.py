@@ -6,11 +6,18 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.statuses import FINAL
 from tests.unit.plays import FakeWorker, Play, command_spec
@@ -26,7 +33,8 @@ EDGES = {
     "paused": {"starting", "running", "paused", *ENDS},
     "backoff": {"starting", "stopped", "crashed"},
 }
-TEXTS = ["lr: 1\n", "lr: 2\n", "lr: 3\n", "lr: 2 # again\n", "lr: [\n", None]
+GOOD = ["lr: 1\n", "lr: 2\n", "lr: 3\n", "lr: 2 # again\n"]
+TEXTS = [*GOOD, "lr: [\n", None]
 LIVE = {"starting", "running", "paused"}
 
 
@@ -44,7 +52,13 @@ class Clock(asyncio.SelectorEventLoop):
 
 
 class JobLives(RuleBasedStateMachine):
-    """Starts, stops, saves, and whatever a worker does and when; the engine's loop runs as far as it can."""
+    """Starts, stops, saves, and whatever a worker does and when; the engine's loop runs as far as it can.
+
+    Attributes:
+        seen: The status and source of each row that there was, in all examples, and what a breach led to.
+    """
+
+    seen: ClassVar[set[tuple[str, str]]] = set()
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,10 +71,14 @@ class JobLives(RuleBasedStateMachine):
     @initialize(
         on_change=st.sampled_from(["reload", "restart", "SIGHUP"]),
         restart=st.sampled_from(["never", "on-failure", "always"]),
+        runs=st.booleans(),
     )
-    def make(self, on_change: str, restart: str) -> None:
+    def make(self, on_change: str, restart: str, runs: bool) -> None:
         command = command_spec() if on_change == "SIGHUP" else None
         self.play = self.do(self.make_play(on_change=on_change, restart=restart, command=command))
+        if runs:  # most of what may happen needs a worker that works
+            self.start()
+            self.all_goes_well()
 
     async def make_play(self, **policies: Any) -> Play:
         play = Play(**policies)
@@ -163,9 +181,41 @@ class JobLives(RuleBasedStateMachine):
     @precondition(lambda self: self.lives and self.loaded and self.play.job.spec.task)
     @rule()
     def breach(self) -> None:
-        version = self.play.job.reloads.running or 0
+        version, newest = self.play.job.reloads.running or 0, self.play.job.reloads.newest
         self.call(self.play.job.worker_said, {"kind": "breached", "version": version, "step": 2, "message": "nan"})
+        if self.play.job.reloads.newest > newest:
+            self.seen.add(("breached", self.play.rows()[newest + 1].source))
         self.turn()
+
+    @rule()
+    def all_goes_well(self) -> None:
+        """Who was asked to end does so, who starts loads its task, and the task comes to a checkpoint."""
+        if self.worker is not None and self.worker.asked.is_set() and not self.exited:
+            self.exit(0)
+        if self.worker is not None and self.exited:
+            self.vanish()
+        if self.lives and not self.refused:
+            self.tell_pid()
+            if not self.loaded:
+                self.load()
+            self.checkpoint()
+
+    @precondition(lambda self: self.play.job.spec.task)
+    @rule(texts=st.lists(st.sampled_from(GOOD), min_size=1, max_size=3), quick=st.booleans(), taken=st.booleans())
+    def saves_do_harm(self, texts: list[str], quick: bool, taken: bool) -> None:
+        """They are taken, and a guard objects: so many steps in this order hardly come by chance."""
+        if not self.lives:
+            self.start()
+        self.all_goes_well()
+        for text in texts:
+            self.save(text, True)
+            if not quick:
+                self.all_goes_well()
+        self.all_goes_well()
+        if self.lives and self.loaded:
+            self.breach()
+        if taken:
+            self.all_goes_well()
 
     @precondition(lambda self: self.lives and self.loaded)
     @rule()
@@ -245,6 +295,7 @@ class JobLives(RuleBasedStateMachine):
         # What a breach takes back is reverted once its guard is applied.
         assert set(by) <= {row.version for row in rows.values() if row.source == "guard"}
         assert all(row.source not in ("guard", "start") for row in reverted)
+        assert {row.version for row in rows.values() if (row.source, row.status) == ("guard", "applied")} <= set(by)
 
     @invariant()
     def the_worker_was_given_the_newest_valid_save_or_is_about_to(self) -> None:
@@ -290,8 +341,12 @@ class JobLives(RuleBasedStateMachine):
         assert not self.play.job._slot.busy
         self.nothing_of_ours_fails()
         self.every_version_has_its_row()
+        self.seen.update((row.status, row.source) for row in self.play.rows().values())
         self.loop.close()
 
 
-TestJobLives = JobLives.TestCase
-TestJobLives.settings = settings(max_examples=150, stateful_step_count=30)
+def test_whatever_comes_a_job_does_what_it_promises() -> None:
+    JobLives.seen.clear()
+    run_state_machine_as_test(JobLives, settings=settings(stateful_step_count=30))
+    wanted = {("breached", "guard"), ("reverted", "disk"), ("applied", "guard"), ("superseded", "disk")}
+    assert wanted <= JobLives.seen, "what never comes proves nothing"

@@ -226,6 +226,19 @@ async def test_a_save_ends_the_wait_for_the_next_try() -> None:
 
 
 @pytest.mark.usefixtures("long_waits")
+async def test_a_stop_that_comes_at_once_after_a_save_ends_the_wait_for_good() -> None:
+    play = Play(restart="on-failure")
+    await play.run()
+    play.exit(1)
+    play.vanish()
+    await turn()
+    await play.save("lr: 2\n")
+    await play.job.stop()
+    await turn()
+    assert play.job.state.state == "stopped"
+    assert len(play.workers) == 1
+
+
 async def test_a_stop_ends_the_wait_and_the_job() -> None:
     play = Play(restart="always")
     await play.start()

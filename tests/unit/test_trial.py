@@ -213,3 +213,24 @@ async def test_a_guards_config_that_the_worker_refuses_leaves_the_reload_as_it_i
     await case.save("lr: 4\n")
     case.take(4)
     assert case.rows()[2].status == "applied"
+
+
+async def test_a_breach_leaves_what_is_the_last_good_config_itself() -> None:
+    case = await reloaded()
+    await case.save("lr: 1  # back by hand\n")
+    case.take(3)
+    case.breach(3)
+    assert case.told()[1:] == [(2, "applied", "disk", None), (3, "applied", "disk", None)]
+
+
+async def test_what_a_guard_goes_back_to_is_tried_once() -> None:
+    case = await reloaded()
+    case.breach(2)
+    case.crash()
+    assert case.job.state.reason == "ValueError: no; trying v3, which came meanwhile"
+    case.vanish()
+    await case.launched[1].wait()
+    case.job.worker_started(43)
+    case.crash(step=0)
+    assert case.job.state.state == "crashed"
+    assert case.told()[1:] == [(2, "applied", "disk", None), (3, "failed", "guard", None)]

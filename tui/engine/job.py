@@ -457,13 +457,14 @@ class Job:
         if pending is not None and attempt.answered:
             self.reloads.lost()
             self._slot.retry(0.0, code, f"{reason}; trying v{pending[0]}, which came meanwhile")
+        elif pending is not None and pending[1].source == "guard":
+            self._fall(code, reason)  # what a guard has gone back to is no better
         else:
             self._revert(code, reason, trial=True)
 
     def _revert(self, code: int | None, reason: str, *, trial: bool = False) -> None:
         """Start the last good version again, whatever the policy says, once."""
-        traceback = self._slot.attempt.traceback
-        why = f"{reason}\n{traceback}" if traceback else reason
+        why = "\n".join(filter(None, (reason, self._slot.attempt.traceback)))
         good = self.reloads.trial.back if trial else self.reloads.last
         assert good is not None
         *rows, new = self.reloads.revert(why, seen=time.monotonic(), time=time.time(), trial=trial)
@@ -481,12 +482,11 @@ class Job:
     def _fall(self, code: int | None, reason: str | None) -> None:
         """The worker ended by itself: try again, if the policy says so."""
         self.reloads.trial.close()
-        restarts = self._slot.restarts
         up = time.time() - (self._slot.attempt.since or time.time())
-        new = self.unloadable and self.reloads.last is None
-        delay = None if new else restarts.delay(failed=reason is not None, up=up)
+        known = not self.unloadable or self.reloads.last is not None
+        delay = self._slot.restarts.delay(failed=reason is not None, up=up) if known else None
         if delay is None:
-            if restarts.looping:
+            if self._slot.restarts.looping:
                 reason = f"crash loop: {life.MOST_TRIES} ends in a row, the last one: {reason or 'finished'}"
             self._end("crashed" if reason is not None else "finished", code, reason)
         else:

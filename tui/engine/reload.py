@@ -245,10 +245,12 @@ class Reloads:
 
         Returns:
             The new row, to be sent; the one that is taken back changes once that is applied. None where there is
-            nothing to take back, or a newer reload is on its way.
+            nothing to take back, the last good version says the same, or a newer reload is on its way.
         """
         trial = self.trial
         if trial.row is None or trial.back is None or trial.row.version != version or self._sent or not self.running:
+            return None
+        if same(self._data, trial.back[1].data):
             return None
         self._breach = self.newest + 1, Problem(reason)
         return self._go_back(trial.back, seen, time)

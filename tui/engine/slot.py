@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import time
 from collections.abc import Callable
@@ -162,8 +161,12 @@ class Slot:
     async def _try_again(self, delay: float) -> None:
         if self.worker is not None:
             await self.worker.wait_gone()
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), delay)
+        # Not by `asyncio.wait_for`: before Python 3.12 it goes on if it is cancelled just as its wait has ended.
+        timer = asyncio.get_running_loop().call_later(delay, self._hurry.set)
+        try:
+            await self._hurry.wait()
+        finally:
+            timer.cancel()
         self.start()
 
     def hurry(self) -> None:
