@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.config import document, keys, spell
@@ -166,7 +166,6 @@ def documents(draw: Any) -> str:
     return str(draw(st.sampled_from(["", "\ufeff"])) + text)
 
 
-@settings(deadline=None, max_examples=150)
 @given(documents(), values, st.data())
 def test_a_random_value_in_a_random_document(text: str, value: Any, data: Any) -> None:
     before = document.parse(text)
@@ -185,7 +184,6 @@ def test_a_random_value_in_a_random_document(text: str, value: Any, data: Any) -
     assert again == after
 
 
-@settings(deadline=None, max_examples=100)
 @given(documents(), names, values)
 def test_a_random_key_is_added_to_a_random_document(text: str, name: str, value: Any) -> None:
     before = document.parse(text)
