@@ -54,16 +54,16 @@ def test_each_job_and_config_has_its_own_versions(config: Path) -> None:
         assert jobs_of(connection, folder, config) == ["job"]
 
 
-def test_a_version_is_written_once(config: Path) -> None:
-    kept = History(database.in_memory(), config.parent, config, "job")
+def test_a_version_is_written_once(config: Path, memory: sqlite3.Connection) -> None:
+    kept = History(memory, config.parent, config, "job")
     kept.add(APPLIED, "one")
     with pytest.raises(sqlite3.IntegrityError):
         kept.add(APPLIED, "two")
     assert kept.text(1) == "one"
 
 
-def test_an_update_changes_what_an_answer_changes(config: Path) -> None:
-    kept = History(database.in_memory(), config.parent, config, "job")
+def test_an_update_changes_what_an_answer_changes(config: Path, memory: sqlite3.Connection) -> None:
+    kept = History(memory, config.parent, config, "job")
     kept.add(Reload("job", 1, "sent", "start", time=1.5), "text")
     kept.add(CHANGED, "other")
     kept.update(APPLIED)
@@ -71,26 +71,25 @@ def test_an_update_changes_what_an_answer_changes(config: Path) -> None:
     assert kept.text(1) == "text"
 
 
-def test_values_that_json_does_not_know_are_kept_as_events_show_them(config: Path) -> None:
-    kept = History(database.in_memory(), config.parent, config, "job")
+def test_values_that_json_does_not_know_are_kept_as_events_show_them(config: Path, memory: sqlite3.Connection) -> None:
+    kept = History(memory, config.parent, config, "job")
     kept.add(Reload("job", 1, "applied", "disk", (Change("a", math.nan, -math.inf),)), "")
     (row,) = kept.rows()
     assert row.changes == (Change("a", "NaN", "-Infinity"),)
 
 
-def test_what_ran_before_a_version_is_the_newest_that_was_applied(config: Path) -> None:
-    kept = History(database.in_memory(), config.parent, config, "job")
+def test_what_ran_before_a_version_is_the_newest_that_was_applied(config: Path, memory: sqlite3.Connection) -> None:
+    kept = History(memory, config.parent, config, "job")
     for version, status in enumerate(["applied", "failed", "reverted", "invalid", "superseded", "applied"], 1):
         kept.add(Reload("job", version, status, "disk"), "")
     assert [kept.ran_before(version) for version in range(1, 8)] == [None, 1, 1, 3, 3, 3, 6]
 
 
-def test_rows_that_a_dead_engine_left_open_are_failed(config: Path) -> None:
-    connection = database.in_memory()
-    kept = History(connection, config.parent, config, "job")
+def test_rows_that_a_dead_engine_left_open_are_failed(config: Path, memory: sqlite3.Connection) -> None:
+    kept = History(memory, config.parent, config, "job")
     kept.add(APPLIED, "")
     kept.add(Reload("job", 2, "sent", "disk", time=2.0), "")
-    other = History(connection, config.parent, config, "other")
+    other = History(memory, config.parent, config, "other")
     other.add(Reload("other", 1, "sent", "disk"), "")
     kept.close_open_rows()
     first, second = kept.rows()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 from pathlib import Path
@@ -25,11 +26,11 @@ ROWS = [
 
 
 def find(words: str, rows: list[Reload] = ROWS) -> list[int]:
-    connection = database.in_memory()
-    kept = History(connection, Path("/c/.tunedeck"), Path("/c/c.yaml"), "job")
-    for row in rows:
-        kept.add(row, "text")
-    return kept._passing(connection, choice(words), 1, 100)
+    with contextlib.closing(database.in_memory()) as connection:
+        kept = History(connection, Path("/c/.tunedeck"), Path("/c/c.yaml"), "job")
+        for row in rows:
+            kept.add(row, "text")
+        return kept._passing(connection, choice(words), 1, 100)
 
 
 @pytest.mark.parametrize(

@@ -63,12 +63,12 @@ def check(connection: sqlite3.Connection, folder: Path) -> None:
     assert History(connection, folder, config.with_name("d.yaml"), "job").text(1) == "lr: 2\n"
 
 
-def test_an_old_database_is_brought_up_to_date(folder: Path) -> None:
+def test_an_old_database_is_brought_up_to_date(folder: Path, memory: sqlite3.Connection) -> None:
     with closing(database.open_database(folder)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (database.SCHEMA,)
         check(connection, folder)
         made = connection.execute("SELECT sql FROM sqlite_schema ORDER BY name").fetchall()
-        assert made == database.in_memory().execute("SELECT sql FROM sqlite_schema ORDER BY name").fetchall()
+        assert made == memory.execute("SELECT sql FROM sqlite_schema ORDER BY name").fetchall()
     with closing(database.open_database(folder)) as connection:
         check(connection, folder)
 

@@ -102,7 +102,9 @@ def test_no_other_engine_can_take_a_config_whose_lock_was_deleted(config: Path, 
         with pytest.raises(PlaceError, match="in use by me;"):
             Lock(config.parent / ".tunedeck", config, "you")
     homes.close()
-    Homes("you").open(config, "job")
+    homes = Homes("you")
+    homes.open(config, "job")
+    homes.close()
 
 
 def test_a_lock_alone_is_restored_without_a_word(config: Path) -> None:
@@ -191,8 +193,8 @@ def test_a_version_that_was_never_written_is_not_given_again(config: Path) -> No
         homes.close()
 
 
-def test_a_row_that_can_never_be_written_does_not_hold_up_the_others(config: Path) -> None:
-    kept = History(database.in_memory(), config.parent, config, "job")
+def test_a_row_that_can_never_be_written_does_not_hold_up_the_others(config: Path, memory: sqlite3.Connection) -> None:
+    kept = History(memory, config.parent, config, "job")
     kept.add(applied(1), "one")
     with pytest.raises(sqlite3.IntegrityError):
         kept.add(applied(1), "again")
@@ -333,8 +335,11 @@ def test_the_numbers_of_an_engine_that_was_killed_survive_a_sweep(config: Path) 
         lock.unlink()
     for claim in homes._claims.values():
         os.close(claim._descriptor)  # as the end of a process does
+    homes._in_memory.close()
     place.sweep()
-    assert Homes("you").open(config, "job").newest() == 1
+    homes = Homes("you")
+    assert homes.open(config, "job").newest() == 1
+    homes.close()
 
 
 def test_the_numbers_of_a_folder_that_can_be_written_no_more_go_on_elsewhere(

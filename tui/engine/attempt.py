@@ -81,24 +81,25 @@ class Attempt:
         self.answered = True
         self.given, self.kept = self.kept or self.given, 0
 
-    def blame(self, message: Mapping[str, Any], *, task: bool) -> None:
-        """It says what will end it: its task can't be loaded, or has raised."""
-        self.unloadable = message["kind"] == "unloadable"
-        self.cause = ("could not load the task: " if self.unloadable and task else "") + message["message"]
+    def blame(self, message: Mapping[str, Any]) -> None:
+        """It says what will end it: it can't begin, its task can't be loaded, or has raised."""
+        self.unloadable = message["kind"] != "raised"
+        self.cause = ("could not load the task: " if message["kind"] == "unloadable" else "") + message["message"]
         self.traceback, self.step = message.get("traceback", ""), message.get("step")
 
-    def reason(self, code: int | None, *, began: bool) -> str | None:
+    def reason(self, code: int | None, *, began: bool, python: str | None = None) -> str | None:
         """Return why it failed, in words; None where it did not.
 
         Args:
             code: Its exit code or minus a signal; None when it was killed with its shim.
             began: The process has told its id.
+            python: Its interpreter, where one is named.
         """
         if code == 0 and began:
             return None
         if not began and self.cause is None:
             self.unloadable = True
-            self.cause = f"the interpreter did not start the worker: {life.exit_words(code)}"
+            self.cause = f"{python or 'the interpreter'} did not start the worker: {life.exit_words(code)}"
         return self.cause or life.exit_words(code)
 
     def end(self, spec: JobSpec, reloads: Reloads) -> End:

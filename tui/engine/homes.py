@@ -37,6 +37,7 @@ class Homes:
         self._owner = owner
         self._claims: dict[Path, Lock] = {}
         self._homes: dict[Path, _Home] = {}
+        self._in_memory = contextlib.ExitStack()
         self.problems: dict[Path, str] = {}
 
     def open(self, config: Path, job: str) -> History:
@@ -56,13 +57,13 @@ class Homes:
             self.problems[config] = str(error)
         except sqlite3.Error as error:
             self.problems[config] = f"{folder} holds a history that can't be read: {error}"
-        return self._in_memory(config, job)
+        return self._unkept(config, job)
 
-    def _in_memory(self, config: Path, job: str) -> History:
+    def _unkept(self, config: Path, job: str) -> History:
         """Return a history that is not kept: its numbers are, as far as there is a place for them."""
         locks = [self._claims, *(home.locks for home in self._homes.values())]
         kept = History(
-            database.in_memory(),
+            self._in_memory.enter_context(contextlib.closing(database.in_memory())),
             config.parent,
             config,
             job,
@@ -108,6 +109,7 @@ class Homes:
             pass  # the viewers have gone
         for home in self._homes.values():
             home.close()
+        self._in_memory.close()
         for claim in self._claims.values():
             claim.release()
 

@@ -36,6 +36,7 @@ class HostJob:
         self._emit = emit
         self._host: Host | None = None
         self._asked = False
+        self._cause: str | None = None
 
     def host(self) -> Host:
         """Return the host that runs, or a new one.
@@ -44,7 +45,7 @@ class HostJob:
             OSError: The interpreter can't be started.
         """
         if self._host is None or not self._host.open:
-            self._asked = False
+            self._asked, self._cause = False, None
             self._host = Host(self, self._python, self._cwd)
             self._move("starting")
         return self._host
@@ -60,9 +61,8 @@ class HostJob:
         self._move("running", pid=pid)
 
     def worker_said(self, message: Mapping[str, Any]) -> None:
-        """Say in the log what keeps the host itself from running."""
-        self._end_line()
-        self.worker_wrote(message["message"].encode("utf-8", "replace") + b"\n")
+        """Keep what keeps the host itself from running."""
+        self._cause = message["message"]
 
     def worker_wrote(self, data: bytes) -> None:
         """Take output that can't be told apart by job."""
@@ -70,7 +70,7 @@ class HostJob:
 
     def worker_exited(self, code: int | None) -> None:
         """The process ended."""
-        reason = None if self._asked else life.exit_words(code)
+        reason = None if self._asked else self._cause or life.exit_words(code)
         self._move("stopped" if self._asked else "crashed", exit_code=code, reason=reason)
 
     def worker_gone(self) -> None:

@@ -340,8 +340,8 @@ class Job:
                 self._record.move("paused", pid=self.state.pid, reason=f"held at step {message['step']:,}")
         elif kind == "blocking":
             self._record.move(self.state.state, pid=self.state.pid, reason=life.blocking_words(message))
-        elif kind in ("unloadable", "raised"):
-            self._slot.attempt.blame(message, task=self.spec.task is not None)
+        elif kind in ("unloadable", "refused", "raised"):
+            self._slot.attempt.blame(message)
         elif kind == "breached":
             self._take_back(message)
 
@@ -354,7 +354,7 @@ class Job:
         self._record.end_lines(self.reloads.running)
         self._judge.lost()
         attempt = self._slot.attempt
-        reason = attempt.reason(code, began=self.state.pid is not None)
+        reason = attempt.reason(code, began=self.state.pid is not None, python=self.spec.python)
         end = attempt.end(self.spec, self.reloads)
         if end is End.REPLACED:
             self.reloads.lost()

@@ -197,7 +197,7 @@ class CommandRunner:
 
     def tree_refused(self, reason: str) -> None:
         """The program could not be started."""
-        self._owner.worker_said({"kind": "unloadable", "message": reason})
+        self._owner.worker_said({"kind": "refused", "message": reason})
 
     def tree_wrote(self, data: bytes) -> None:
         """Pass output on, and look for the line that says ready."""

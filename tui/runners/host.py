@@ -62,10 +62,12 @@ class Host:
 
     def worker_said(self, message: Mapping[str, Any]) -> None:
         """Pass a message on to the job that it is about."""
-        seat = self._seats.get(message.get("job", ""))
+        if "job" not in message:  # what keeps the host from running keeps its jobs from it too
+            for owner in (self._owner, *(seat.owner for seat in self._seats.values())):
+                owner.worker_said(message)
+            return
+        seat = self._seats.get(message["job"])
         if seat is None:
-            if "job" not in message:
-                self._owner.worker_said(message)
             return  # a job that has ended: this is what one of its threads still says
         if message["kind"] == "ended":
             del self._seats[message["job"]]

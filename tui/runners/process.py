@@ -67,7 +67,7 @@ class Process:
 
     def tree_refused(self, reason: str) -> None:
         """The interpreter can't be a worker."""
-        self._owner.worker_said({"kind": "unloadable", "message": reason})
+        self._owner.worker_said({"kind": "refused", "message": reason})
 
     def tree_wrote(self, data: bytes) -> None:
         """The worker or a child of it wrote `data`."""

@@ -84,6 +84,7 @@ class Tree:
     ) -> None:
         self._watcher = watcher
         self._loop = asyncio.get_running_loop()
+        self._began = False
         self._exited = False
         self._gone = asyncio.Event()
         control, shim_end = socket.socketpair()
@@ -133,6 +134,10 @@ class Tree:
         """Send a signal to the program and all its descendants; `alone`: to the program only."""
         if self._gone.is_set():
             return
+        if number == signal.SIGKILL and not self._began:  # what runs in place of the shim does not listen
+            processes.signal_tree(self._shim.pid, number)
+            os.killpg(self._shim.pid, number)
+            return
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._control.send(json.dumps({"signal": int(number), "alone": alone}).encode() + b"\n")
 
@@ -174,6 +179,7 @@ class Tree:
 
     def _from_shim(self, message: Mapping[str, Any]) -> None:
         if "pid" in message:
+            self._began = True
             self._watcher.tree_started(message["pid"])
         elif "refused" in message:
             self._watcher.tree_refused(message["refused"])
