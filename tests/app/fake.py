@@ -105,7 +105,7 @@ class FakeEngine:
     def send(self, *messages: events.Message) -> None:
         """Send news to every viewer."""
         for writer in self._writers:
-            writer.writelines(wire.encode(message) for message in messages)
+            writer.write(b"".join(map(wire.encode, messages)))
 
     def answer(
         self, kind: type[events.Command], ok: bool = True, message: str = "", code: str = "", **data: Any
@@ -133,7 +133,7 @@ class FakeEngine:
         assert hello.protocol == events.PROTOCOL
         writer.write(wire.encode(events.Hello(self.protocol, "deck", pid=1)))
         for messages in self.backlogs:
-            writer.writelines(wire.encode(message) for message in messages)
+            writer.write(b"".join(map(wire.encode, messages)))
         writer.write(wire.encode(events.Ready()))
         self._writers.append(writer)
         while line := await reader.readline():

@@ -213,6 +213,10 @@ class Engine:
         for locks in (self.homes._claims, *(home.locks for home in self.homes._homes.values())):
             for lock in locks.values():
                 os.close(lock._descriptor)
+        for home in self.homes._homes.values():
+            assert home._connection is not None
+            home._connection.close()
+        self.homes._in_memory.close()
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
         self.loop.spin()
