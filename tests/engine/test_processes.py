@@ -80,6 +80,29 @@ FORKS = """
 """
 
 
+THREE = """
+jobs:
+  process: {task: job.py:tick, config: c.yaml}
+  thread: {task: job.py:tick, config: c.yaml, runner: thread}
+  command: {command: [sleep, "1000"], config: c.yaml, on_change: restart}
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_signal_to_the_process_that_a_state_names_is_its_crash(folder: Folder, number: signal.Signals) -> None:
+    folder.task(TICKER)
+    run = folder.run_deck(THREE)
+    jobs = ["process", "thread", "command"]
+    up = [run.wait_for(lambda event, job=job: event["job"] == job and state("running")(event)) for job in jobs]  # type: ignore[misc]
+    for pid in {event["pid"] for event in up}:
+        os.kill(pid, number)
+    assert run.end() == 1
+    last = {event["job"]: event for event in run.events if event["event"] == "state"}
+    assert sorted(last) == ["command", "host", "process", "thread"]
+    ends = {(event["state"], event["exit_code"], event["reason"]) for event in last.values()}
+    assert ends == {("crashed", -number, f"killed by {number.name}")}
+
+
 def shim_of(worker: int) -> int:
     return int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.runs import Folder, log, row, state
+from tests.engine.runs import TICKER, Folder, ask, log, row, state
 from tests.engine.workers import VERSIONS, Worker, said
+from tui import events
 
 TASK = """
     import tui
@@ -247,3 +248,23 @@ def test_every_error_of_a_model_is_told_with_its_key_and_the_place_of_the_first(
     assert runs == "v1 still runs"
     folder.save("c.yaml", "lr: 2\nopt: {betas: [3]}\n")
     run.wait_for(log("Config 2.0 [3.0]"))
+
+
+@pytest.mark.parametrize("on_change", ["reload", "restart"])
+@pytest.mark.parametrize("runner", ["process", "thread"])
+def test_a_validator_that_changes_with_the_config_judges_after_a_restart_by_the_user(
+    folder: Folder, runner: str, on_change: str
+) -> None:
+    code = (
+        TICKER
+        + "\n    def check(old, new):\n        if new['lr'] > LIMIT:\n            raise ValueError(f'over {LIMIT}')\n"
+    )
+    folder.task(code + "    LIMIT = 10\n")
+    what = f"task: job.py:tick, config: c.yaml, validate: job.py:check, runner: {runner}, on_change: {on_change}"
+    run = folder.run_deck(f"jobs:\n  a: {{{what}}}\n")
+    run.wait_for(row(1, "applied"))
+    folder.task(code + "    LIMIT = 100\n", "lr: 50\n")
+    assert run.wait_for(row(2, "rejected"))["error"]["message"] == "over 10; v1 still runs"
+    assert ask(folder.path / "deck.yaml", events.Start(1, "a")).ok
+    run.wait_for(row(3, "applied"))
+    run.wait_for(log("config {'lr': 50}"))

@@ -18,6 +18,7 @@ from tests.namespaces import Mounts
 from tests.terminal.conftest import ROOT, Terminal, below, wait_until
 from tui import remote
 from tui.engine import place
+from tui.worker import processes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -93,6 +94,21 @@ def test_the_job_outlives_its_viewer(terminal: Start, tmp_path: Path, number: si
     again.type("s")
     assert again.ended() == 0
     wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
+
+
+def test_a_killed_viewer_leaves_an_engine_that_owns_the_worker(terminal: Start, tmp_path: Path) -> None:
+    screen = open_demo(terminal)
+    found = remote.ask(place.socket_of(str(tmp_path / "tunedeck-demo" / "deck.yaml")))
+    assert isinstance(found, remote.Running)
+    engine = found.hello.pid
+    wait_until(lambda: len(processes.descendants(engine)) == 4, lambda: "not up: two workers, each below its shim")
+    owned = processes.descendants(engine)
+    screen.process.kill(signal.SIGKILL)
+    assert screen.ended() == -signal.SIGKILL
+    assert processes.descendants(engine) == owned
+    tunedeck(tmp_path, "stop")
+    wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
+    assert not [pid for pid, _ in owned if Path(f"/proc/{pid}").exists()]
 
 
 def test_the_users_own_editor_has_the_terminal_and_its_interrupts(
