@@ -169,6 +169,20 @@ def test_a_signal_is_answered_by_the_same_program(folder: Folder) -> None:
     assert run.states == ["starting", "running"]
 
 
+def test_a_signal_is_answered_when_the_program_is_ready_again(folder: Folder) -> None:
+    # It has lived for longer than any program has to, when it is ready.
+    script = """\
+trap 'rm made; echo took; sleep 1.5; echo again; touch made' HUP
+touch made
+while :; do sleep 600 & wait $!; done
+"""
+    run = start(folder, "one: 1\n", shell(script), "SIGHUP", ready={"command": "test -e made"})
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", "one: 2\n")
+    run.wait_for(row(2, "applied"))
+    assert index(run, log("took")) < index(run, log("again")) < index(run, row(2, "applied"))
+
+
 def test_a_save_before_the_program_is_up_is_signalled_when_it_is(folder: Folder) -> None:
     """A program that has set no handler yet would die of the signal."""
     script = "echo begun; while ! [ -e go ]; do sleep 0.01; done\n" + SERVE

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.engine.runs import TICKER, Folder, Run, state
-from tests.engine.workers import interpreter
+import tui
+from tests.engine.runs import TICKER, Folder, Run, log, row, state
+from tests.engine.workers import VERSIONS, interpreter
 
 RUNNERS = pytest.mark.parametrize("runner", ["process", "thread", "asyncio"])
 
@@ -84,3 +86,36 @@ def test_what_never_begins_is_ended_by_a_stop(folder: Folder, runner: str) -> No
     run = deck(folder, runner, program(folder, "#!/bin/sh\nexec sleep 1000\n"))
     run.wait_for(state("starting"))
     assert run.stop() == 128 + signal.SIGTERM
+
+
+@RUNNERS
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_task_under_another_python_has_nothing_of_ours_but_tui(folder: Folder, runner: str, version: str) -> None:
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version}")
+    folder.write(
+        "job.py",
+        """
+        import importlib.util, sys, tui
+
+        def say(config):
+            if config["lr"] == 2:
+                print(*sys.version_info[:2], [path for path in sys.path if path.startswith(ROOT)])
+                ours = ("textual", "rich", "ruamel", "loop", "shim")
+                print([name for name in ours if importlib.util.find_spec(name)])
+            tui.sleep(0.001)
+
+        async def asay(config):
+            say(config)
+        """.replace("ROOT", repr(str(Path(tui.__file__).parents[1]))),
+    )
+    folder.write("c.yaml", "lr: 1\n")
+    task = "asay" if runner == "asyncio" else "say"
+    what = f"task: 'job.py:{task}', config: c.yaml, runner: {runner}, python: '{python}'"
+    run = folder.run_deck(f"jobs:\n  a: {{{what}}}\n")
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", "lr: 2\n")
+    run.wait_for(row(2, "applied"))
+    run.wait_for(log(f"{version.replace('.', ' ')} []"))
+    run.wait_for(log("[]"))
