@@ -154,13 +154,17 @@ class Reload(Event):
 
 @dataclass(frozen=True)
 class Hello(Message):
-    """The first message of either side of a connection; the engine adds its deck's name and path and its pid."""
+    """The first message of either side of a connection; the engine adds its deck's name and path and its pid.
+
+    Who is `brief` wants no output, and of what is known only the jobs, their states and what they run.
+    """
 
     KIND = "hello"
     protocol: int
     deck: str = ""
     path: str = ""
     pid: int = 0
+    brief: bool = False
 
 
 @dataclass(frozen=True)

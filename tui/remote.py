@@ -156,7 +156,7 @@ def _connect(connection: socket.socket, path: Path) -> Iterator[BufferedRWPair]:
     connection.settimeout(PATIENCE)
     connection.connect(str(path))
     with connection.makefile("rwb") as stream:
-        stream.write(wire.encode(events.Hello(events.PROTOCOL, pid=os.getpid())))
+        stream.write(wire.encode(events.Hello(events.PROTOCOL, pid=os.getpid(), brief=True)))
         stream.flush()
         yield stream
 

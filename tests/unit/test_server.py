@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import socket
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tui import events, remote, wire
+from tui.engine.output import Scrollback
 from tui.engine.server import Server
 
 
@@ -52,3 +54,34 @@ async def test_a_viewer_that_does_not_read_does_not_hold_up_the_end() -> None:
             server.post(events.Notice("job", "." * 10_000))
         await asyncio.wait_for(server.close(), 20)
         writer.close()
+
+
+async def test_a_brief_visitor_gets_neither_output_nor_history() -> None:
+    row = events.Reload("job", 1, "applied", "start")
+    known = (events.Job("job", "a:b", "c"), events.State("job", "running"), row, events.Running("job", 1))
+    with tempfile.TemporaryDirectory(prefix="tunedeck-test-", dir="/tmp") as folder:
+        path = Path(folder, "deck.sock")
+        server = Server(events.Hello(events.PROTOCOL), lambda: known, obey)
+        lines = Scrollback()
+        lines.write(b"a line\n", 1, 0.0)
+        await server.open(path, {"job": lines})
+        kinds: list[list[str]] = []
+        for brief in (True, False):
+            reader, writer = await asyncio.open_unix_connection(path)
+            writer.write(wire.encode(events.Hello(events.PROTOCOL, brief=brief)))
+            kinds.append([])
+            while kinds[-1][-1:] != ["ready"]:
+                message = wire.decode(await reader.readline())
+                assert message is not None
+                kinds[-1].append(message.KIND)
+            if brief:
+                server.post(dataclasses.replace(row, version=2))
+                message = wire.decode(await reader.readline())
+                assert message is not None
+                assert message.KIND == "reload"  # what comes from now on it hears
+            writer.close()
+        await server.close()
+    assert kinds == [
+        ["hello", "job", "state", "running", "ready"],
+        ["hello", "job", "state", "reload", "running", "lines", "ready"],
+    ]

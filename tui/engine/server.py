@@ -50,6 +50,9 @@ _CURRENT = (events.Running, events.Document)
 #: Events that belong to a place in the log: the lines that came before them are sent before them.
 _PLACED = (events.State, events.Reload)
 
+#: All that a brief visitor wants to know.
+_BRIEF = (events.Job, events.State, events.Running)
+
 Obey = Callable[[Command], Awaitable[Reply]]
 
 
@@ -260,8 +263,8 @@ class Server:
         writer.write(wire.encode(self._hello))
         if not isinstance(greeting, Hello) or greeting.protocol != events.PROTOCOL:
             return
-        viewer = Viewer(writer, self._scrollbacks)
-        viewer.welcome(self._snapshot())
+        viewer = Viewer(writer, {} if greeting.brief else self._scrollbacks)
+        viewer.welcome(item for item in self._snapshot() if not greeting.brief or isinstance(item, _BRIEF))
         self._viewers.add(viewer)
         sender = asyncio.create_task(viewer.send())
         self._senders.add(sender)
