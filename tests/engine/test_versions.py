@@ -55,6 +55,8 @@ def test_show_and_diff_read_the_history_while_the_engine_runs(folder: Folder) ->
     [
         (("show", "c.yaml", "9"), "no version 9: the newest is 1"),
         (("diff", "c.yaml", "1", "9"), "no version 9"),
+        (("diff", "c.yaml", "9"), "no version 9"),
+        (("rollback", "c.yaml", "9"), "no version 9: the newest is 1"),
         (("show", "c.yaml", "x"), "'x' is no version"),
         (("show", "c.yaml", "1", "--job", "other"), "no history of a job 'other'; it has once"),
         (("show", "none.yaml", "1"), "no history"),
@@ -65,3 +67,13 @@ def test_an_unknown_version_is_refused(folder: Folder, arguments: tuple[str, ...
     done = tunedeck(*arguments, cwd=folder.path)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+def test_an_unknown_version_is_no_rollback_of_a_running_job(folder: Folder) -> None:
+    run = folder.run_task(TICKER, "tick", "lr: 1\n")
+    run.wait_for(row(1, "applied"))
+    done = tunedeck("rollback", "c.yaml", "9", cwd=folder.path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "tunedeck: there is no version 9\n")
+    assert (folder.path / "c.yaml").read_text() == "lr: 1\n"
+    run.stop()
+    assert list(run.rows()) == [1]
