@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from textual._xterm_parser import XTermParser
 from textual.events import Paste
 from textual.pilot import Pilot
 
@@ -174,6 +175,11 @@ class Deck:
     async def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
         await self.pilot.press(*keys)
+
+    def type(self, text: str) -> None:
+        """Type a text, or what a terminal sends for other keys, in one go: no key waits for the one before it."""
+        for event in XTermParser().feed(text):
+            self.app.post_message(event)
 
     async def paste(self, text: str) -> None:
         """Paste a text where the focus is."""

@@ -38,7 +38,6 @@ def tunedeck(folder: Path, *arguments: str) -> str:
 def open_demo(terminal: Start, **size: int) -> Terminal:
     screen = terminal("demo", **size)
     screen.wait("running  v1")
-    screen.wait("─ digits.yaml")  # keys that come before the editor is there are lost
     return screen
 
 
@@ -64,6 +63,14 @@ def test_edit_a_value_see_the_receipt_and_the_effect(terminal: Start, tmp_path: 
     wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
     rows = tunedeck(tmp_path, "history", "tunedeck-demo/digits.yaml").splitlines()
     assert [row.split()[2:4] for row in rows] == [["v1", "applied"], ["v2", "applied"]]
+
+
+def test_what_is_typed_before_the_first_frame_and_in_one_go_is_not_lost(terminal: Start) -> None:
+    screen = terminal("demo")
+    screen.type("early ")
+    screen.wait(lambda text: re.search(r"1 +early # ", text))
+    screen.type("\x0fl/epoch\r")  # jump to the log and search it
+    screen.wait(lambda text: re.search(r"─ log · \d+ of \d+…? · epoch", text))
 
 
 def test_a_change_on_disk_reaches_the_job_and_the_editor(terminal: Start, tmp_path: Path) -> None:

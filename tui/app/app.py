@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -32,6 +32,7 @@ from tui.app.screens.dialog import Choice, Dialog, Stopping
 from tui.app.screens.main import MainScreen
 from tui.app.terminal import hung_up
 from tui.app.theme import DARK, LIGHT
+from tui.app.typed import TypingApp
 
 STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
 LEAVE = Choice("l", "leave", "leave them running", "tunedeck attach brings you back")
@@ -48,7 +49,7 @@ _RINGS = ("rejected", "failed", "reverted", "crashed", "finished")
 SILENCE = 1.0
 
 
-class DeckApp(App[None]):
+class DeckApp(TypingApp):
     """A viewer of one deck."""
 
     CSS_PATH = "app.tcss"
@@ -64,7 +65,7 @@ class DeckApp(App[None]):
     ]
 
     def __init__(self, path: Path, focus_job: str | None = None, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(driver_class=TitledDriver)
+        super().__init__(TitledDriver)
         self.clock = clock
         self.choices = Choices()
         self._choices_path = choices.default_path()
@@ -86,6 +87,10 @@ class DeckApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         """Return the main screen."""
         return self.main
+
+    def awaits_focus(self) -> bool:
+        """Return whether the first pane is still to come."""
+        return self.screen is self.main and not self._lost and self.main.awaits_focus
 
     async def on_load(self) -> None:
         """Connect, and wait a moment for what the engine knows: then all of it stands in the first frame."""
@@ -134,7 +139,7 @@ class DeckApp(App[None]):
             self._unread = f"{_reason(error)}. What you chose before is not known."
         # Before anything is drawn: a theme that is set later has all colours found out twice.
         chosen = self.choices.theme
-        self.set_reactive(App.theme, chosen if chosen in self.available_themes else DARK.name)
+        self.set_reactive(DeckApp.theme, chosen if chosen in self.available_themes else DARK.name)
         self.stylesheet.set_variables(self.get_css_variables())
 
     def choose(self, **changed: Any) -> None:

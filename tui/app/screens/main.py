@@ -151,6 +151,12 @@ class MainScreen(Screen[None]):
         return self._views.get(name)
 
     @property
+    def awaits_focus(self) -> bool:
+        """Whether the pane that the user comes for is still to come."""
+        view = self.view(self.current)
+        return not (view.ready if view is not None else self.deck.greeted)
+
+    @property
     def job(self) -> JobModel | None:
         """The job on the screen."""
         return self._jobs.get(self.current)

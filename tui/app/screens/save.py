@@ -14,7 +14,6 @@ from textual.widgets import Input, Static
 
 from tui.app.lines import plain
 from tui.app.screens.dialog import Choice, Dialog
-from tui.app.widgets.prompt import Field
 
 
 class PathDialog(ModalScreen[str]):
@@ -31,7 +30,7 @@ class PathDialog(ModalScreen[str]):
         """Yield the line to type in."""
         with Vertical(classes="dialog") as box:
             box.border_title = self._title
-            yield Field(self._path, compact=True)
+            yield Input(self._path, compact=True)
             yield Static(f"in {Path.cwd()}; enter saves, esc cancels", classes="note", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -73,9 +73,9 @@ class ConfigPane(Vertical):
     def on_mount(self) -> None:
         """Show what is known already, the cursor in the editor."""
         self.sync()
-        self.ready = True
         if not self.job.is_host:
-            self.editor.focus()
+            self.screen.set_focus(self.editor)
+        self.ready = True
 
     @property
     def editor(self) -> ConfigEditor:

@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
-
-_ACTIONS = {binding.key: binding.action for binding in Binding.make_bindings(Input.BINDINGS)}
-
-
-class Field(Input):
-    """An input that carries out its own keys at once, so that no letter typed behind a backspace overtakes it."""
-
-    async def on_key(self, event: events.Key) -> None:
-        """Do what an input does at the key; letters are in time by themselves."""
-        if action := _ACTIONS.get(event.key):
-            event.stop()
-            event.prevent_default()
-            await self.run_action(action)
 
 
 class Prompt(Horizontal):
@@ -28,7 +13,7 @@ class Prompt(Horizontal):
     def compose(self) -> ComposeResult:
         """Yield the three parts."""
         yield Static(classes="label", markup=False)
-        yield Field(compact=True, select_on_focus=False)
+        yield Input(compact=True, select_on_focus=False)
         yield Static(classes="complaint", markup=False)
 
     @property

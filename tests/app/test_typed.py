@@ -1,0 +1,84 @@
+"""What is typed in one go reaches what each key was meant for, as if there had been a pause after every key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from textual.command import CommandPalette
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tests.app.conftest import OpenDeck
+from tests.app.fake import Deck, backlog
+from tui import events
+from tui.app import typed
+from tui.app.screens.dialog import Dialog
+from tui.app.widgets.find import FindBar
+from tui.events import Lines
+
+CTRL_F, CTRL_O, CTRL_P, CTRL_Q = "\x06", "\x0f", "\x10", "\x11"
+
+
+def in_log(deck: Deck) -> object:
+    deck.view.log_view.focus()
+    return deck.view.log_view
+
+
+def in_timeline(deck: Deck) -> object:
+    deck.view.timeline.focus()
+    return deck.view.timeline
+
+
+def in_config(deck: Deck) -> object:
+    return deck.view.config.editor
+
+
+def notes(deck: Deck) -> object:
+    return [getattr(c, c.KIND) for c in deck.engine.orders if isinstance(c, events.Note | events.Tag)]
+
+
+def typed_into(deck: Deck, where: type[Widget]) -> object:
+    found = next((node for node in deck.app.screen.walk_children(with_self=True) if isinstance(node, where)), None)
+    return found.query(Input).first().value if found is not None and found.query(Input) else None
+
+
+@pytest.mark.parametrize(
+    ("place", "keys", "sees", "seen"),
+    [
+        (in_log, "/error\r", lambda deck: deck.view.log_view.border_title, "log · 1 of 1 · error"),
+        (in_log, "&!noise\rn", lambda deck: deck.view.log_view.border_title, "log · without noise"),
+        (in_timeline, "eslow\r", notes, ["slow"]),
+        (in_timeline, "tsteep\r", notes, ["steep"]),
+        (in_config, CTRL_O + "l/fern\r", lambda deck: deck.view.log_view.border_title, "log · 1 of 1 · fern"),
+        (in_config, CTRL_F + "batch", lambda deck: typed_into(deck, FindBar), "batch"),
+        (in_log, CTRL_P + "save", lambda deck: typed_into(deck, CommandPalette), "save"),
+        (in_config, CTRL_O + "tecalm\r", notes, ["calm"]),
+    ],
+)
+async def test_no_key_overtakes_one_that_moves_the_focus(
+    open_deck: OpenDeck, place: Callable[[Deck], object], keys: str, sees: Callable[[Deck], object], seen: object
+) -> None:
+    lines = Lines("digits", 0, "an error\nfern\nnoise", 1)
+    async with open_deck([*backlog(), lines]) as deck:
+        there = place(deck)
+        await deck.until(lambda: deck.app.focused is there)
+        deck.type(keys)
+        await deck.until(lambda: sees(deck) == seen)
+
+
+async def test_text_and_a_dialog_take_what_is_meant_for_them(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.type("# mine" + CTRL_Q)
+        await deck.until(lambda: isinstance(deck.app.screen, Dialog))
+        assert deck.view.config.editor.text.startswith("# mine")
+
+
+async def test_a_key_that_is_lost_on_its_way_holds_up_the_next_one_for_a_moment_only(
+    open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typed, "PATIENCE", 0.05)
+    monkeypatch.setattr(typed.Done, "bubble", False)
+    async with open_deck() as deck:
+        deck.type("yes")
+        await deck.until(lambda: deck.view.config.editor.text.startswith("yes"))
