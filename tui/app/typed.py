@@ -15,17 +15,28 @@ from textual import events, on
 from textual.app import App
 from textual.driver import Driver
 from textual.message import Message
+from textual.message_pump import MessagePump
 
 #: Seconds that a key waits for the one before it, or for what it is to go to; then it goes its way in any case.
 PATIENCE = 3.0
 
 
 class Done(Message):
-    """Follows a key on its way up to the app; once it is there, so was the key."""
+    """Follows a key on its way up to the app; once it is there, so was the key.
 
-    def __init__(self, number: int) -> None:
+    It goes the way twice: what the key had its goal tell others, such as a text that was changed, is behind the first.
+
+    Args:
+        number: Of the key.
+        goal: What the key went to.
+        last: This is the second time.
+    """
+
+    def __init__(self, number: int, goal: MessagePump, *, last: bool = False) -> None:
         super().__init__()
         self.number = number
+        self.goal = goal
+        self.last = last
 
 
 class TypingApp(App[None]):
@@ -64,13 +75,20 @@ class TypingApp(App[None]):
         self._under_way = True
         goal = self.focused or self.screen
         await super().on_event(self._typed.popleft())
-        if not goal.post_message(Done(self._keys)):
-            self._finish()  # it is about to go
+        self._follow(Done(self._keys, goal))
 
     @on(Done)
     def _arrived(self, message: Done) -> None:
-        if message.number == self._keys:
+        if message.number != self._keys:
+            return
+        if message.last:
             self._finish()
+        else:
+            self._follow(Done(message.number, message.goal, last=True))
+
+    def _follow(self, message: Done) -> None:
+        if not message.goal.post_message(message):
+            self._finish()  # the goal is about to go
 
     def _finish(self) -> None:
         self._under_way = False
