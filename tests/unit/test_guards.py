@@ -62,15 +62,6 @@ def test_what_was_out_of_bounds_before_a_reload_is_not_its_doing_until_it_has_co
     assert told.steps(12) == ["loss is 12, more than 10, for 2 steps"]
 
 
-def test_what_comes_later_than_the_guard_looks_is_not_the_reloads_doing() -> None:
-    told = Told(loss={"max": 10, "for": 2, "within": 4})
-    told.reload()
-    assert told.steps(1, 1, 1, 11, 11, 11) == []
-    told.steps(1)
-    told.reload()
-    assert told.steps(1, 1, 11, 12) == ["loss is 12, more than 10, for 2 steps"]
-
-
 @pytest.mark.parametrize(
     ("rule", "value", "said"),
     [

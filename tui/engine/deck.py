@@ -63,7 +63,6 @@ _GUARD_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "min": ((int, float), "a number"),
     "finite": (bool, "true or false"),
     "for": (int, "a number of steps"),
-    "within": (int, "a number of steps"),
 }
 #: Keys that only the one kind of job has.
 _FOR_TASKS = ("runner", "loop", "python", "validate", "restart_keys", "guards")
@@ -161,8 +160,6 @@ class _Reader:
                 self.refuse(where, "a guard needs bounds: max, min or finite")
             if rule.get("for", 1) < 1:
                 self.refuse(child(where, "for"), "for must be a number of steps, 1 or more")
-            if rule.get("within", math.inf) < rule.get("for", 1):
-                self.refuse(child(where, "within"), "within must not be fewer steps than for")
             if not rule.get("min", -math.inf) <= rule.get("max", math.inf):
                 self.refuse(where, "no number is between these bounds: min must not be more than max")
             yield metric, rule

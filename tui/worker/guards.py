@@ -1,9 +1,8 @@
-"""Bounds for the metrics of a task or self._age > self._within: what leaves them after a reload has the reload taken back.
+"""Bounds for the metrics of a task: what leaves them after a reload has the reload taken back.
 
 They are looked at where every step is seen, and cost nothing where there are none. A guard counts the steps in a row in
 which its metric is out of bounds, of those that report it at all. After each reload it tells of one breach. It says
-nothing of a metric that was out of bounds before the reload, until that has come back: the reload may be the cure. A
-guard that looks ``within`` so many steps blames a reload for nothing that comes later.
+nothing of a metric that was out of bounds before the reload, until that has come back: the reload may be the cure.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ class _Guard:
 
     Args:
         metric: Its name, `ALL` for all.
-        rule: ``max``, ``min``, ``finite``, ``for`` and ``within``.
+        rule: ``max``, ``min``, ``finite`` and ``for``.
     """
 
     def __init__(self, metric: str, rule: Mapping[str, Any]) -> None:
@@ -29,22 +28,19 @@ class _Guard:
         self._min = rule.get("min", -math.inf)
         self._finite = rule.get("finite", False)
         self._steps = rule.get("for", 1)
-        self._within = rule.get("within", math.inf)
-        self._age = 0
         self._count = 0
         self._armed = True
 
     def arm(self) -> None:
         """Another config is about to run: what is out of bounds already is not its doing."""
         self._armed = self._armed and self._count < self._steps
-        self._count = self._age = 0
+        self._count = 0
 
     def look(self, metrics: Mapping[Any, Any]) -> str | None:
         """Return what is wrong, once it has been so for as many steps as are allowed."""
         names = list(metrics) if self.metric == ALL else [self.metric] if self.metric in metrics else []
         if not names:
             return None
-        self._age += 1
         wrong = next((words for words in (self._wrong(name, metrics[name]) for name in names) if words), None)
         if wrong is None:
             self._count, self._armed = 0, True
