@@ -16,6 +16,8 @@ PAUSE = 0.08
 #: What is due this soon after a frame is drawn with it: each frame costs more than what one more part adds to it.
 SLACK = 0.1
 
+_EACH = [part for part in Part if part]  # Python 3.10 counts nothing as a part too
+
 
 class Frames:
     """Gathers what has changed, by job, until it is due.
@@ -35,20 +37,20 @@ class Frames:
         """Have parts of a job drawn as soon as they are due."""
         if parts:
             self.pending[name] = self.pending.get(name, Part.NOTHING) | parts
-            self._plan(min(self._due_time(part) for part in Part if part in parts))
+            self._plan(min(self._due_time(part) for part in _EACH if part in parts))
 
     def flush(self) -> None:
         """Draw now what is due, and plan for the rest."""
         now = time.monotonic()
         self._stop()
         due = Part.NOTHING
-        for part in Part:
-            if part and self._due_time(part) <= now + SLACK:
+        for part in _EACH:
+            if self._due_time(part) <= now + SLACK:
                 due |= part
         drawn = {name: parts & due for name, parts in self.pending.items() if parts & due}
         self.pending = {name: parts & ~due for name, parts in self.pending.items() if parts & ~due}
         for parts in drawn.values():
-            self._drawn.update(dict.fromkeys((part for part in Part if part in parts), now))
+            self._drawn.update(dict.fromkeys((part for part in _EACH if part in parts), now))
         self._draw(drawn)
         for name, parts in list(self.pending.items()):
             self.note(name, parts)
