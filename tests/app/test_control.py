@@ -73,16 +73,28 @@ async def test_a_thread_that_does_not_end_is_ended_with_its_host(
         assert deck.toasts == []
 
 
-async def test_a_stuck_job_may_be_left_alone(open_deck: OpenDeck) -> None:
+@pytest.mark.parametrize("answer", ["escape", "enter"])
+async def test_a_stuck_job_may_be_left_alone(open_deck: OpenDeck, answer: str) -> None:
     async with open_deck() as deck:
         deck.engine.answer(events.Stop, ok=False, message=STUCK, code="stuck")
         await deck.press("ctrl+t")
         await deck.until(lambda: deck.type_of_screen() == "Dialog")
         await deck.press("s")
         await deck.until(lambda: "does not end" in text_of(deck.app))
-        await deck.press("escape")
+        await deck.press(answer)
         await deck.until(lambda: deck.type_of_screen() == "MainScreen")
         assert len(commands(deck)) == 1
+
+
+@pytest.mark.parametrize("key", ["ctrl+t", "ctrl+r", "ctrl+q"])
+async def test_enter_alone_does_nothing_to_a_job(open_deck: OpenDeck, key: str) -> None:
+    async with open_deck() as deck:
+        await deck.press(key)
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        await deck.press("enter")
+        await deck.until(lambda: deck.type_of_screen() == "MainScreen")
+        assert commands(deck) == []
+        assert deck.app.is_running
 
 
 async def test_a_host_shows_its_log_and_no_config(open_deck: OpenDeck) -> None:

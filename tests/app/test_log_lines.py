@@ -178,7 +178,7 @@ async def test_log_is_saved_and_nothing_overwritten_unasked(open_deck: OpenDeck,
         await deck.paste(str(target))
         await deck.press("enter")
         await deck.until(lambda: deck.type_of_screen() == "Dialog")
-        await deck.press("escape")
+        await deck.press("enter")
         await deck.until(lambda: deck.type_of_screen() == "MainScreen")
         assert target.read_text() == "mine"
         await deck.press("s")

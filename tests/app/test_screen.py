@@ -164,7 +164,7 @@ async def test_stop(open_deck: OpenDeck) -> None:
 async def test_refused_command_is_told(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         deck.engine.answer(events.Stop, ok=False, message="it will not stop")
-        await deck.press("ctrl+t", "enter")
+        await deck.press("ctrl+t", "s")
         await deck.until(lambda: deck.toasts == ["Not stopped: it will not stop"])
 
 

@@ -34,6 +34,10 @@ def path_at(lines: Sequence[str], row: int) -> list[str | None]:
     for above in range(row - 1, max(row - _FAR, -1), -1):
         if column == 0 and path[0] is not ITEM:
             break
+        # Most lines lie deeper or beside the way, and say so with their first characters.
+        indent = " " * column
+        if lines[above].startswith((f"{indent} ", f"{indent}-") if path[0] is ITEM else indent):
+            continue
         parent = _KEY.match(lines[above])
         if parent is None:
             continue

@@ -1,4 +1,4 @@
-"""A question with a few answers, each under a key of its own."""
+"""A question with a few answers, each under a key of its own; enter alone changes nothing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,12 @@ class Dialog(ModalScreen[str]):
             box.border_title = Text(self._title).markup
             if self._body:
                 yield Static(self._body, markup=False)
-            yield OptionList(*(Option(self._prompt(choice), id=choice.key) for choice in self._choices), markup=False)
+            answers = OptionList(
+                *(Option(self._prompt(choice), id=choice.key) for choice in self._choices), markup=False
+            )
+            # To cancel: an enter may have been meant for what was there before.
+            answers.highlighted = len(self._choices) - 1
+            yield answers
 
     def _prompt(self, choice: Choice) -> Text:
         key = "esc" if choice.key == "escape" else choice.key
