@@ -272,7 +272,9 @@ async def test_keys_of_every_pane_fit_in_eighty_columns(open_deck: OpenDeck) -> 
     async with open_deck(size=(80, 24)) as deck:
         for key in ("l", "t", "c"):
             await jump(deck, key)
-            await deck.until(lambda: text_of(deck.app).splitlines()[-1].rstrip().endswith("^q Quit"))
+            await deck.until(lambda: re.search(r"\^q Quit +\^p$", text_of(deck.app).splitlines()[-1].rstrip()))
+        await deck.pilot.click(offset=(77, 23))
+        assert deck.type_of_screen() == "CommandPalette"
 
 
 async def test_palette_has_all_that_keys_do(open_deck: OpenDeck) -> None:
