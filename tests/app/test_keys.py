@@ -198,7 +198,7 @@ STEPS: dict[str, list[Step]] = {
         Step("x", sent(events.Stack), "timeline", first=("x",), then=("escape",)),
         Step("r", screen, "timeline", first=("x",), then=("escape",)),
     ],
-    "HelpScreen": [Step(key, screen, "log", first=("f1",)) for key in ("escape", "q", "f1")],
+    "HelpScreen": [Step(key, screen, "log", first=("f1",)) for key in ("escape", "q", "f1", "ctrl+p")],
     "PreviewScreen": [
         *(Step(key, screen, "config", first=("f2",)) for key in ("escape", "q", "f2")),
         Step("ctrl+s", sent(events.Save), "config", first=("f2",)),

@@ -17,7 +17,10 @@ from textual.widgets import Static
 class HelpScreen(ModalScreen[None]):
     """Lists the keys of every pane."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f1", "dismiss(None)", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,f1", "dismiss(None)", "Close"),
+        Binding("ctrl+p", "commands", "Commands"),
+    ]
 
     def __init__(self, sections: Iterable[tuple[str, Iterable[Binding]]]) -> None:
         super().__init__()
@@ -27,9 +30,15 @@ class HelpScreen(ModalScreen[None]):
         """Yield a table of keys."""
         with Vertical(classes="sheet") as box:
             box.border_title = "keys"
-            box.border_subtitle = "esc close"
+            # The footer of a small screen has no room for it.
+            box.border_subtitle = "[@click=screen.commands]^p all of it as commands[/] · esc close"
             with VerticalScroll():
                 yield Static(self._table())
+
+    def action_commands(self) -> None:
+        """Leave for the command palette."""
+        self.dismiss()
+        self.app.call_later(self.app.action_command_palette)
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
