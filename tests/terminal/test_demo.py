@@ -70,7 +70,7 @@ def test_what_is_typed_before_the_first_frame_and_in_one_go_is_not_lost(terminal
     screen.type("early ")
     screen.wait(lambda text: re.search(r"1 +early # ", text))
     screen.type("\x0fl/epoch\r")  # jump to the log and search it
-    screen.wait(lambda text: re.search(r"─ log · \d+ of \d+…? · epoch", text))
+    screen.wait(lambda text: re.search(r"─ log · .* · epoch", text))
 
 
 def test_a_change_on_disk_reaches_the_job_and_the_editor(terminal: Start, tmp_path: Path) -> None:
