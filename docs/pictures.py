@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -111,7 +112,7 @@ async def over_it(session: Session) -> None:
 
 
 async def trouble(session: Session) -> None:
-    """Take a conflict with the disk."""
+    """Take what a save would do, a conflict with the disk, and a crash."""
     view = session.app.main.view("digits")
     if view is None:
         raise RuntimeError("the job is not on the screen")
@@ -120,11 +121,24 @@ async def trouble(session: Session) -> None:
     start = editor.text.index("lr: 0.05") + len("lr: ")
     row = editor.text[:start].count("\n")
     editor.replace("0.02", (row, 4), (row, 8))
+    await session.pilot.press("f2")
+    await session.screen("PreviewScreen")
+    await session.take("gallery/preview.png")
+    await session.pilot.press("escape")
+    await session.screen("MainScreen")
     session.change("lr: 0.05", "lr: 0.03")
     await session.until(lambda: view.config.draft.theirs is not None)
     await session.pilot.press("ctrl+s")
     await session.screen("Dialog")
     await session.take("gallery/conflict.png")
+    await session.pilot.press("escape")
+    await session.screen("MainScreen")
+    pid = session.job.state.pid if session.job.state is not None else None
+    if pid is None:
+        raise RuntimeError("the job does not run")
+    os.kill(pid, signal.SIGSEGV)
+    await session.until(lambda: session.job.state is not None and session.job.state.state == "crashed")
+    await session.take("gallery/crash.png")
 
 
 async def pictures(socket: Path, config: Path) -> None:

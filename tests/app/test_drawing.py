@@ -127,6 +127,7 @@ async def test_clock_draws_the_status_line_alone(open_deck: OpenDeck, monkeypatc
         deck.app.main.tick(NOW)
         await deck.pilot.pause(0.05)
         assert glass.rows() == set()
+        deck.app.clock = lambda: NOW + 1
         deck.app.main.tick(NOW + 1)
         await deck.until(lambda: "10m 21s" in glass.screen.display[0])
         assert glass.rows() == {0}

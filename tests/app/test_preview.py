@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import TEXT
 from tui import events
 from tui.app import external
+from tui.app.widgets import proof
 
 LIVE: dict[str, Any] = {
     "job": "digits",
@@ -74,6 +76,52 @@ async def test_lines_that_differ_from_what_runs_are_marked(open_deck: OpenDeck) 
         await deck.until(lambda: editor.marks.changed == {0: "changed"})
         await deck.press("ctrl+z")
         await deck.until(lambda: editor.marks.changed == {})
+
+
+async def test_long_text_is_looked_at_by_the_engine_when_it_is_saved_only(
+    open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "LONG", len(TEXT))
+    async with open_deck() as deck:
+        deck.engine.answer(events.Detail, text=TEXT, base_text=TEXT, base=4, running=7)
+        deck.engine.answer(events.Preview, jobs=[WRONG], disk="changed")
+        changed = deck.view.config.editor.marks
+        for key, row in (("x", 0), ("down", 0), ("y", 1)):
+            await deck.press(key)
+            await deck.until(lambda row=row: changed.changed is not None and row in changed.changed)  # type: ignore[misc]
+        # The second look at the changes began when the first one had ended.
+        assert not any(isinstance(command, events.Preview) for command in deck.engine.commands)
+        monkeypatch.setattr(proof, "LONG", proof.LONG + 10)
+        await deck.press("z")
+        await deck.until(lambda: changed.count == 1)
+
+
+async def test_marks_move_with_the_text_and_come_back_with_undo(
+    open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_deck() as deck:
+        deck.engine.answer(events.Preview, jobs=[WRONG], disk="changed")
+        marks = deck.view.config.editor.marks
+        await deck.press("x")
+        await deck.until(lambda: list(marks.problems) == [1])
+        monkeypatch.setattr(proof, "PAUSE", 3600)  # from here on nobody says anew where they are
+        await deck.press("home", "enter", "enter")
+        assert list(marks.problems) == [3]
+        assert "4✗" in text_of(deck.app)
+        await deck.press("ctrl+z", "ctrl+z")
+        await deck.until(lambda: list(marks.problems) == [1])
+        assert "2✗" in text_of(deck.app)
+
+
+async def test_key_that_restarts_is_marked(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        assert "↻" not in text_of(deck.app)
+        document = deck.app.jobs["digits"].document
+        assert document is not None
+        await deck.news(dataclasses.replace(document, restart_lines=(3,)))
+        await deck.until(lambda: "3↻ batch" in text_of(deck.app))
+        await deck.press("home", "enter")
+        await deck.until(lambda: "4↻ batch" in text_of(deck.app))
 
 
 def test_own_editor_gets_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tui.app.model import Part
 
 #: Seconds from one drawing of a part to the next. What costs is the frame, not the line: output is drawn as often as it
 #: looks alive, numbers that change all the time as often as they can be read.
-PAUSES = {Part.LOG: 0.2, Part.METRICS: 0.5}
+PAUSES = {Part.LOG: 0.2, Part.METRICS: 0.8}
 PAUSE = 0.08
 
 #: What is due this soon after a frame is drawn with it: each frame costs more than what one more part adds to it.
@@ -30,7 +30,7 @@ class Frames:
         self._draw = draw
         self._fail = fail
         self._drawn: dict[Part, float] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._due = 0.0
 
     def note(self, name: str, parts: Part) -> None:
@@ -63,7 +63,10 @@ class Frames:
             return
         self._stop()
         self._due = due
-        self._timer = asyncio.get_running_loop().call_later(max(due - time.monotonic(), 0.001), self._tick)
+        loop = asyncio.get_running_loop()
+        wait = due - time.monotonic()
+        # At once without a timer: the loop would go to sleep between the news and the drawing of it.
+        self._timer = loop.call_later(wait, self._tick) if wait > 0 else loop.call_soon(self._tick)
 
     def _tick(self) -> None:
         try:

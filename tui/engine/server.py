@@ -23,8 +23,11 @@ from tui.events import Command, Event, Hello, Message, Reply
 #: The longest line of JSON that is accepted: a save of a large config.
 LIMIT = 64 << 20
 
-#: Seconds from one sending of lines and metrics to the next, so that a chatty job costs one message, not a thousand.
-_BATCH_AFTER = 0.05
+#: Seconds from one sending of lines and metrics to the next, so that a chatty job costs one message, not a thousand:
+#: as often as a viewer draws them, but sooner where so much comes that it would take long to read at once.
+_BATCH_AFTER = 0.2
+_SOON = 0.05
+_MUCH = 1 << 14
 
 #: Seconds from the first of them after a silence to their sending: a step mostly comes with a line.
 _GATHER = 0.01
@@ -120,11 +123,12 @@ class Viewer:
             await self._send_news()
             if self._behind and (ending or self._due):
                 self._behind = self._due = False
-                self._next = self._loop.time() + _BATCH_AFTER
                 for name, lines in self._scrollbacks.items():
                     await self._send_lines(_LinesBefore(name, lines.end), _BATCH)
                     self._behind |= self._cursors[name] < lines.end
                     await self._send_begun(name, lines)
+                much = self._behind or len(self._packed) >= _MUCH
+                self._next = self._loop.time() + (_SOON if much else _BATCH_AFTER)
                 if self._behind:
                     self._plan()
             await self._flush()

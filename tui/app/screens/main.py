@@ -230,7 +230,7 @@ class MainScreen(Screen[None]):
         if view is not None and view.ready:
             view.tick(now)
             if view.job.alive:
-                self._status.show(view.job, now)
+                self.deck.frames.note(self.current, Part.METRICS)  # with what else there is to draw
 
     def lose(self, short: str, message: str) -> None:
         """Say that the engine is gone; everything stays readable."""

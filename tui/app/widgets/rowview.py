@@ -56,7 +56,7 @@ class RowView(ScrollView):
         bar.set_reactive(ScrollBar.position, self.scroll_y)
         length = max(1.0, window * window / max(whole, 1))
         start = (window - length) * self.scroll_y / max(whole - window, 1)
-        thumb = round(start * 2), round((start + length) * 2)
+        thumb = round(start), round(start + length)
         if thumb != self._thumb:
             self._thumb = thumb
             bar.refresh()
