@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -112,7 +111,7 @@ async def over_it(session: Session) -> None:
 
 
 async def trouble(session: Session) -> None:
-    """Take what a save would do, a conflict with the disk, and a crash."""
+    """Take what a save would do, and a conflict with the disk."""
     view = session.app.main.view("digits")
     if view is None:
         raise RuntimeError("the job is not on the screen")
@@ -131,14 +130,6 @@ async def trouble(session: Session) -> None:
     await session.pilot.press("ctrl+s")
     await session.screen("Dialog")
     await session.take("gallery/conflict.png")
-    await session.pilot.press("escape")
-    await session.screen("MainScreen")
-    pid = session.job.state.pid if session.job.state is not None else None
-    if pid is None:
-        raise RuntimeError("the job does not run")
-    os.kill(pid, signal.SIGSEGV)
-    await session.until(lambda: session.job.state is not None and session.job.state.state == "crashed")
-    await session.take("gallery/crash.png")
 
 
 async def pictures(socket: Path, config: Path) -> None:
