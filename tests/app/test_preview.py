@@ -36,6 +36,8 @@ async def test_preview_says_what_a_save_would_do_and_saves_only_when_asked(open_
         shown = text_of(deck.app)
         for part in ("lr 0.05 → 0.1", "hidden 32 → 64  ↻ restarts", "restarts the worker", "asked for 0.1"):
             assert part in shown
+        sheet = deck.app.screen.query_one(".sheet").region
+        assert sheet.x == deck.app.size.width - sheet.right > 0
         await deck.press("escape")
         assert deck.engine.saves() == []
         await deck.press("f2")
@@ -85,15 +87,15 @@ async def test_long_text_is_looked_at_by_the_engine_when_it_is_saved_only(
     async with open_deck() as deck:
         deck.engine.answer(events.Detail, text=TEXT, base_text=TEXT, base=4, running=7)
         deck.engine.answer(events.Preview, jobs=[WRONG], disk="changed")
-        changed = deck.view.config.editor.marks
+        marks = deck.view.config.editor.marks
         for key, row in (("x", 0), ("down", 0), ("y", 1)):
             await deck.press(key)
-            await deck.until(lambda row=row: changed.changed is not None and row in changed.changed)  # type: ignore[misc]
+            await deck.until(lambda row=row: marks.changed is not None and row in marks.changed)  # type: ignore[misc]
         # The second look at the changes began when the first one had ended.
         assert not any(isinstance(command, events.Preview) for command in deck.engine.commands)
         monkeypatch.setattr(proof, "LONG", proof.LONG + 10)
         await deck.press("z")
-        await deck.until(lambda: changed.count == 1)
+        await deck.until(lambda: marks.count == 1)
 
 
 async def test_marks_move_with_the_text_and_come_back_with_undo(

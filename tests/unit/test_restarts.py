@@ -239,6 +239,7 @@ async def test_a_stop_that_comes_at_once_after_a_save_ends_the_wait_for_good() -
     assert len(play.workers) == 1
 
 
+@pytest.mark.usefixtures("long_waits")
 async def test_a_stop_ends_the_wait_and_the_job() -> None:
     play = Play(restart="always")
     await play.start()
