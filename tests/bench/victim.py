@@ -17,7 +17,7 @@ from pathlib import Path
 LINE = b"x" * 109 + b"\n"
 LINES = 590  # of one write
 ENDLESS = 393_000_000
-PRINTED = 300_000
+PRINTED = 2_000_000
 
 #: What no terminal should be told, in a line of its own.
 ESCAPES = b"\x1b[31mred\x1b[0m \x1b[2J\x1b[H\x1b]0;title\x07 \x1b[?1049l\x1bP+q544e\x1b\\ \x1b[1;32;48;5;9mgreen\n"

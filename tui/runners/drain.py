@@ -13,10 +13,10 @@ from collections.abc import Callable
 _READ_SIZE = 1 << 16
 
 #: So many reads are made in one turn of the loop.
-_READS = 4
+_READS = 16
 
 #: How much may wait in a pipe, so that a job goes on while the engine is busy; as much as the system allows.
-_ROOM = 1 << 18
+_ROOM = 1 << 20
 
 #: What waits in a pseudo-terminal, or in a pipe where the system does not say.
 _LITTLE_ROOM = 1 << 12
@@ -41,7 +41,7 @@ class Drain:
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
         self._take = take
-        self._room = _make_room(descriptor)
+        self._room = _room(descriptor)
         self._loop = asyncio.get_running_loop()
         self._looked = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -62,9 +62,14 @@ class Drain:
         now = self._loop.time()
         since, self._looked = now - self._looked, now
         taken = self._read(_READS * _READ_SIZE)
-        pause = min(since * self._room / 4 / taken, _PAUSE) if taken and since < _SILENCE else 0.0
         if self._over:
             return
+        pause = 0.0
+        if taken and since < _SILENCE:
+            if since * self._room / 2 / taken < _SHORTEST_PAUSE:
+                self._room = _make_room(self._descriptor)
+            if taken < 0.8 * self._room:  # else it is full, or nearly so, and the job may have waited for us
+                pause = min(since * self._room / 2 / taken, _PAUSE)
         if pause < _SHORTEST_PAUSE:
             if self._timer is not None:
                 self._timer = None
@@ -103,10 +108,18 @@ class Drain:
                 self._timer.cancel()
 
 
-def _make_room(descriptor: int) -> int:
-    """Make the pipe as large as wanted, if it is one and may be; return how much it holds."""
+def _room(descriptor: int) -> int:
+    """Return how much a pipe or a pseudo-terminal holds."""
     if sys.platform != "linux" or os.isatty(descriptor):
         return _LITTLE_ROOM
-    with contextlib.suppress(OSError):  # there is a limit to all pipes of a user
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _ROOM)
     return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
+
+
+def _make_room(descriptor: int) -> int:
+    """Make a pipe as large as wanted, if it is one and may be; return how much it holds."""
+    room = _room(descriptor)
+    if _LITTLE_ROOM < room < _ROOM:
+        with contextlib.suppress(OSError):  # the user's other pipes leave no more
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _ROOM)
+        room = _room(descriptor)
+    return room
