@@ -17,7 +17,7 @@ from tui import events, wire
 from tui.engine import headless
 from tui.engine.headless import MOST_WAITING, Printer, Readable, as_json, reload_words
 from tui.engine.output import Block, Output
-from tui.events import Change, Lines, Log, Notice, Problem, Reload, Running, State
+from tui.events import Change, Log, Notice, Problem, Reload, Running, State
 
 
 class Reader:
@@ -135,7 +135,9 @@ def test_who_asks_for_the_end_is_not_held_up_and_events_go_before_lines(
     [
         (State("a", "running", pid=7), "* running pid 7"),
         (State("a", "crashed", exit_code=1, reason="ValueError: no"), "* crashed ValueError: no"),
-        (Lines("a", 3, "hello", 1, time=5.0), "| hello"),
+        (Output("a", Block(3, 1, b"hello\n", 1, 5.0)), "| hello"),
+        (Output("a", Block(3, 1, b"10 %\r99 %\r\n", 1, 5.0)), "| 99 %"),
+        (Output("a", Block(3, 1, b"caf\xe9 \xe2\x82\xac\n", 1, 5.0)), "| caf\ufffd \u20ac"),
         (events.Dropped("a", 12), "* 12 lines were dropped here"),
         (Notice("a", "gone", "warning"), "* warning: gone"),
     ],
@@ -177,7 +179,7 @@ def test_for_a_reader_that_never_reads_metrics_do_not_pile_up(reader: Reader) ->
 
 
 def test_log_for_people_has_its_words_before_each_line() -> None:
-    said = Readable(3)(Lines("a", 0, "one\n\n[b]{two}", 1, time=5.0)).decode()
+    said = Readable(3)(Output("a", Block(0, 3, b"one\n\n[b]{two}\n", 1, 5.0))).decode()
     assert [line[8:] for line in said.splitlines()] == [" a   | one", " a   | ", " a   | [b]{two}"]
 
 
@@ -210,6 +212,6 @@ def test_json_is_one_object_a_line() -> None:
 
 @given(text=st.text(), job=st.text(), version=st.none() | st.integers(1), at=st.floats(0, 1e12))
 def test_a_line_is_encoded_like_its_event(text: str, job: str, version: int | None, at: float) -> None:
-    batch = Lines(job, 0, f"{text}\n{{}}", version, time=at)
+    batch = events.Lines(job, 0, f"{text}\n{{}}", version, time=at)
     logs = [Log(job, line, version, time=at) for line in (*text.split("\n"), "{}")]
     assert wire.encode_lines(batch) == b"".join(map(wire.encode, logs))

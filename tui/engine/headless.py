@@ -25,6 +25,10 @@ from tui.events import Change, Event
 MOST_WAITING = 4 << 20
 _OVERHEAD = 300
 
+#: Seconds for which events gather before they are written: a printer that is woken for each block of a flood takes the
+#: interpreter from the engine each time.
+_GATHER = 0.005
+
 #: Seconds that a reader gets at the end for all that is waiting, then once more for the events among it.
 LAST_WORDS = 1.0
 
@@ -49,14 +53,16 @@ class Printer:
         self._dropped: dict[str, int] = {}
         self._change = threading.Condition()
         self._closing = self._hurried = False
-        # A pipe that is ready takes so much at once: a reader that stops reading never holds us up in a write.
-        self._at_once = 1 << 20 if _is_never_full(descriptor) else select.PIPE_BUF
+        # A pipe that is ready takes so much at once: a reader that stops reading never holds us up in a write. More
+        # for a file would not stay in the processor's cache.
+        self._at_once = 1 << 18 if _is_never_full(descriptor) else select.PIPE_BUF
         self._thread = threading.Thread(target=self._run, name="printer", daemon=True)
         self._thread.start()
 
     def put(self, event: Event) -> None:
         """Take an event, without ever waiting for the reader."""
         with self._change:
+            idle = not self._queue
             if isinstance(event, Output):
                 if event.block is None or not self._has_room(event.job, event.block):
                     return
@@ -69,7 +75,8 @@ class Printer:
             if isinstance(event, events.Metrics):
                 self._metrics[event.job] = len(self._queue)
             self._queue.append(event)
-            self._change.notify()
+            if idle:
+                self._change.notify()
 
     def close(self, *, wait: bool = True) -> None:
         """Write what is waiting, and end.
@@ -98,6 +105,8 @@ class Printer:
         with self._change:
             while not self._queue and not self._closing:
                 self._change.wait()
+            if not self._closing:
+                self._change.wait(_GATHER)
             batch = list(self._queue)
             self._queue.clear()
             self._metrics.clear()
@@ -119,13 +128,14 @@ class Printer:
 
     def _pieces(self, batch: Iterable[Event]) -> Iterator[bytes]:
         """Yield what is to be written for a batch, in pieces, so that `close` can leave out lines at any time."""
-        piece = bytearray()
+        piece, size = [], 0
         for event in self._sift(batch):
-            piece += self._form(event)
-            if len(piece) >= self._at_once:
-                yield bytes(piece)
-                piece.clear()
-        yield bytes(piece)
+            piece.append(self._form(event))
+            size += len(piece[-1])
+            if size >= self._at_once:
+                yield b"".join(piece)
+                piece, size = [], 0
+        yield b"".join(piece)
 
     def _sift(self, batch: Iterable[Event]) -> Iterator[Event]:
         """Yield the events, in a hurry without the lines among them."""
@@ -140,7 +150,7 @@ class Printer:
                     if self._hurried:
                         dropped[event.job] = dropped.get(event.job, 0) + block.count
                     else:
-                        yield block.lines(event.job)
+                        yield Output(event.job, block)
         yield from (events.Dropped(job, count) for job, count in dropped.items())
 
     def _write(self, data: bytes) -> None:
@@ -160,7 +170,9 @@ def _is_never_full(descriptor: int) -> bool:
 
 def as_json(event: Event) -> bytes:
     """Form an event as one JSON object a line, and log lines one by one."""
-    return wire.encode_lines(event) if isinstance(event, events.Lines) else wire.encode(event)
+    if isinstance(event, Output):
+        return wire.encode_lines(event.block.lines(event.job)) if event.block else b""
+    return wire.encode(event)
 
 
 class Readable:
@@ -175,18 +187,16 @@ class Readable:
 
     def __call__(self, event: Event) -> bytes:
         """Return the lines for `event`, empty for none."""
-        if isinstance(event, events.Lines):
-            begin = self._begin(event.job, event.time) + "| "
-            return _encoded(begin + event.text.replace("\n", "\n" + begin))
+        if isinstance(event, Output):
+            if event.block is None:
+                return b""
+            begin = f"{self._begin(event.job, event.block.time)}| ".encode("utf-8", "replace")
+            return begin + event.block.drawn[:-1].replace(b"\n", b"\n" + begin) + b"\n"
         text = _words(event)
-        return b"" if text is None else _encoded(self._begin(event.job, None) + text)
+        return b"" if text is None else f"{self._begin(event.job, None)}{text}\n".encode("utf-8", "replace")
 
     def _begin(self, job: str, at: float | None) -> str:
         return f"{time.strftime('%H:%M:%S', time.localtime(at))} {job:<{self._width}} "
-
-
-def _encoded(text: str) -> bytes:
-    return f"{text}\n".encode("utf-8", "replace")
 
 
 def change_words(change: Change) -> str:

@@ -56,6 +56,13 @@ class Block:
         text = self.data[:-1].decode("utf-8", "replace")
         return "\n".join(map(last_drawn, text.split("\n"))) if "\r" in text else text
 
+    @property
+    def drawn(self) -> bytes:
+        """The lines of `text` as UTF-8, each with its newline."""
+        if self.data.isascii() and b"\r" not in self.data:
+            return self.data
+        return f"{self.text}\n".encode()
+
     def since(self, number: int) -> Block:
         """Return the part from line `number` on, which must be in the block."""
         if number <= self.first:

@@ -38,8 +38,10 @@ _BATCH = 1 << 19
 #: Messages go out together, so many bytes at a time: each sending wakes the viewer.
 _PACKET = 1 << 16
 
-#: A viewer that is so many bytes behind goes on with the newest batch. A shorter burst it gets as a whole.
+#: A viewer that is so many bytes behind goes on with so many of the newest, and gets no more before they were drawn:
+#: nobody reads a flood, and its keys should not wait for it. A shorter burst it gets as a whole.
 _TOO_FAR = 1 << 22
+_OF_A_FLOOD = 1 << 17
 
 #: Seconds that a viewer has at the end of the engine to take what is waiting for it.
 _LAST_WORDS = 1.0
@@ -81,6 +83,7 @@ class Viewer:
         self._wake = asyncio.Event()
         self._behind = False
         self._due = False
+        self._flooded = False
         self._next = 0.0
         self._ending = False
         self._packed = bytearray()  # what goes out with the next packet
@@ -122,12 +125,12 @@ class Viewer:
             ending = self._ending
             await self._send_news()
             if self._behind and (ending or self._due):
-                self._behind = self._due = False
+                self._behind = self._due = self._flooded = False
                 for name, lines in self._scrollbacks.items():
                     await self._send_lines(_LinesBefore(name, lines.end), _BATCH)
                     self._behind |= self._cursors[name] < lines.end
                     await self._send_begun(name, lines)
-                much = self._behind or len(self._packed) >= _MUCH
+                much = (self._behind or len(self._packed) >= _MUCH) and not self._flooded
                 self._next = self._loop.time() + (_SOON if much else _BATCH_AFTER)
                 if self._behind:
                     self._plan()
@@ -159,7 +162,8 @@ class Viewer:
         lines = self._scrollbacks[before.job]
         cursor = self._cursors[before.job]
         if not before.whole and cursor < lines.newest(_TOO_FAR, cursor):
-            cursor = min(lines.newest(_BATCH), before.end)
+            cursor = min(lines.newest(_OF_A_FLOOD), before.end)
+            self._flooded = True
         while most > 0 and cursor < before.end and (block := lines.block(cursor)) is not None:
             cursor = block.end
             most = most if before.whole else most - len(block.data)

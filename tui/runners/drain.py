@@ -25,7 +25,7 @@ _LITTLE_ROOM = 1 << 12
 #: taken, if that is not too soon to be worth it: each look costs both sides more than the lines do. One that has been
 #: silent for longer than the last figure says is no such job.
 _PAUSE = 0.005
-_SHORTEST_PAUSE = 0.001
+_SHORTEST_PAUSE = 0.003
 _SILENCE = 0.02
 
 
@@ -96,7 +96,7 @@ class Drain:
                 break
             taken += len(data)
             self._take(data)
-            if len(data) < _READ_SIZE and not up_to_now:
+            if len(data) < _READ_SIZE // 2 and not up_to_now:
                 break
         return taken
 
