@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.engine.runs import TICKER, Folder, Run, row, tunedeck
@@ -46,9 +47,11 @@ def test_an_engine_that_is_suspended_is_shown_and_told_about_but_not_waited_for(
     socket = place.socket_of(str(folder.path / "c.yaml"))
     run.process.send_signal(signal.SIGSTOP)
     try:
-        assert f"c  {socket}  process {run.pid}  hangs\n" in tunedeck("ls", cwd=folder.path).stdout
-        for arguments in (("stop", "c.yaml"), ("stop", str(folder.path / "c.yaml"))):
-            done = tunedeck(*arguments, cwd=folder.path)
+        commands = ("ls",), ("stop", "c.yaml"), ("stop", str(folder.path / "c.yaml"))
+        with ThreadPoolExecutor() as pool:  # each has its patience
+            listed, *stops = pool.map(lambda arguments: tunedeck(*arguments, cwd=folder.path), commands)
+        assert f"c  {socket}  process {run.pid}  hangs\n" in listed.stdout
+        for done in stops:
             assert (done.returncode, done.stdout) == (2, "")
             assert f"c (process {run.pid}) does not answer: " in done.stderr
             assert f"kill -CONT {run.pid} wakes it up" in done.stderr

@@ -77,6 +77,13 @@ class Terminal:
         """Send keys."""
         self.process.send(text)
 
+    def resize(self, rows: int) -> None:
+        """Become higher or lower."""
+        columns = self.screen.columns
+        with self._lock:
+            self.screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
+
     def ended(self) -> int:
         """Wait for the end of the program and return its exit code, or minus the signal."""
         self._reader.join(PATIENCE)

@@ -189,8 +189,7 @@ def test_a_deck_whose_engine_hangs_is_not_started_twice(terminal: Start, tmp_pat
     before = set(below(tmp_path))
     os.kill(found.hello.pid, signal.SIGSTOP)
     try:
-        for arguments in (("run", str(deck)), ("attach", str(deck))):
-            again = terminal(*arguments)
+        for again in [terminal(command, str(deck)) for command in ("run", "attach")]:
             again.wait(f"deck (process {found.hello.pid}) does not answer")
             assert again.ended() == 2
         assert set(below(tmp_path)) == before
