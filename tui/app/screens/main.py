@@ -14,7 +14,7 @@ from textual.dom import DOMNode
 from textual.events import Event, MouseEvent
 from textual.reactive import var
 from textual.screen import Screen
-from textual.widgets import Footer, Static, TextArea
+from textual.widgets import Static, TextArea
 
 from tui.app import control
 from tui.app.advice import NO_JOBS, advice
@@ -29,6 +29,7 @@ from tui.app.widgets.diff import DiffView
 from tui.app.widgets.editor import ConfigEditor
 from tui.app.widgets.find import FindBar
 from tui.app.widgets.job import JobView
+from tui.app.widgets.keybar import KeyBar
 from tui.app.widgets.log import LogView
 from tui.app.widgets.logpane import LogPane
 from tui.app.widgets.status import StatusLine
@@ -134,7 +135,7 @@ class MainScreen(Screen[None]):
         yield self._advice
         yield Container(*self._views.values(), id="views")
         yield Static("This terminal is too small for the deck. The job goes on; ctrl+q quits.", id="tiny")
-        yield Footer(compact=True)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Say how the jobs are that were known before anything could be drawn."""
