@@ -74,6 +74,18 @@ async def test_text_and_a_dialog_take_what_is_meant_for_them(open_deck: OpenDeck
         assert deck.view.config.editor.text.startswith("# mine")
 
 
+async def test_the_answer_to_a_dialog_holds_up_nothing(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typed, "PATIENCE", 1000.0)
+    async with open_deck() as deck:
+        deck.type("x")
+        in_timeline(deck)
+        deck.type("r")
+        await deck.until(lambda: isinstance(deck.app.screen, Dialog))
+        deck.type("r" + CTRL_O + "c!")
+        await deck.until(lambda: deck.view.config.editor.text.startswith("x!"))
+        assert deck.type_of_screen() == "MainScreen"
+
+
 async def test_a_key_that_is_lost_on_its_way_holds_up_the_next_one_for_a_moment_only(
     open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,9 +13,11 @@ from collections import deque
 
 from textual import events, on
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.driver import Driver
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.screen import Screen
 
 #: Seconds that a key waits for the one before it, or for what it is to go to; then it goes its way in any case.
 PATIENCE = 3.0
@@ -47,6 +49,7 @@ class TypingApp(App[None]):
         self._typed: deque[events.Key | events.Paste] = deque()
         self._keys = 0
         self._under_way = False
+        self._there: Screen[object] | None = None  # where the key has gone that is under way
         self._limit: asyncio.TimerHandle | None = None
 
     def awaits_focus(self) -> bool:
@@ -64,18 +67,32 @@ class TypingApp(App[None]):
     async def _go_on(self) -> None:
         if self._under_way or not self._typed:
             return
-        if self._limit is None:
-            self._limit = asyncio.get_running_loop().call_later(PATIENCE, self.call_later, self._give_way)
+        self._wait_no_longer()
         if not self.screen_stack or self.awaits_focus():
             return
         if not self.screen.is_mounted:
             self.screen.call_later(self.call_later, self._go_on)  # called as soon as it is
             return
+        await self._let_in()
+
+    def _wait_no_longer(self) -> None:
+        if self._limit is None:
+            self._limit = asyncio.get_running_loop().call_later(PATIENCE, self.call_later, self._give_way)
+
+    async def _let_in(self) -> None:
         self._keys += 1
         self._under_way = True
+        self._there = self.screen
         goal = self.focused or self.screen
         await super().on_event(self._typed.popleft())
         self._follow(Done(self._keys, goal))
+
+    def pop_screen(self) -> AwaitComplete:
+        """Close the screen on top; the key that had it closed has no way back from there."""
+        popped = super().pop_screen()
+        if self._under_way and self._there not in self.screen_stack:
+            self._finish()
+        return popped
 
     @on(Done)
     def _arrived(self, message: Done) -> None:
@@ -103,7 +120,9 @@ class TypingApp(App[None]):
         await self._go_on()
 
     async def _give_way(self) -> None:
-        self._under_way = False
         self._limit = None
-        while self._typed and self.screen_stack:
-            await super().on_event(self._typed.popleft())
+        if self._typed and self.screen_stack:
+            self._wait_no_longer()
+            await self._let_in()
+        else:
+            self._under_way = False

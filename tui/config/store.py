@@ -158,12 +158,20 @@ def update(path: Path, change: Callable[[bytes], bytes]) -> bool:
     raise AssertionError("the last attempt returns or raises")
 
 
-def place(path: Path, raw: bytes, *, base: str | None, in_place: bool = False, force: bool = False) -> Path | None:
+def place(
+    path: Path,
+    raw: bytes,
+    *,
+    base: str | None,
+    in_place: bool = False,
+    force: bool = False,
+    syncing: Callable[[], object] = lambda: None,
+) -> Path | None:
     """Write a file, if its content is still the one named `base`; None means that it must be missing.
 
     The new text is complete on disk before it takes the place of the old one, in one step. Only with `in_place`
     is the old one overwritten, for files that can't be replaced; only with `force` a file that is read-only, and it
-    stays so.
+    stays so. `syncing` is called when all is written and only the disk is waited for.
 
     Returns:
         The folder in which the new file must still be settled; None where it took no new one.
@@ -182,7 +190,7 @@ def place(path: Path, raw: bytes, *, base: str | None, in_place: bool = False, f
         if in_place and current is not None:
             _overwrite(path, real, current.raw, raw)
             return None
-        _replace(path, real, raw, base)
+        _replace(path, real, raw, base, syncing)
     except OSError as error:
         raise _unwritable(path, error, solid=False) from error
     return real.parent
@@ -291,10 +299,10 @@ def _require_writable(path: Path, real: Path) -> None:
         raise ReadOnly(f"{path} is read-only: nothing was written (chmod u+w makes it writable)")
 
 
-def _replace(path: Path, real: Path, raw: bytes, base: str | None) -> None:
+def _replace(path: Path, real: Path, raw: bytes, base: str | None, syncing: Callable[[], object]) -> None:
     temporary = real.with_name(f".tunedeck-{secrets.token_hex(6)}.tmp")
     try:
-        _prepare(path, real, temporary, raw, new=base is None)
+        _prepare(path, real, temporary, raw, syncing, new=base is None)
         try:
             if base is not None:
                 complete = temporary.with_name(f"{temporary.stem}-{base}-{digest(raw)}.tmp")
@@ -376,7 +384,7 @@ def _put_back(path: Path, temporary: Path, real: Path, own: int) -> None:
         raise _Stranded(message) from error
 
 
-def _prepare(path: Path, real: Path, temporary: Path, raw: bytes, *, new: bool) -> None:
+def _prepare(path: Path, real: Path, temporary: Path, raw: bytes, syncing: Callable[[], object], *, new: bool) -> None:
     """Write the temporary file: complete, on disk, with the mode and the owner of the real one."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
@@ -387,6 +395,7 @@ def _prepare(path: Path, real: Path, temporary: Path, raw: bytes, *, new: bool) 
         if not new:
             _inherit(path, descriptor, real.stat())
         _write_all(descriptor, raw)
+        syncing()
         os.fsync(descriptor)
     finally:
         _close(descriptor)

@@ -219,10 +219,23 @@ class ConfigFile:
         if base not in (None, self.digest):
             await self._catch_up(base, seen)
         self._own(self.path, store.digest(raw))
-        place = functools.partial(store.place, self.path, raw, base=base, in_place=in_place, force=force)
-        placing = asyncio.get_running_loop().run_in_executor(None, place)
+        loop = asyncio.get_running_loop()
+        syncing = asyncio.Event()
+        place = functools.partial(
+            store.place,
+            self.path,
+            raw,
+            base=base,
+            in_place=in_place,
+            force=force,
+            syncing=lambda: loop.call_soon_threadsafe(syncing.set),
+        )
+        placing = loop.run_in_executor(None, place)
+        placing.add_done_callback(lambda _: syncing.set())
         content = store.Content(raw, store.digest(raw))
-        parsed = parsed or await self._parse(content)  # while the disk is busy
+        if parsed is None:
+            await syncing.wait()  # before, a parse would take the interpreter from who writes; now the disk is busy
+            parsed = await self._parse(content)
         try:
             folder = await placing
         except store.StoreError:
