@@ -6,9 +6,10 @@ import pytest
 from textual.geometry import Offset
 
 from tests.app.conftest import OpenDeck, text_of
-from tests.app.fake import Deck
+from tests.app.fake import NOW, Deck
 from tui import events
 from tui.app.widgets.keybar import KeyBar
+from tui.events import Running
 
 
 def bar(deck: Deck) -> str:
@@ -39,6 +40,16 @@ async def test_keys_stand_closer_before_one_is_left_out(
         await deck.until(lambda: "Rollback" in bar(deck))
         assert f"⏎ Diff{gap}r Rollback{gap}" in bar(deck)
         assert bar(deck).endswith("^p Commands" if palette else "^q Quit")
+
+
+async def test_help_and_quit_are_there_whatever_else_is(open_deck: OpenDeck) -> None:
+    async with open_deck(size=(80, 24)) as deck:
+        deck.app.main.set_focus(deck.view.timeline)
+        await deck.news(Running("digits", 7, NOW, differs=True))
+        await deck.press("f10")
+        await deck.until(lambda: "All panes" in bar(deck) and "Write back" in bar(deck))
+        assert bar(deck).endswith("f1 Help ^q Quit")
+        assert "Stop" not in bar(deck)
 
 
 async def test_a_click_presses_the_key(open_deck: OpenDeck) -> None:

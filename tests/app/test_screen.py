@@ -94,7 +94,7 @@ async def test_details_of_a_reload(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         old = TEXT.replace("lr: 0.05", "lr: 0.08")
         deck.engine.answer(events.Detail, text=TEXT, base_text=old, base=4, running=7)
-        deck.view.timeline.focus()
+        deck.app.main.set_focus(deck.view.timeline)
         await deck.press("down", "enter")
         await deck.until(lambda: "v6, v7 runs" in text_of(deck.app))
         shown = text_of(deck.app)

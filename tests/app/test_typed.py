@@ -10,7 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tests.app.conftest import OpenDeck
-from tests.app.fake import Deck, backlog
+from tests.app.fake import TEXT, Deck, backlog
 from tui import events
 from tui.app import typed
 from tui.app.screens.dialog import Dialog
@@ -72,6 +72,14 @@ async def test_text_and_a_dialog_take_what_is_meant_for_them(open_deck: OpenDeck
         deck.type("# mine" + CTRL_Q)
         await deck.until(lambda: isinstance(deck.app.screen, Dialog))
         assert deck.view.config.editor.text.startswith("# mine")
+
+
+async def test_alt_with_a_digit_shows_a_job_as_terminals_send_it(open_deck: OpenDeck) -> None:
+    async with open_deck(backlog(), backlog("other")) as deck:
+        for digit, name in (("2", "other"), ("1", "digits")):
+            deck.type(f"\x1b{digit}")
+            await deck.until(lambda name=name: deck.app.main.current == name)  # type: ignore[misc]
+        assert deck.view.config.editor.text == TEXT
 
 
 async def test_the_answer_to_a_dialog_holds_up_nothing(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,16 @@ Meanwhile a row that the terminal takes for too long ends at the edge: else it w
 
 from __future__ import annotations
 
+from enum import Enum
+from typing import Any, cast
+
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.drivers.linux_driver import LinuxDriver
+
+#: What most terminals send for alt with a digit. Textual takes it for the characters of a Mac's keyboard, which would
+#: stand in the config then.
+_Alt = Enum("_Alt", {f"DIGIT_{digit}": f"alt+{digit}" for digit in range(1, 10)})  # type: ignore[misc]
+cast("dict[str, Any]", ANSI_SEQUENCES_KEYS).update({f"\x1b{digit}": (key,) for digit, key in enumerate(_Alt, 1)})
 
 #: Has the terminal lay its title on a stack, and take it back from there.
 PUSH, POP = "\x1b[22;0t", "\x1b[23;0t"

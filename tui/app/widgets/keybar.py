@@ -74,21 +74,29 @@ class KeyBar(Widget):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:  # noqa: ARG002
-        """Return the line: where there is little room, the keys stand closer, and the palette's is left out."""
+        """Return the line: where there is little room, the keys stand closer, then the palette's is left out.
+
+        After it those before the last two, help and quit: the help has them all.
+        """
         room = self.size.width
-        needed = sum(key.width for key in self._keys)
-        last = self._last.width + 1 if self._last is not None else 0
-        gap = 2 if needed + 2 * len(self._keys) + last < room else 1
-        if needed + gap * len(self._keys) + last >= room:
-            last = 0
+        keys, last = self._keys.copy(), self._last
+
+        def width(gap: int) -> int:
+            return sum(key.width + gap for key in keys) + (last.width if last is not None else -gap)
+
+        gap = 2 if width(2) <= room else 1
+        if width(gap) > room:
+            last = None
+        while width(gap) > room and len(keys) > 2:
+            del keys[-3]
         line = Text()
         self._spans.clear()
-        for key in self._keys:
+        for key in keys:
             self._add(line, key)
             line.append(" " * gap)
-        if last and self._last is not None:
-            line.append(" " * (room - last - line.cell_len))
-            self._add(line, self._last)
+        if last is not None:
+            line.append(" " * (room - last.width - line.cell_len))
+            self._add(line, last)
         line.truncate(room)
         line.pad_right(room - line.cell_len)
         return drawn(self, line)

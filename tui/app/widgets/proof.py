@@ -61,7 +61,7 @@ class Proof(Static):
         self.display = problem is not None
         if problem is not None:
             more = f" ({marks.count - 1} more)" if marks.count > 1 else ""
-            self.update(Text(f"✗ {words.problem(problem)}{more}", no_wrap=True, overflow="ellipsis"))
+            self.update(Text(f"✗ {words.problem(problem)}{more}"))
 
     def on_click(self) -> None:
         """Go to where it is."""
