@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.style import Style
 from textual._context import visible_screen_stack
 from textual.app import App
 
@@ -74,6 +75,18 @@ def text_of(app: App[Any]) -> str:
     visible_screen_stack.set(app._background_screens)
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
+
+
+def style_of(app: App[Any], text: str) -> Style:
+    """Return the style in which a text is drawn, where it stands first on the screen."""
+    visible_screen_stack.set(app._background_screens)
+    for strip in app.screen._compositor.render_strips():
+        place = strip.text.find(text)
+        for segment in strip if place >= 0 else ():
+            if place < len(segment.text):
+                return segment.style or Style.null()
+            place -= len(segment.text)
+    raise AssertionError(f"not on the screen: {text}\n{text_of(app)}")
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ async def test_line_follows_the_focus(open_deck: OpenDeck) -> None:
         await deck.until(lambda: "Rollback" not in bar(deck) and "Follow" in bar(deck))
 
 
-@pytest.mark.parametrize(("columns", "gap", "palette"), [(120, "  ", True), (100, " ", True), (80, " ", False)])
+@pytest.mark.parametrize(("columns", "gap", "palette"), [(120, "  ", True), (96, " ", True), (80, " ", False)])
 async def test_keys_stand_closer_before_one_is_left_out(
     open_deck: OpenDeck, columns: int, gap: str, *, palette: bool
 ) -> None:

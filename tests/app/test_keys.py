@@ -133,6 +133,9 @@ STEPS: dict[str, list[Step]] = {
         Step("alt+m", layout, "config", then=("escape",)),
     ],
     "ConfigEditor": [
+        Step("ctrl+end", selection, "config"),
+        Step("ctrl+home", selection),
+        Step("alt+a", selection),
         Step("ctrl+underscore", text, "config"),
         Step("ctrl+slash", text, "config"),
         Step("ctrl+e", screen, "config", first=("x",), then=("escape", "ctrl+z")),

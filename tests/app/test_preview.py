@@ -83,6 +83,7 @@ async def test_lines_that_differ_from_what_runs_are_marked(open_deck: OpenDeck) 
 async def test_long_text_is_looked_at_by_the_engine_when_it_is_saved_only(
     open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert proof.LONG == 64 * 1024
     monkeypatch.setattr(proof, "LONG", len(TEXT))
     async with open_deck() as deck:
         deck.engine.answer(events.Detail, text=TEXT, base_text=TEXT, base=4, running=7)

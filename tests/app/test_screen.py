@@ -225,6 +225,17 @@ async def test_jump_leads_to_panes_and_jobs(open_deck: OpenDeck) -> None:
         assert not deck.view.config.dirty
 
 
+async def test_jump_numbers_the_jobs_as_their_tabs_do(open_deck: OpenDeck) -> None:
+    names = [f"a-long-name-{number}" for number in range(2, 10)]
+    async with open_deck(backlog(), *map(backlog, names), size=(80, 24)) as deck:
+        await deck.press("alt+6")
+        await deck.until(lambda: deck.app.main.current == names[4])
+        await deck.press("ctrl+o")
+        await deck.until(lambda: "Press a key" in text_of(deck.app) or deck.type_of_screen() == "JumpScreen")
+        await deck.press("5")
+        await deck.until(lambda: deck.app.main.current == names[3])
+
+
 async def test_jump_shows_the_keys_where_they_lead_in_every_size(open_deck: OpenDeck) -> None:
     async with open_deck(backlog(), backlog("anneal"), size=(80, 24)) as deck:
         await deck.press("ctrl+o")

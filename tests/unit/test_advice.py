@@ -4,9 +4,9 @@ import pytest
 
 from tests.app.fake import NOW, backlog
 from tui import events
-from tui.app.advice import PATIENCE, advice
+from tui.app.advice import advice
 from tui.app.model import JobModel
-from tui.events import Document, Job, Metrics, Problem, State
+from tui.events import Document, Job, Lines, Metrics, Problem, State
 
 
 def job(*more: events.Event, runner: str = "process", on_change: str = "reload") -> JobModel:
@@ -31,7 +31,8 @@ def test_job_that_runs_as_it_should_needs_no_advice() -> None:
 
 
 def test_task_without_a_checkpoint_is_told_how_to_have_one_and_only_after_a_while() -> None:
-    assert said(RUNNING, after=PATIENCE - 0.1) == ""
+    assert said(RUNNING, after=9.9) == ""
+    assert "no checkpoint for 10 s" in said(RUNNING, after=10)
     for more in ([], [Metrics("a", 0, {}, time=NOW + 1)], [Metrics("a", 900, {}, time=NOW - 1)]):
         assert "no checkpoint for 12 s" in said(RUNNING, *more, after=12)
         assert "config = tui.checkpoint(config)" in said(RUNNING, *more, after=12)
@@ -46,6 +47,12 @@ def test_what_needs_no_checkpoint_is_not_told_of_one(runner: str, on_change: str
 @pytest.mark.parametrize("state", ["finished", "crashed", "stopped"])
 def test_job_that_ended_says_how_it_is_started_again(state: str) -> None:
     assert "ctrl+r starts" in said(State("a", state, time=NOW))
+
+
+def test_crash_without_a_line_in_the_log_has_its_reason_here() -> None:
+    crashed = State("a", "crashed", reason="there is no file nosuch.py\nand more", time=NOW)
+    assert said(crashed).endswith(": there is no file nosuch.py")
+    assert "e in the log leads to the error" in said(Lines("a", 0, "ValueError: no", 1, time=NOW), crashed)
 
 
 def test_missing_config_is_asked_for() -> None:

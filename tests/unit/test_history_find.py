@@ -80,7 +80,7 @@ def test_words_choose_reloads(words: str, versions: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"), [("run:x", "'x' is no run"), ("status:gone", "no status 'gone': it is one of sent, applied")]
+    ("words", "reason"), [("run:x", "'x' is no run"), ("status:gone", "no status 'gone': sent applied")]
 )
 def test_words_that_can_not_be_understood_are_refused(words: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):

@@ -28,6 +28,9 @@ def advice(job: JobModel, now: float) -> str:
         return f"{name} does not exist yet: write it here, ctrl+s saves it, and the job starts"
     if state == "starting" and job.problem is not None:
         return f"the job waits for a config that is right: mend {name}, ctrl+s saves it, and the job starts"
+    if state == "crashed" and not job.lines.written:
+        why = plain((job.state.reason or "").partition("\n")[0])
+        return f"the job crashed before it wrote anything, ctrl+r starts it again: {why}"
     if state == "crashed":
         return "the job crashed: e in the log leads to the error (f6 goes there), ctrl+r starts the job again"
     if state == "finished":

@@ -68,6 +68,11 @@ class LineBuffer:
         return len(self._texts)
 
     @property
+    def written(self) -> bool:
+        """Whether there is a line of output, not only marks."""
+        return len(self._texts) > len(self._odd)
+
+    @property
     def end(self) -> int:
         """The number that the next line will get."""
         return self.base + len(self._texts)

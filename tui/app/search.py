@@ -142,7 +142,10 @@ ERRORS = Query(
         r"Traceback \(most recent call last\)"
         r"|\b(?:ERROR|FATAL|CRITICAL|PANIC|SEVERE)\b"
         r"|^\s*(?:[Ee]rror|[Ff]atal(?: error)?|[Pp]anic)\b\s*[:\[(]"
-        r"|^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)\b"
+        r"|^(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*)?(?:Error|Exception)\b"
+        r"|\[(?:error|crit|alert|emerg|E)\]"  # servers
+        r"|:\d+: (?:fatal )?error:"  # compilers
+        r"|^[EF]\d{4} \d\d:"  # glog: the letter, month and day
         r"|level=(?:error|fatal)\b"
     ),
 )

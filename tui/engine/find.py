@@ -60,7 +60,7 @@ def choice(words: str) -> Choice:
             condition, value = "run = ?1", said
         else:
             if part == "status" and not any(status.startswith(said.lower()) for status in STATUSES):
-                raise ValueError(f"there is no status {said!r}: it is one of {', '.join(STATUSES)}")
+                raise ValueError(f"no status {said!r}: {' '.join(STATUSES)}")
             escaped = re.sub(r"([\\%_])", r"\\\1", said)
             condition, value = _PARTS[part] if part else _ANYWHERE, f"%{escaped}%"
         conditions.append(f"{'NOT ' if found['no'] else ''}coalesce({condition}, 0)")

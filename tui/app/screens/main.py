@@ -287,8 +287,10 @@ class MainScreen(Screen[None]):
         view = self.view(self.current)
         for pane, goal in view.panes() if view is not None else ():
             yield Target(str(pane.id)[0], pane.region.offset, partial(self.set_focus, goal))
-        for key, (name, place) in zip(JOB_KEYS, self._tabs.places(), strict=False):
-            yield Target(key, place, partial(self.show_job, name))
+        keys = dict(zip(self._jobs, JOB_KEYS, strict=False))
+        for name, place in self._tabs.places():
+            if name in keys:
+                yield Target(keys[name], place, partial(self.show_job, name))
 
     def action_next_pane(self) -> None:
         """Move the focus from pane to pane: config, log, timeline."""

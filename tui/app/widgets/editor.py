@@ -62,6 +62,9 @@ class ConfigEditor(LongTextArea):
             id="editor.comment",
         ),
         Binding("ctrl+e", "screen.edit_outside", "Own editor", show=False),  # the end of a line in other inputs
+        Binding("ctrl+home", "cursor_document(0)", "To the begin", show=False),
+        Binding("ctrl+end", "cursor_document(-1)", "To the end", show=False),
+        Binding("alt+a", "select_all", "Select all", show=False, id="editor.all"),
         Binding("ctrl+z", "undo", "Undo", show=False, id="editor.undo"),
         Binding("ctrl+y", "redo", "Redo", show=False, id="editor.redo"),
     ]
@@ -184,6 +187,10 @@ class ConfigEditor(LongTextArea):
         """Ask what to find."""
         self.post_message(self.FindAsked())
 
+    def action_cursor_document(self, place: int) -> None:
+        """Go to the begin of the text, or with -1 to its end."""
+        self.move_cursor(self.document.end if place else (0, 0))
+
     def action_toggle_comment(self) -> None:
         """Make the selected lines comments, or take the signs away where all of them are comments."""
         if self.read_only:
@@ -259,7 +266,7 @@ class ConfigEditor(LongTextArea):
         if room < _LEAST:
             return strip
         ground = next(iter(strip.crop(start, start + 1))).style or Style.null()
-        said = Text(f"✗ {plain(problems[0].message)}", ground + tone(self, "bad"), no_wrap=True, end="")
+        said = Text(f"✗ {plain(problems[0].message)}")
         said.truncate(room, overflow="ellipsis")
-        words = Strip(said.render(self.app.console), said.cell_len)
+        words = Strip([Segment(said.plain, ground + tone(self, "bad"))], said.cell_len)
         return Strip.join([strip.crop(0, start), words, strip.crop(start + words.cell_length)])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
-from textual import work
+from textual import events, work
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.selection import Selection
@@ -24,6 +25,9 @@ from tui.app.search import BREATH, Query
 from tui.app.widgets.logtext import LogText
 from tui.app.widgets.rowview import RowView
 from tui.app.widgets.tones import TONES, drawn, tone
+
+#: What a double click selects: a path with its line, an address, a number are one word.
+_WORD = re.compile(r"[\w./:@%+~=-]+")
 
 HOST_SILENT = "nothing yet: what C code and child processes of thread and asyncio jobs write comes here"
 
@@ -299,15 +303,29 @@ class LogView(RowView, can_focus=True):
         self.drawn.clear()
         self.refresh()
 
+    def on_click(self, event: events.Click) -> None:
+        """Select the word by a second click, the line by a third; by itself Textual would select all."""
+        event.prevent_default()
+        event.stop()
+        _, at = self.screen.get_widget_and_offset_at(event.screen_x, event.screen_y)
+        if event.chain not in (2, 3) or at is None or not self.shown.base <= at.y < self.shown.end:
+            return
+        line = self.shown[at.y]
+        if line.is_output:
+            text = bare(line.text)
+            words = (match.span() for match in _WORD.finditer(text) if match.start() <= at.x < match.end())
+            start, end = next(words, (at.x, at.x + 1)) if event.chain == 2 else (0, len(text))
+            self.screen.selections = {self: Selection(Offset(start, at.y), Offset(end, at.y))}
+
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """Return the selected text; offsets count in line numbers, not rows."""
+        """Return the selected output; offsets count in line numbers, not rows."""
         buffer = self.shown
         first = buffer.base if selection.start is None else max(selection.start.y, buffer.base)
         last = buffer.end - 1 if selection.end is None else min(selection.end.y, buffer.end - 1)
         taken = []
         for number in self.rows.numbers(first, last, buffer):
             span = selection.get_span(number)
-            if span is not None:
+            if span is not None and buffer[number].is_output:
                 text = self.text.of(number, buffer[number], self.room.width).plain
                 taken.append(text[span[0] : len(text) if span[1] == -1 else span[1]])
         return "\n".join(taken), "\n"
@@ -330,9 +348,11 @@ class LogView(RowView, can_focus=True):
         elif number == self.shown.end and self.shown.begun is not None and part < self.rows.begun(self.shown):
             line = self.shown.begun
         else:
-            if not self.virtual_size.height and y == 0:
-                return drawn(self, Text(self._silence(), tone(self, "dim"))).crop_extend(0, width, style)
-            return Strip.blank(width, style)
+            below_all = number == self.shown.end and part == self.rows.begun(self.shown)
+            said = self._silence() if below_all else ""
+            if not said:
+                return Strip.blank(width, style)
+            return drawn(self, Text(said, tone(self, "dim"))).crop_extend(0, width, style)
         margin = drawn(self, self.text.time(line, part), style)
         room = max(width - margin.cell_length, 1)
         text = self.text.of(number, line, room)
@@ -349,6 +369,11 @@ class LogView(RowView, can_focus=True):
         return Strip.join([margin, content]) if margin.cell_length else content
 
     def _silence(self) -> str:
-        if len(self.shown):
-            return "no line passes the filter" if self._anchor is None else ""
-        return HOST_SILENT if self._job.is_host else "no output yet"
+        """Say why there is no output to see, if there is none."""
+        shown = self.shown
+        if shown.begun is None and not shown.written:
+            return HOST_SILENT if self._job.is_host else "no output yet"
+        if self._test is None or self.rows.begun(shown) or not self.rows.complete(shown):
+            return ""
+        numbers = self.rows.numbers(shown.base, shown.end - 1, shown)
+        return "" if any(shown[number].is_output for number in numbers) else "no line passes the filter"

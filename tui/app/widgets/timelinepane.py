@@ -117,6 +117,9 @@ class TimelinePane(Vertical):
                 self.view.sync_at_cursor()
         except (ValueError, ConnectionError) as error:
             self.prompt.complain(plain(str(error)))
+            if chosen is self.view.chosen:
+                self.view.chosen = None
+                self.view.sync_at_cursor()
         self._label()
 
     def _label(self) -> None:
