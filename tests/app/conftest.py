@@ -74,7 +74,7 @@ def text_of(app: App[Any]) -> str:
     # What lies behind a dialog is drawn from this, which is unset outside of the app's own drawing.
     visible_screen_stack.set(app._background_screens)
     strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
+    return "\n".join(strip.text.replace("\xa0", " ").rstrip() for strip in strips) + "\n"
 
 
 def style_of(app: App[Any], text: str) -> Style:

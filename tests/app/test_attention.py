@@ -77,6 +77,15 @@ async def test_bell_rings_once_for_what_matters_and_not_in_a_flood(
         assert len(bells) == 4
 
 
+async def test_toast_of_a_long_reason_is_short(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.news(State("digits", "crashed", reason="no " * 400, time=NOW))
+        await deck.until(lambda: deck.toasts)
+        assert max(map(len, deck.toasts[0].split("\n"))) <= 260
+        assert "…" in deck.toasts[0]
+        assert "ctrl+r starts it again" in deck.toasts[0]
+
+
 async def test_toast_leaves_the_newest_row_of_the_timeline_alone(open_deck: OpenDeck) -> None:
     for size in ((80, 24), (120, 40), (200, 60)):
         async with open_deck(size=size) as deck:

@@ -208,6 +208,13 @@ async def test_theirs_is_loaded_and_undo_brings_mine_back(open_deck: OpenDeck) -
         assert deck.view.config.dirty
 
 
+async def test_escape_does_not_leave_the_editor(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.press("escape", "r")
+        assert deck.view.config.editor.has_focus
+        assert deck.view.config.editor.text == f"r{TEXT}"
+
+
 async def test_difference_is_shown_before_the_choice(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.press("x")

@@ -41,6 +41,9 @@ QUIT = Choice("q", "quit", "quit without saving")
 #: Seconds that the first frame waits for an engine; what comes later is drawn when it comes.
 PATIENCE = 0.3
 
+#: How much of a line a toast shows; the whole of it is where it belongs.
+MOST_SAID = 240
+
 _SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 _SEVERE = ("invalid", "rejected", "failed", "reverted")
 
@@ -254,6 +257,7 @@ class DeckApp(TypingApp):
 
     def _toast(self, message: str, severity: str, title: str) -> None:
         known = _SEVERITIES.get(severity, "information")
+        message = "\n".join(line if len(line) <= MOST_SAID else f"{line[:MOST_SAID]}…" for line in message.split("\n"))
         self.notify(message, title=title, severity=known, timeout=6 if known == "information" else 12, markup=False)
 
     def _disconnected(self, reason: str) -> None:

@@ -34,12 +34,14 @@ if TYPE_CHECKING:
 
 Request = Callable[[events.Command], Awaitable[events.Reply]]
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 _YAML = (".yaml", ".yml", ".json")
 
-#: Keys that answer a conflict, in the line that tells of it.
-ANSWERS = (
-    "[@click=screen.settle('mine')]f7 keep mine[/]  [@click=screen.settle('theirs')]f8 take theirs[/]  "
-    "[@click=screen.settle('difference')]f9 show difference[/]"
+#: Keys that answer a conflict, in the line that tells of it; none is torn from its words.
+ANSWERS = "  ".join(
+    f"[@click=screen.settle('{choice}')]{words.replace(' ', NO_BREAK)}[/]"
+    for choice, words in (("mine", "f7 keep mine"), ("theirs", "f8 take theirs"), ("difference", "f9 show difference"))
 )
 
 #: So often a merge is asked for again because the user has typed on.

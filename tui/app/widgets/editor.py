@@ -165,12 +165,15 @@ class ConfigEditor(LongTextArea):
         """Carry out the editor's own keys at once; `enter` keeps the indentation of the line before.
 
         By itself Textual passes a key up to the app before it looks for its binding, while letters are inserted at
-        once: in a burst, letters would overtake the movement before them.
+        once: in a burst, letters would overtake the movement before them. And it takes `escape` for the way to the next
+        pane, where a letter may mean a rollback.
         """
         if event.key == "enter" and not self.read_only:
             event.stop()
             event.prevent_default()
             self._break_line()
+        elif event.key == "escape":
+            event.prevent_default()
         elif bindings := self._bindings.key_to_bindings.get(event.key):
             event.stop()
             event.prevent_default()

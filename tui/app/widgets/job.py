@@ -58,7 +58,7 @@ class JobView(Container):
             priority=True,  # an editor takes alt and a letter for the letter
             id="pane.enlarge",
         ),
-        # Before the editor, for which escape is the way out by keyboard.
+        # Before the log and the timeline, where escape clears a search or a filter.
         Binding("escape", "restore", "All panes", tooltip="After f10", priority=True, id="pane.restore"),
         *(
             Binding(f"alt+{key}", f"resize({x}, {y})", f"Divider {key}", show=False, id=f"pane.{key}")
