@@ -70,6 +70,22 @@ async def test_two_clicks_select_a_word_and_three_a_line_without_rules(open_deck
         assert deck.app.screen.get_selected_text() == "more\nafter"
 
 
+async def test_line_that_goes_on_to_the_right_has_a_sign_there(open_deck: OpenDeck) -> None:
+    def row() -> str:
+        return next(line for line in text_of(deck.app).splitlines() if "long" in line).partition("││")[0]
+
+    async with open_deck() as deck:
+        await deck.news(output("long " * 20 + "end", "日本" * 40))
+        assert row().rstrip().endswith("›")
+        assert sum("›" in line for line in text_of(deck.app).splitlines()) == 2
+        deck.app.main.set_focus(deck.view.log_view)
+        await deck.press(*["right"] * 80)
+        await deck.until(lambda: "end" in row())
+        assert "›" not in row()
+        await deck.press("w")
+        await deck.until(lambda: "›" not in text_of(deck.app))
+
+
 async def test_line_of_an_error_that_was_gone_to_is_marked(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.news(output("hay", "ValueError: no", "hay"))

@@ -365,7 +365,11 @@ class LogView(RowView, can_focus=True):
             starts = [*cuts(text.plain, self.rows.wrap), len(text)]
             left, start = 0, starts[part]
             text = text[start : starts[part + 1]]
-        content = drawn(self, text, style).crop_extend(left, left + room, style).apply_offsets(start, number)
+        content = drawn(self, text, style)
+        cut = not self.rows.wrap and line.is_output and content.cell_length > left + room > left + 1
+        content = content.crop_extend(left, left + room, style).apply_offsets(start, number)
+        if cut:
+            content = Strip.join([content.crop(0, room - 1), drawn(self, Text("›", tone(self, "dim")), style)])
         return Strip.join([margin, content]) if margin.cell_length else content
 
     def _silence(self) -> str:
