@@ -164,7 +164,7 @@ def main() -> None:
     )
     parser.add_argument("tools", nargs="*", help="only these")
     options = parser.parse_args()
-    here = [tool for tool in TOOLS if tool is peers.Tunedeck or shutil.which(tool.name)]
+    here = [tool for tool in TOOLS if issubclass(tool, peers.Tunedeck) or shutil.which(tool.name)]
     missing = [tool.name for tool in TOOLS if tool not in here]
     print(f"not here: {', '.join(missing)}; --help says how to install them" if missing else "all tools are here")
     chosen = [tool for tool in here if not options.tools or tool.name in options.tools]

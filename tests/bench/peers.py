@@ -23,6 +23,8 @@ import threading
 from pathlib import Path
 
 from tests.bench.terminal import Terminal
+from tui import remote
+from tui.engine import place
 from tui.worker import processes
 
 #: Seconds that a tool waits for a job that it has asked to end, where it can be told.
@@ -87,6 +89,38 @@ class Tunedeck(Tool):
         jobs = {"job": {"command": job, "config": "config.yaml", "on_change": "restart", "stop": stop}}
         (self.folder / "deck.yaml").write_text(json.dumps({"jobs": jobs}))
         return [sys.executable, "-m", "tui", "run", "deck.yaml", "--headless"]
+
+
+class LeftRunning(Tunedeck):
+    """Its viewer has gone, and nobody reads what it would print: an engine alone, like the daemons among the others."""
+
+    name = "tunedeck, left running"
+
+    def start(self, job: list[str]) -> None:
+        self.command(job)
+        terminal = Terminal([sys.executable, "-m", "tui", "run", "deck.yaml"], self.folder)
+        terminal.shows("running", "Help")
+        found = remote.ask(place.socket_of(str(self.folder / "deck.yaml")))
+        assert isinstance(found, remote.Running)
+        self._engine = found.hello.pid
+        terminal.type("\x11")  # ctrl+q
+        terminal.shows("leave them running")
+        terminal.type("l")
+        with contextlib.suppress(OSError):  # the terminal ends with its program
+            while not terminal.ended:
+                terminal.read(0.1)
+        terminal.close()
+
+    @property
+    def pid(self) -> int:
+        return self._engine
+
+    @property
+    def over(self) -> bool:
+        return not Path(f"/proc/{self._engine}").exists()
+
+    def close(self) -> None:
+        """There is nothing of it in this process."""
 
 
 class Honcho(Tool):
@@ -219,6 +253,6 @@ def _name(pid: int) -> str:
 
 
 TOOLS: tuple[type[Tool], ...] = (
-    *(Tunedeck, Honcho, Supervisor, Circus, Pm2, Mprocs),
+    *(Tunedeck, LeftRunning, Honcho, Supervisor, Circus, Pm2, Mprocs),
     *(Watchfiles, Nodemon, Entr),
 )
