@@ -49,7 +49,11 @@ class Run:
         (folder / "count").write_bytes(bytes(8))
         (folder / "go").touch()
         self.tool = kind(folder)
-        self.tool.start([sys.executable, VICTIM, str(folder), mode])
+        try:
+            self.tool.start([sys.executable, VICTIM, str(folder), mode])
+        except BaseException:
+            self.close()
+            raise
         self.pids = self._wait()
 
     def _wait(self) -> dict[str, int]:
