@@ -262,8 +262,10 @@ def test_a_config_without_a_value_that_the_command_needs_is_invalid(folder: Fold
     assert "has no single value for it" in run.wait_for(row(3, "invalid"))["error"]["message"]
     folder.save("c.yaml", "name: [\n")
     assert run.wait_for(row(4, "invalid"))["error"]["line"] is not None
+    folder.save("c.yaml", 'name: "a\\0b"\n')
+    assert "a NUL or half a character" in run.wait_for(row(5, "invalid"))["error"]["message"]
     folder.save("c.yaml", "name: db\n")
-    run.wait_for(row(5, "applied"))
+    run.wait_for(row(6, "applied"))
     assert run.lines == ["up web", "up db"]
 
 
@@ -412,6 +414,41 @@ def test_a_tree_that_ignores_everything_is_gone_after_the_grace(folder: Folder) 
     assert run.stop() == 143
     assert watch.survivors(0) == set()
     assert (run.states[-1], run.events[-1]["exit_code"]) == ("stopped", -signal.SIGKILL)
+
+
+@linux
+def test_what_is_left_of_a_tree_has_the_whole_grace_and_no_other_signal(folder: Folder) -> None:
+    child = """
+        trap 'echo asked; sleep 1.5; echo saved; exit' USR1
+        trap 'echo hurried' TERM
+        echo ready; while :; do sleep 0.05; done
+    """
+    run = start(folder, "", shell(f"({child}) & wait"), stop={"signal": "SIGUSR1", "grace": 20})
+    run.wait_for(log("ready"))
+    run.stop()
+    assert [line for line in run.lines if not line.startswith("User defined")] == ["ready", "asked", "saved"]
+
+
+@linux
+def test_a_short_grace_is_kept(folder: Folder) -> None:
+    script = '(trap "" TERM; echo ready; while :; do sleep 600; done) & wait'
+    run = start(folder, "", shell(script), stop={"grace": 0.1})
+    run.wait_for(log("ready"))
+    run.worker()
+    watch = Watch.tree(run.pid)
+    run.stop()
+    assert watch.survivors(0) == set()
+
+
+def test_a_name_with_a_slash_runs_a_command_too(folder: Folder) -> None:
+    job = {"command": shell("cat $0; exec sleep 600"), "config": "c.yaml", "on_change": "restart"}
+    folder.write("deck.yaml", json.dumps({"jobs": {"web/1": job}}))
+    folder.save("c.yaml", "first\n")
+    run = folder.run("deck.yaml")
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", "second\n")
+    run.wait_for(row(2, "applied"))
+    assert run.lines == ["first", "second"]
 
 
 @linux

@@ -20,6 +20,7 @@ from typing import Any
 
 from tui.engine.files import ConfigFile
 from tui.engine.judge import Unanswered
+from tui.engine.life import exit_words
 from tui.engine.reload import Candidate
 from tui.engine.spec import JobSpec
 from tui.events import Problem
@@ -31,6 +32,9 @@ TIMEOUT = 10.0
 
 #: The config's path, in a check.
 _CONFIG = "{config}"
+
+#: A file that is named just before a line.
+_FILE = re.compile(r"""([\w.-]*\w\.\w+)["']?[,:]?\s*(?:on |at )?$""")
 
 _LINE = re.compile(r"\bline (\d+)(?:,? col(?:umn)? (\d+))?", re.IGNORECASE)
 
@@ -164,13 +168,27 @@ async def _run(command: str, cwd: Path, config: Path) -> Problem | None:
         return None
     if code is None:
         said = f"the check did not end within {TIMEOUT:g} s and was killed: {command}"
-    return problem_of(said or f"the check ended with exit code {code}: {command}", config)
+    problem = problem_of(said or f"the check {'was ' if (code or 0) < 0 else ''}{exit_words(code)}: {command}", config)
+    try:
+        lines = config.read_bytes().count(b"\n") + 1
+    except OSError:
+        return problem  # it is gone; the check has seen it
+    return problem if problem.line is None or problem.line <= lines else Problem(problem.message)
 
 
 def problem_of(said: str, config: Path) -> Problem:
-    """Return what a check said, with the place where it names one, as ``nginx.conf:12`` or ``line 12``."""
-    name = re.escape(config.name)
-    found = re.search(rf"{name}:(\d+)(?::(\d+))?", said) or _LINE.search(said)
+    """Return what a check said, with the place where it names one, as ``nginx.conf:12`` or ``line 12``.
+
+    A place in another file is none in the config.
+    """
+    lines = (line for line in _LINE.finditer(said) if _file_before(line) in ("", config.name))
+    found = re.search(rf"(?<![\w.-]){re.escape(config.name)}:(\d+)(?::(\d+))?", said) or next(lines, None)
     if found is None:
         return Problem(said)
     return Problem(said, int(found[1]), int(found[2]) if found[2] else None)
+
+
+def _file_before(line: re.Match[str]) -> str:
+    """Return the name of the file that is named just before a ``line 12``, or nothing."""
+    named = _FILE.search(line.string[: line.start()])
+    return named[1] if named is not None else ""

@@ -17,7 +17,7 @@ from tui.engine import place
 from tui.engine.spec import Deck, JobSpec, missing_program, task_function
 from tui.engine.trial import SETTLE, Settle
 from tui.events import Problem
-from tui.runners.command import CommandSpec, placeholders
+from tui.runners.command import CommandSpec, is_passable, placeholders
 from tui.runners.probe import Ready
 from tui.worker.guards import ALL
 
@@ -225,6 +225,8 @@ class _Reader:
         for index, word in enumerate(words):
             if not isinstance(word, str):
                 self.refuse(child(where, index), "every word of a command is text: put this one in quotes")
+            if not is_passable(word):
+                self.refuse(child(where, index), "no program can be given a NUL or half a character: remove it")
         if not placeholders(words[0]):
             missing = missing_program(words[0], self._folder)
             if missing is not None:
@@ -233,6 +235,9 @@ class _Reader:
         for variable, value in env.items():
             if not isinstance(variable, str) or isinstance(value, (dict, list)) or value is None:
                 self.refuse(child(child(path, "env"), variable), "a variable and its value are text or a number")
+            if not variable or "=" in variable or not is_passable(f"{variable}{value}"):
+                what = "a variable has a name without =, and no NUL or half a character in it or its value"
+                self.refuse(child(child(path, "env"), variable), what, at_key=True)
         return CommandSpec(
             name,
             tuple(words),
@@ -281,6 +286,8 @@ class _Reader:
     def _choice(self, path: str, data: dict[str, Any], key: str, choices: tuple[str, ...]) -> None:
         if key in data and data[key] not in choices:
             known = ", ".join(choices) if len(choices) < 5 else "a signal name"
+            if len(choices) > 5 and "restart" in choices:
+                known = "restart or a signal name"
             hint = _hint(data[key], choices) or f": it must be {known}"
             self.refuse(child(path, key), f"unknown {key} {data[key]}{hint}")
 
@@ -294,5 +301,6 @@ def on_change_problem(word: str) -> str | None:
 
 
 def _hint(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), 1)
-    return f": did you mean {close[0]}?" if close else ""
+    names = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(str(word).casefold(), list(names), 1)
+    return f": did you mean {names[close[0]]}?" if close else ""

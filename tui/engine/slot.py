@@ -91,7 +91,7 @@ class Slot:
         self._record.move("starting")
         try:
             self.worker = self._launch(self._owner, payload(*chosen))
-        except (OSError, LaunchError) as error:
+        except (OSError, ValueError, LaunchError) as error:
             why = limits.explained(error) if isinstance(error, OSError) else str(error)
             self.attempt.unloadable = True
             self.attempt.cause = f"the worker could not be started: {why}"

@@ -107,7 +107,15 @@ def _value(found: re.Match[str], data: Mapping[str, Any] | str, path: Path) -> s
         what = "has no single value for it" if value is not None else "has no such key"
         hint = f"write {{{{{key}}}}} to mean the text itself"
         raise LaunchError(f"the command uses {{{key}}}, but the config {what}; {hint}")
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    said = str(value).lower() if isinstance(value, bool) else str(value)
+    if not is_passable(said):
+        raise LaunchError(f"no program can be given the value of {key}: there is a NUL or half a character in it")
+    return said
+
+
+def is_passable(text: str) -> bool:
+    """Return whether the system lets a text be an argument or a variable of a program."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 class CommandRunner:
@@ -250,7 +258,8 @@ class CommandRunner:
     def _config_for(self, payload: Payload) -> Path:
         """Return the path of a file that holds the payload's text: the config, or a copy beside it."""
         config = self._spec.config
-        copy = config.with_name(f".{config.stem}.{self._spec.name}.tunedeck{config.suffix}")
+        name = self._spec.name.replace("/", "-").replace("\0", "-")
+        copy = config.with_name(f".{config.stem}.{name}.tunedeck{config.suffix}")
         with contextlib.suppress(OSError):
             copy.unlink()  # what an engine that was killed has left
         with contextlib.suppress(OSError):

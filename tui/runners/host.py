@@ -12,6 +12,8 @@ from typing import Any
 from tui.runners.base import Owner, Payload, StuckError
 from tui.runners.process import Process
 
+_NO_CANCEL = "it does not let itself be cancelled, or another job blocks their event loop, whose log then says so"
+
 #: Seconds that a host gets on each rung when it is ended; its jobs have been asked before.
 _RUNG = 0.5
 
@@ -145,7 +147,7 @@ class Seat:
         if self._runner == "asyncio":
             self._tell("cancel")
         if not await self._gone_within(grace / 2):
-            what = "a thread can't be killed" if self._runner == "thread" else "it does not let itself be cancelled"
+            what = "a thread can't be killed" if self._runner == "thread" else _NO_CANCEL
             raise StuckError(f"asked to stop, but it reaches no checkpoint, and {what}: restart the host to end it")
 
     async def wait_gone(self) -> None:

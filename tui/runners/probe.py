@@ -84,7 +84,7 @@ async def run(command: str, cwd: Path, timeout: float | None, arguments: Sequenc
         arguments: Of the command, as ``$0`` and so on.
 
     Returns:
-        Its exit code, None if it had to be killed, and what it wrote.
+        Its exit code or minus a signal, None if it did not end in time, and what it wrote.
     """
     output = _Output()
     tree = Tree(output, ["--", "/bin/sh", "-c", command, *arguments], cwd=cwd)
@@ -98,4 +98,5 @@ async def run(command: str, cwd: Path, timeout: float | None, arguments: Sequenc
         if not tree.gone:
             tree.signal(signal.SIGKILL)
             await tree.wait_gone()
-    return (output.code if in_time else None), output.data.decode("utf-8", "replace").strip()
+    code = -signal.SIGKILL if output.code is None else output.code  # else its shim was killed, and it with that
+    return (code if in_time else None), output.data.decode("utf-8", "replace").strip()

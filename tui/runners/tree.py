@@ -112,7 +112,7 @@ class Tree:
                 cwd=cwd,
                 env={**os.environ, **env} if env else None,
             )
-        except OSError:
+        except BaseException:
             control.close()
             os.close(output)
             raise

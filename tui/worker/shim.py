@@ -41,29 +41,36 @@ def watch(worker: int, control: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the shim ends last
     _tell(control, {"pid": worker})
-    engine_lives = True
-    while engine_lives and not _reap(worker, control):
+    engine_lives, ended, asked = True, False, 0
+    while engine_lives:
+        ended = _reap(worker, control) or ended
+        # Where the engine has asked all of them to end, it gives the rest the time that the worker had.
+        if ended and (asked in (0, signal.SIGKILL) or _childless()):
+            break
         ready = select.select([control.fileno(), wakeup], [], [])[0]
         if wakeup in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wakeup, 4096)
         if control.fileno() in ready:
-            engine_lives = _obey(worker, control)
-    _end_all()
+            engine_lives, asked = _obey(None if ended else worker, control, asked)
+    _end_all(at_once=asked == signal.SIGKILL)
 
 
-def _obey(worker: int, control: socket.socket) -> bool:
+def _obey(worker: int | None, control: socket.socket, asked: int) -> tuple[bool, int]:
+    """Do what the engine says; return whether it lives, and the last signal that asked all to end."""
     try:
         data = control.recv(4096)
     except ConnectionResetError:
-        return False
+        return False, asked
     for line in data.splitlines():
         message = json.loads(line)
-        if message["alone"]:
-            os.kill(worker, message["signal"])  # it has not been reaped: the id is still its own
-        else:
+        if not message["alone"]:
             processes.signal_tree(os.getpid(), message["signal"])
-    return bool(data)
+            if message["signal"] not in (signal.SIGSTOP, signal.SIGCONT):
+                asked = message["signal"]
+        elif worker is not None:  # it has not been reaped: the id is still its own
+            os.kill(worker, message["signal"])
+    return bool(data), asked
 
 
 def _reap(worker: int, control: socket.socket) -> bool:
@@ -81,11 +88,11 @@ def _reap(worker: int, control: socket.socket) -> bool:
             _tell(control, {"exit": -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)})
 
 
-def _end_all() -> None:
+def _end_all(*, at_once: bool) -> None:
     """Ask what is left to end, then kill it; return when no child remains."""
-    if not _childless():
+    if not at_once and not _childless():
         processes.signal_tree(os.getpid(), signal.SIGTERM)
-    deadline = time.monotonic() + LAST_CALL
+    deadline = time.monotonic() + (0 if at_once else LAST_CALL)
     while not _childless():
         if time.monotonic() > deadline:
             processes.signal_tree(os.getpid(), signal.SIGKILL)
