@@ -33,10 +33,14 @@ class Format(NamedTuple):
     line: Callable[[Reload], str]
 
 
+def harmless(text: str) -> str:
+    """Return `text` with its control characters, newlines too, by their numbers."""
+    return _HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def one_line(text: str) -> str:
-    """Return `text` as one harmless line: its lines joined, its control characters by their numbers."""
-    joined = "; ".join(line.strip() for line in text.splitlines() if line.strip())
-    return _HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", joined)
+    """Return `text` as one harmless line, its lines joined."""
+    return harmless("; ".join(line.strip() for line in text.splitlines() if line.strip()))
 
 
 def change(item: Change) -> str:

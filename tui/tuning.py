@@ -5,6 +5,7 @@ What only the latter needs is imported there: YAML takes longer to import than a
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import sys
@@ -12,12 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from io import BufferedRWPair
 from pathlib import Path
+from typing import Any
 
 from tui import events, remote, wire
 from tui.config import keys
 from tui.config.errors import place_words, words
 from tui.engine import place
 from tui.engine.headless import change_words, value_words
+from tui.export import harmless
 from tui.usage import Usage
 
 #: Seconds that the engine has to answer: a job's check may take ten, its worker five.
@@ -120,7 +123,9 @@ def engine_of(path: Path) -> remote.Running | None:
 
 def same(one: Path, other: Path) -> bool:
     """Return whether two paths name the same file, whatever way leads to its folder."""
-    return one.name == other.name and one.parent.resolve() == other.parent.resolve()
+    if one.name == other.name and one.parent.resolve() == other.parent.resolve():
+        return True
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _change_file(config: str, path: Path, change: Callable[[bytes], str]) -> int:
@@ -145,7 +150,7 @@ def _change_file(config: str, path: Path, change: Callable[[bytes], str]) -> int
 
 def _refused(message: str) -> int:
     for line in message.splitlines():
-        print(f"tunedeck: refused: {line}", file=sys.stderr)
+        print(f"tunedeck: refused: {harmless(line)}", file=sys.stderr)
     return 1
 
 
@@ -233,7 +238,7 @@ class _Talk:
             version = f"v{row.version}" if row is not None else "the change"
             print(f"{prefix}{version} is in the file and on its way: the job has not taken it yet")
             return 0
-        print(prefix + _words(row))
+        print(prefix + "\n".join(map(harmless, _words(row).split("\n"))))
         idle = row.status == "failed" and self._states.get(name) not in events.LIVE
         return 0 if row.status == "applied" or idle else 1
 
@@ -247,7 +252,17 @@ def _words(row: events.Reload) -> str:
         head += f" by v{row.by}"
     said = place_words(row.error) if row.error is not None else ", ".join(map(change_words, row.changes))
     # Of what is not the same, the keys that were changed are what the user has asked about.
-    kept = [(change.key, keys.find(row.effective, change.key), change.new) for change in row.changes]
+    kept = [(change.key, _effective(row.effective, change.key), change.new) for change in row.changes]
     odd = ", ".join(f"{key} {value_words(value)}" for key, value, asked in kept if row.effective and value != asked)
     head = f"{head}: {said}" if said else head
     return f"{head}; the task has {odd}" if odd else head
+
+
+def _effective(data: Any, path: str) -> Any:
+    """Return what a task has at a path, None where there is nothing: it came as JSON, so its keys are text."""
+    for step in keys.steps(path) if path else ():
+        if isinstance(data, list):
+            data = data[step] if isinstance(step, int) and step < len(data) else None
+        else:
+            data = data.get(step if isinstance(step, str) else json.dumps(step)) if isinstance(data, dict) else None
+    return data

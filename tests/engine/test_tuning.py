@@ -35,6 +35,28 @@ def test_set_on_a_running_job_prints_the_receipt(folder: Folder) -> None:
     assert list(run.rows()) == [1, 2]
 
 
+def test_what_a_config_says_does_nothing_to_the_terminal(folder: Folder) -> None:
+    run = folder.run_task(TICKER, "tick", "lr: 0.1\n")
+    run.wait_for(row(1, "applied"))
+    done = tunedeck("set", "c.yaml", 'g="\\e[31mred\\a"', 'n="a\\nb"', cwd=folder.path)
+    assert done.returncode == 0, done
+    assert "\x1b" not in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert "g – → \\u001b[31mred\\u0007" in done.stdout
+    run.stop()
+
+
+def test_a_config_may_be_named_by_what_its_link_leads_to(folder: Folder) -> None:
+    (folder.path / "real.yaml").write_text("lr: 0.1\n")
+    (folder.path / "c.yaml").symlink_to("real.yaml")
+    folder.task(TICKER)
+    run = folder.run("job.py:tick", "-c", "c.yaml")
+    run.wait_for(row(1, "applied"))
+    assert tunedeck("set", "real.yaml", "lr=0.5", cwd=folder.path).stdout.startswith("v2 applied")
+    assert (folder.path / "c.yaml").is_symlink()
+    run.stop()
+
+
 def test_a_set_is_based_on_what_is_on_disk(folder: Folder) -> None:
     run = folder.run_task(TICKER, "tick", "lr: 1\n")
     run.wait_for(row(1, "applied"))

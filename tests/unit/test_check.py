@@ -86,11 +86,12 @@ async def test_of_those_that_come_during_a_check_the_newest_is_checked(bench: Be
     await bench.begun.acquire()
     for text in ("2", "3", "4"):
         bench.put(text)
-    assert bench.said == [("skip", "2", None), ("skip", "3", None)]
+    assert bench.said == []
     bench.running[0].set_result((0, ""))
     await bench.end(0)
     await bench.gate.settled(asyncio.Event())
-    assert bench.said[2:] == [("admit", "1", None), ("admit", "4", None)]
+    # In the order in which they came: so are their versions.
+    assert bench.said == [("admit", "1", None), ("skip", "2", None), ("skip", "3", None), ("admit", "4", None)]
     assert len(bench.asked) == 2
 
 
@@ -102,6 +103,17 @@ async def test_what_is_no_config_needs_no_check_but_keeps_its_place(bench: Bench
     bench.running[0].set_result((0, ""))
     await bench.gate.settled(asyncio.Event())
     assert bench.said == [("admit", "1", None), ("admit", "[", Problem("no YAML"))]
+
+
+async def test_a_check_that_can_not_be_run_is_a_problem_of_the_save(bench: Bench) -> None:
+    bench.put("1")
+    await bench.begun.acquire()
+    bench.running[0].set_exception(OSError(24, "Too many open files"))
+    await bench.gate.settled(asyncio.Event())
+    [(kind, text, problem)] = bench.said
+    assert (kind, text) == ("admit", "1")
+    assert problem is not None
+    assert problem.message.startswith("the check can't be run, Too many open files: test -e")
 
 
 async def test_one_check_after_another(bench: Bench) -> None:

@@ -99,6 +99,26 @@ async def test_a_save_is_known_to_the_watch_before_it_is_on_disk(file: Watched) 
     assert file.heard == [Candidate("lr: 2\n", {"lr": 2}, None, "editor", 1.0)]
 
 
+async def test_who_changes_a_file_learns_of_his_version_before_it_is_there_to_stay(
+    file: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled = threading.Event()
+    monkeypatch.setattr(store, "settle", lambda path, folder: settled.wait(60))
+    versions: list[int] = []
+    told = asyncio.Event()
+
+    def tell() -> None:
+        versions.append(len(file.heard))
+        told.set()
+
+    changing = asyncio.create_task(file.edit(lambda _: "lr: 2\n", "set", 1.0, told=tell))
+    await told.wait()
+    file.heard.append(file.heard[-1])  # what a guard may do meanwhile
+    settled.set()
+    assert await changing
+    assert versions == [1]
+
+
 async def test_a_save_over_somebody_elses_change_leaves_all_as_it_was(file: Watched) -> None:
     before = file.digest
     file.path.write_text("lr: 9\n")

@@ -127,6 +127,27 @@ async def test_a_worker_that_cannot_be_launched_is_a_crash() -> None:
     assert play.job.live
 
 
+async def test_a_start_takes_a_save_that_comes_while_it_learns_what_ran_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = Play()
+    await play.start()
+    play.exit(0)
+    play.vanish()
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def remember(_: object) -> None:
+        begun.set()
+        await go.wait()
+
+    monkeypatch.setattr(play.job, "_remember", remember)
+    starting = asyncio.create_task(play.job.start())
+    await begun.wait()
+    await play.save("lr: 2\n")
+    go.set()
+    await starting
+    await turn()
+    assert play.worker.told[0][2] == {"lr": 2}
+
+
 async def test_stop_asks_the_worker_and_waits_until_it_is_gone() -> None:
     play = Play()
     await play.run()

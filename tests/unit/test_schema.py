@@ -57,6 +57,15 @@ def test_an_error_has_its_key_and_its_place(
     assert (problem.line, problem.column, problem.key) == (line, column, key)
 
 
+def test_of_very_many_errors_it_is_said_that_there_are_more(schema: Path) -> None:
+    found = check(schema, parse("lr: 1\nby:\n" + "".join(f"  k{n}: x\n" for n in range(60))))
+    assert found is not None
+    assert len(found.all) == 51
+    assert found.all[-1].message == "more than 50 errors, only the first are told" or any(
+        "more than 50 errors" in part.message for part in found.all
+    )
+
+
 def test_all_errors_are_told_at_once(schema: Path) -> None:
     problem = check(schema, parse("# first\nfoo: 1\nlr: -1\nopt: {betas: [a, b]}\n"))
     assert problem is not None

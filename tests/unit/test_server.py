@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import socket
 import tempfile
 from pathlib import Path
@@ -54,6 +55,28 @@ async def test_a_viewer_that_does_not_read_does_not_hold_up_the_end() -> None:
             server.post(events.Notice("job", "." * 10_000))
         await asyncio.wait_for(server.close(), 20)
         writer.close()
+
+
+async def test_a_command_that_fails_in_the_engine_is_answered() -> None:
+    async def fail(_: events.Command) -> events.Reply:
+        raise KeyError("no such thing")
+
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    with tempfile.TemporaryDirectory(prefix="tunedeck-test-", dir="/tmp") as folder:
+        path = Path(folder, "deck.sock")
+        server = Server(events.Hello(events.PROTOCOL), lambda: (), fail)
+        await server.open(path, {})
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(wire.encode(events.Hello(events.PROTOCOL)) + wire.encode(events.Stop(7, "job")))
+        while not isinstance(reply := wire.decode(await reader.readuntil()), events.Reply):
+            pass
+        assert (reply.id, reply.ok, reply.code) == (7, False, "error")
+        assert "no such thing" in reply.message
+        writer.close()
+        await server.close()
+    gc.collect()
+    assert [type(context["exception"]) for context in told] == [KeyError]
 
 
 async def test_a_brief_visitor_gets_neither_output_nor_history() -> None:

@@ -44,8 +44,11 @@ def same(a: Any, b: Any) -> bool:
 
 def _walk(path: str, old: Any, new: Any) -> Iterator[Change]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in [*new, *(key for key in old if key not in new)]:
-            yield from _walk(child(path, key), old.get(key, _MISSING), new.get(key, _MISSING))
+        # 1, 1.0 and true are equal, and one key to a dict; to a task they are not.
+        olds, news = ({(type(key), key): key for key in side} for side in (old, new))
+        for kind in [*news, *(kind for kind in olds if kind not in news)]:
+            sides = (side[kinds[kind]] if kind in kinds else _MISSING for side, kinds in ((old, olds), (new, news)))
+            yield from _walk(child(path, kind[1]), *sides)
     elif isinstance(old, list) and isinstance(new, list):
         for index in range(max(len(old), len(new))):
             sides = (side[index] if index < len(side) else _MISSING for side in (old, new))

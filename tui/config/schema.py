@@ -50,10 +50,13 @@ def check(path: Path, config: Document) -> Problem | None:
     """
     validator = load(path)
     try:
-        found = list(itertools.islice(validator.iter_errors(_plain(config.data)), MOST_ERRORS))
+        found = list(itertools.islice(validator.iter_errors(_plain(config.data)), MOST_ERRORS + 1))
     except Exception as error:  # a reference that leads nowhere, a pattern that is none: found only when it is used
         raise SchemaError(f"the schema {path} can't be used: {error}") from error
-    pairs = [(_steps(steps, config.data), words) for error in found for steps, words in _say(error)]
+    told = found[:MOST_ERRORS]
+    pairs = [(_steps(steps, config.data), words) for error in told for steps, words in _say(error)]
+    if len(found) > len(told):
+        pairs.append(([], f"more than {MOST_ERRORS} errors, only the first are told"))
     return problem_of("", pairs, config.data, config.marks) if pairs else None
 
 

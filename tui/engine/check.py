@@ -71,6 +71,8 @@ def _fault(
 class Gate:
     """Lets candidates through the check one at a time; of those that come meanwhile only the newest is checked.
 
+    They leave in the order in which they came, so that versions do.
+
     Args:
         command: For the shell; ``{config}`` is the config's path.
         config: The config file.
@@ -92,14 +94,12 @@ class Gate:
         self._cwd = cwd
         self._admit = admit
         self._skip = skip
-        self._next: Candidate | None = None
+        self._waiting: list[Candidate] = []
         self._task: asyncio.Task[None] | None = None
 
     def put(self, candidate: Candidate) -> None:
         """Have `candidate` checked, if it needs to be, after the one that is being checked."""
-        if self._next is not None:
-            self._skip(self._next)
-        self._next = candidate
+        self._waiting.append(candidate)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
@@ -117,8 +117,11 @@ class Gate:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        while self._next is not None:
-            candidate, self._next = self._next, None
+        while self._waiting:
+            *older, candidate = self._waiting
+            self._waiting = []
+            for one in older:
+                self._skip(one)
             problem = None if candidate.data is None else await self._check()
             # A start that was called off meanwhile admits its candidate all the same: every version has a row.
             self._admit(candidate if problem is None else replace(candidate, data=None, problem=problem))
@@ -163,7 +166,10 @@ def _for_shell(command: str, config: Path) -> str:
 
 
 async def _run(command: str, cwd: Path, config: Path) -> Problem | None:
-    code, said = await probe.run(command, cwd, TIMEOUT)
+    try:
+        code, said = await probe.run(command, cwd, TIMEOUT)
+    except OSError as error:
+        return Problem(f"the check can't be run, {error.strerror}: {command}")
     if code == 0:
         return None
     if code is None:

@@ -116,17 +116,27 @@ class ConfigFile:
                 self._tell("disk", seen)
             self.on_document()
 
-    async def save(self, text: str, base: str | None, in_place: bool, seen: float, *, force: bool = False) -> None:
+    async def save(
+        self,
+        text: str,
+        base: str | None,
+        in_place: bool,
+        seen: float,
+        *,
+        force: bool = False,
+        told: Callable[[], object] = lambda: None,
+    ) -> None:
         """Write `text` to disk, if the file still holds `base`, and take it as a change by the editor.
 
-        The change is on its way once the whole text is in its place; only who saved waits until it is there to stay.
+        The change is on its way once the whole text is in its place, and `told` is called; only who saved waits until
+        it is there to stay.
 
         Raises:
             store.StoreError: It could not be written, and the message says if the file is as it was.
         """
         raw = self._encoded(text)
         async with self._lock:
-            await self._write(raw, base, "editor", seen, in_place=in_place, force=force)
+            await self._write(raw, base, "editor", seen, told=told, in_place=in_place, force=force)
 
     def merged(
         self, text: str, base: str | None, current: store.Content, choices: Mapping[str, str], *, keyed: bool
@@ -166,6 +176,7 @@ class ConfigFile:
         seen: float,
         *,
         accept: Callable[[Candidate], Awaitable[None]] | None = None,
+        told: Callable[[], object] = lambda: None,
     ) -> bool:
         """Change what is on disk; return whether there was anything to change.
 
@@ -175,6 +186,7 @@ class ConfigFile:
             seen: Monotonic seconds of the wish's arrival.
             accept: Is asked before anything is written, and raises ConfigError to refuse it. Who saves meanwhile does
                 not wait for the answer.
+            told: Is called when it has become a version, before that is there to stay.
 
         Raises:
             ConfigError: It was refused, or could not be written; the file is as it was.
@@ -189,7 +201,7 @@ class ConfigFile:
                 await accept(parsed.candidate(source, seen))
             try:
                 async with self._lock:
-                    await self._write(new, content.digest, source, seen, parsed=parsed)
+                    await self._write(new, content.digest, source, seen, told=told, parsed=parsed)
             except store.Conflict:
                 # Somebody was faster: the change is made to what is there now.
                 if attempt == store.ATTEMPTS - 1:
@@ -212,6 +224,7 @@ class ConfigFile:
         source: str,
         seen: float,
         *,
+        told: Callable[[], object],
         parsed: _Parsed | None = None,
         in_place: bool = False,
         force: bool = False,
@@ -244,6 +257,7 @@ class ConfigFile:
         settling = asyncio.get_running_loop().run_in_executor(None, store.settle, self.path, folder)
         self._take(content, parsed)
         self._tell(source, seen)
+        told()
         self.on_document()
         await settling
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from tui import events, wire
 from tui.engine.output import Block, Output
 from tui.events import Change, Event
+from tui.export import harmless
 
 #: So many bytes of log lines wait for a slow reader, each block of them counted as so many more.
 MOST_WAITING = 4 << 20
@@ -193,7 +194,10 @@ class Readable:
             begin = f"{self._begin(event.job, event.block.time)}| ".encode("utf-8", "replace")
             return begin + event.block.drawn[:-1].replace(b"\n", b"\n" + begin) + b"\n"
         text = _words(event)
-        return b"" if text is None else f"{self._begin(event.job, None)}{text}\n".encode("utf-8", "replace")
+        if text is None:
+            return b""
+        said = "\n".join(map(harmless, text.split("\n")))  # a terminal obeys what a config or a validator says
+        return f"{self._begin(event.job, None)}{said}\n".encode("utf-8", "replace")
 
     def _begin(self, job: str, at: float | None) -> str:
         return f"{time.strftime('%H:%M:%S', time.localtime(at))} {job:<{self._width}} "
@@ -201,12 +205,12 @@ class Readable:
 
 def change_words(change: Change) -> str:
     """Return a change in short, such as ``lr 0.1 → 0.05``."""
-    return f"{change.key} {value_words(change.old)} → {value_words(change.new)}"
+    return f"{harmless(change.key)} {value_words(change.old)} → {value_words(change.new)}"
 
 
 def value_words(value: object) -> str:
     """Return a value of a config in short."""
-    text = "–" if value is None else str(wire.jsonable(value))
+    text = "–" if value is None else harmless(str(wire.jsonable(value)))
     return text if len(text) <= 40 else text[:39] + "…"
 
 

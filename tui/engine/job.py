@@ -235,8 +235,9 @@ class Job:
             self._slot.held = False
             try:
                 await self._quit()
+                await self._remember(await self.file.current("start", time.monotonic()))
+                # Anew: a save that came meanwhile has left it to this start. From here on nothing waits.
                 candidate = await self.file.current("start", time.monotonic())
-                await self._remember(candidate)
                 self._slot.wanted = True
             finally:
                 self._restarting = False

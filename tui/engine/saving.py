@@ -20,9 +20,11 @@ async def save(job: Job, jobs: Iterable[Job], command: Save) -> Reply:
     seen = time.monotonic()
     file, text, base = job.file, command.text, command.base
     keyed = parsed(file, jobs)
+    versions: list[int] = []
     for attempt in range(store.ATTEMPTS):
         try:
-            await file.save(text, base, command.in_place, seen, force=command.force)
+            told = lambda: versions.append(job.reloads.newest)  # noqa: E731
+            await file.save(text, base, command.in_place, seen, force=command.force, told=told)
         except store.Conflict as conflict:
             if conflict.current is None or attempt == store.ATTEMPTS - 1:
                 return conflicting(command, conflict)
@@ -36,7 +38,7 @@ async def save(job: Job, jobs: Iterable[Job], command: Save) -> Reply:
             return Reply(command.id, ok=False, message=str(error), code=codes.get(type(error), "unwritable"))
         else:
             # Of what was written, not of what is there by now: the next save is based on it.
-            data: dict[str, Any] = {"digest": store.digest(text.encode("utf-8")), "version": job.reloads.newest}
+            data: dict[str, Any] = {"digest": store.digest(text.encode("utf-8")), "version": versions[-1]}
             return Reply(command.id, ok=True, data=data if text == command.text else {**data, "text": text})
     raise AssertionError("the last attempt returns")
 

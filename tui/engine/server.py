@@ -295,7 +295,12 @@ class Server:
                 task.add_done_callback(running.discard)
 
     async def _answer(self, command: Command, viewer: Viewer) -> None:
-        viewer.post(await self._obey(command))
+        try:
+            reply = await self._obey(command)
+        except Exception as error:
+            viewer.post(Reply(command.id, ok=False, message=f"this went wrong in the engine: {error!r}", code="error"))
+            raise  # into the engine's log
+        viewer.post(reply)
 
 
 def _decode(line: bytes) -> Message | None:

@@ -90,9 +90,14 @@ async def _change(
     source: str,
 ) -> Reply:
     sharing = [other for other in jobs if other.file is job.file]
+    versions: dict[str, int] = {}
+
+    def told() -> None:
+        versions.update({other.name: other.reloads.newest for other in sharing if other.spec.check is None})
+
     try:
         accept = functools.partial(_accept, sharing)
-        changed = await job.file.edit(change, source, time.monotonic(), accept=accept)
+        changed = await job.file.edit(change, source, time.monotonic(), accept=accept, told=told)
     except store.Conflict as conflict:
         return conflicting(command, conflict)
     except store.StoreError as error:
@@ -100,8 +105,6 @@ async def _change(
     except ConfigError as error:
         errors = jsonable(error.problem.all)
         return Reply(command.id, ok=False, message=words(error.problem), code="refused", data={"errors": errors})
-    # Told before anything else could become a version: nothing has awaited since.
-    versions = {other.name: other.reloads.newest for other in sharing if changed and other.spec.check is None}
     return Reply(command.id, ok=True, data={"versions": versions, "changed": changed})
 
 

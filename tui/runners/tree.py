@@ -169,9 +169,11 @@ class Tree:
         self._loop.remove_reader(self._control)
         self._shim.wait()  # its end of the connection closes as it exits
         _SHIMS.discard(self._shim.pid)
-        if self._shim.returncode < 0 and sys.platform == "linux":  # elsewhere nothing is inherited
+        # It was killed, or something went wrong in it, where it has not told how the program ended.
+        lost = self._shim.returncode < 0 or (self._began and not self._exited)
+        if lost and sys.platform == "linux":  # elsewhere nothing is inherited
             kill_orphans()
-        self._exit(None if self._shim.returncode < 0 else self._shim.returncode)
+        self._exit(None if lost else self._shim.returncode)
         self._output.close()
         self._control.close()
         self._gone.set()
@@ -233,6 +235,6 @@ def kill_orphans() -> None:
             return
         for pid in orphans:
             processes.signal_tree(pid, signal.SIGKILL)
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)  # SIGKILL leaves no choice: this takes about a millisecond

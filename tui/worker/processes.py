@@ -87,6 +87,6 @@ def _all_processes() -> Iterator[tuple[int, int, int, bool]]:
                 with open(f"/proc/{entry}/stat", "rb") as file:
                     # The command name, in parentheses, may itself hold blanks and parentheses.
                     state, parent_id, group_id = file.read().rpartition(b")")[2].split()[:3]
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it ended just now
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue  # it ended just now, or is somebody else's
             yield int(entry), int(parent_id), int(group_id), state == b"Z"

@@ -69,7 +69,8 @@ def _obey(worker: int | None, control: socket.socket, asked: int) -> tuple[bool,
             if message["signal"] not in (signal.SIGSTOP, signal.SIGCONT):
                 asked = message["signal"]
         elif worker is not None:  # it has not been reaped: the id is still its own
-            os.kill(worker, message["signal"])
+            with contextlib.suppress(PermissionError):  # it runs as somebody else
+                os.kill(worker, message["signal"])
     return bool(data), asked
 
 
