@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tui.config import document
@@ -120,8 +119,3 @@ def _scalar(value: Any) -> str:
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     return str(value)
-
-
-def holds(value: Any) -> bool:
-    """Return whether a value is a list or a mapping that is not empty."""
-    return isinstance(data_of(value), (list, Mapping)) and bool(data_of(value))

@@ -25,28 +25,27 @@ class TaskError(Exception):
     """The task could not be found; the message says what to do."""
 
 
-def load(target: str) -> Callable[[Any], Any]:
-    """Import the function that `target` names.
+def load_module(target: str) -> ModuleType:
+    """Import the module of the function that `target` names.
 
     A file's folder comes first on `sys.path`, as under ``python FILE.py``, so it may import its neighbours; for a
     module it is the current folder, as under ``python -m``. A file is executed anew each time, under a name of its
     own, so it may be loaded by several jobs of one process, and again after an edit. A module is imported once.
 
     Raises:
-        TaskError: There is no such file, module or function, or it can't be called.
+        TaskError: There is no such file or module.
         BaseException: Whatever the user's module raises when it is imported.
     """
-    return find(load_module(target), target)
-
-
-def load_module(target: str) -> ModuleType:
-    """Import the module of `target`; see `load`."""
     where = target.rpartition(":")[0]
     return _from_file(where) if where.endswith(".py") else _from_path(where)
 
 
 def find(module: ModuleType, target: str) -> Callable[..., Any]:
-    """Return the function of `target` in its module; see `load`."""
+    """Return the function of `target` in its module.
+
+    Raises:
+        TaskError: There is none, or it can't be called.
+    """
     where, _, name = target.rpartition(":")
     function = getattr(module, name, None)
     if function is None:
