@@ -125,7 +125,10 @@ def same(one: Path, other: Path) -> bool:
     """Return whether two paths name the same file, whatever way leads to its folder."""
     if one.name == other.name and one.parent.resolve() == other.parent.resolve():
         return True
-    return one.exists() and other.exists() and one.samefile(other)
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False  # one of them is missing
 
 
 def _change_file(config: str, path: Path, change: Callable[[bytes], str]) -> int:

@@ -61,9 +61,7 @@ def test_of_very_many_errors_it_is_said_that_there_are_more(schema: Path) -> Non
     found = check(schema, parse("lr: 1\nby:\n" + "".join(f"  k{n}: x\n" for n in range(60))))
     assert found is not None
     assert len(found.all) == 51
-    assert found.all[-1].message == "more than 50 errors, only the first are told" or any(
-        "more than 50 errors" in part.message for part in found.all
-    )
+    assert [part.message for part in found.all].count("more than 50 errors, only the first are told") == 1
 
 
 def test_all_errors_are_told_at_once(schema: Path) -> None:

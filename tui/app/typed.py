@@ -49,7 +49,7 @@ class TypingApp(App[None]):
         self._typed: deque[events.Key | events.Paste] = deque()
         self._keys = 0
         self._under_way = False
-        self._there: Screen[object] | None = None  # where the key has gone that is under way
+        self._screen_of_key: Screen[object] | None = None  # of the one that is under way
         self._limit: asyncio.TimerHandle | None = None
 
     def awaits_focus(self) -> bool:
@@ -67,7 +67,7 @@ class TypingApp(App[None]):
     async def _go_on(self) -> None:
         if self._under_way or not self._typed:
             return
-        self._wait_no_longer()
+        self._limit_the_wait()
         if not self.screen_stack or self.awaits_focus():
             return
         if not self.screen.is_mounted:
@@ -75,14 +75,14 @@ class TypingApp(App[None]):
             return
         await self._let_in()
 
-    def _wait_no_longer(self) -> None:
+    def _limit_the_wait(self) -> None:
         if self._limit is None:
             self._limit = asyncio.get_running_loop().call_later(PATIENCE, self.call_later, self._give_way)
 
     async def _let_in(self) -> None:
         self._keys += 1
         self._under_way = True
-        self._there = self.screen
+        self._screen_of_key = self.screen
         goal = self.focused or self.screen
         await super().on_event(self._typed.popleft())
         self._follow(Done(self._keys, goal))
@@ -90,7 +90,7 @@ class TypingApp(App[None]):
     def pop_screen(self) -> AwaitComplete:
         """Close the screen on top; the key that had it closed has no way back from there."""
         popped = super().pop_screen()
-        if self._under_way and self._there not in self.screen_stack:
+        if self._under_way and self._screen_of_key not in self.screen_stack:
             self._finish()
         return popped
 
@@ -122,7 +122,7 @@ class TypingApp(App[None]):
     async def _give_way(self) -> None:
         self._limit = None
         if self._typed and self.screen_stack:
-            self._wait_no_longer()
+            self._limit_the_wait()
             await self._let_in()
         else:
             self._under_way = False

@@ -21,9 +21,12 @@ async def save(job: Job, jobs: Iterable[Job], command: Save) -> Reply:
     file, text, base = job.file, command.text, command.base
     keyed = parsed(file, jobs)
     versions: list[int] = []
+
+    def told() -> None:
+        versions.append(job.reloads.newest)
+
     for attempt in range(store.ATTEMPTS):
         try:
-            told = lambda: versions.append(job.reloads.newest)  # noqa: E731
             await file.save(text, base, command.in_place, seen, force=command.force, told=told)
         except store.Conflict as conflict:
             if conflict.current is None or attempt == store.ATTEMPTS - 1:

@@ -27,6 +27,7 @@ _LITTLE_ROOM = 1 << 12
 _PAUSE = 0.005
 _SHORTEST_PAUSE = 0.003
 _SILENCE = 0.02
+_NEARLY_FULL = 0.8
 
 
 class Drain:
@@ -64,12 +65,7 @@ class Drain:
         taken = self._read(_READS * _READ_SIZE)
         if self._over:
             return
-        pause = 0.0
-        if taken and since < _SILENCE:
-            if since * self._room / 2 / taken < _SHORTEST_PAUSE:
-                self._room = _make_room(self._descriptor)
-            if taken < 0.8 * self._room:  # else it is full, or nearly so, and the job may have waited for us
-                pause = min(since * self._room / 2 / taken, _PAUSE)
+        pause = self._pause(taken, since) if taken and since < _SILENCE else 0.0
         if pause < _SHORTEST_PAUSE:
             if self._timer is not None:
                 self._timer = None
@@ -78,6 +74,16 @@ class Drain:
         if self._timer is None:
             self._loop.remove_reader(self._descriptor)
         self._timer = self._loop.call_later(pause, self._look)
+
+    def _pause(self, taken: int, since: float) -> float:
+        """Return the seconds until half of the room should be taken, by what was taken in the time since the last look.
+
+        It is 0 where the pipe was nearly full: the job may have waited for us.
+        """
+        each = since / taken  # seconds for a byte; the clock may stand still for a look
+        if self._room / 2 * each < _SHORTEST_PAUSE:
+            self._room = _make_room(self._descriptor)
+        return min(self._room / 2 * each, _PAUSE) if taken < _NEARLY_FULL * self._room else 0.0
 
     def _read(self, most: int, *, up_to_now: bool = False) -> int:
         """Take at most about `most` bytes, and no more than there are; return how many."""

@@ -228,13 +228,21 @@ def _terminal() -> tuple[int, int]:
 
 
 def kill_orphans() -> None:
-    """Kill what a killed shim has left to this process, a subreaper, and reap it."""
+    """Kill what a killed shim has left to this process, a subreaper, and reap it.
+
+    What runs as somebody else can't be killed, and is not waited for.
+    """
+    spared = set(_SHIMS)
     while True:
-        orphans = [pid for pid in processes.children(os.getpid()) if pid not in _SHIMS]
+        orphans = [pid for pid in processes.children(os.getpid()) if pid not in spared]
         if not orphans:
             return
         for pid in orphans:
             processes.signal_tree(pid, signal.SIGKILL)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+            try:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            except PermissionError:
+                spared.add(pid)
+                continue
             os.waitpid(pid, 0)  # SIGKILL leaves no choice: this takes about a millisecond

@@ -62,7 +62,7 @@ class ConfigEditor(LongTextArea):
             id="editor.comment",
         ),
         Binding("ctrl+e", "screen.edit_outside", "Own editor", show=False),  # the end of a line in other inputs
-        Binding("ctrl+home", "cursor_document(0)", "To the begin", show=False),
+        Binding("ctrl+home", "cursor_document(0)", "To the start", show=False),
         Binding("ctrl+end", "cursor_document(-1)", "To the end", show=False),
         Binding("alt+a", "select_all", "Select all", show=False, id="editor.all"),
         Binding("ctrl+z", "undo", "Undo", show=False, id="editor.undo"),
@@ -191,7 +191,7 @@ class ConfigEditor(LongTextArea):
         self.post_message(self.FindAsked())
 
     def action_cursor_document(self, place: int) -> None:
-        """Go to the begin of the text, or with -1 to its end."""
+        """Go to the start of the text, or with -1 to its end."""
         self.move_cursor(self.document.end if place else (0, 0))
 
     def action_toggle_comment(self) -> None:
