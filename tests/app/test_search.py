@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -143,23 +142,19 @@ async def test_long_log_is_searched_without_holding_up_the_loop(open_deck: OpenD
         buffer.extend(60, [f"line {n} with some more words behind it" for n in range(100_000)], None, NOW)
         await deck.news(output(100_060, "the end"))
         await searching(deck, "")
-        stalls = []
         titles: list[str] = []
 
         async def watch() -> None:
             while True:
-                before = time.thread_time()
-                await asyncio.sleep(0.001)
-                stalls.append(time.thread_time() - before)
+                await asyncio.sleep(0)
                 titles.append(title(deck))
 
         watcher = asyncio.create_task(watch())
         await deck.press("7")
         await deck.until(lambda: " of " in title(deck) and "…" not in title(deck))
         watcher.cancel()
-        assert max(stalls) < 0.15  # of the processor, whatever else runs; all of it takes longer than that
-        assert sum(stalls) > 0.15
-        assert any(" of " in said and "…" in said for said in titles)  # the first result, before the last
+        early = {said for said in titles if " of " in said and "…" in said}
+        assert len(early) >= 10  # others had their turn after each slice, and saw what had been found by then
 
 
 async def test_no_letter_overtakes_a_backspace(open_deck: OpenDeck) -> None:
