@@ -261,15 +261,15 @@ class Protocol(RuleBasedStateMachine):
             assert before.status == "sent" or (before.status, event.status) == ("applied", "reverted")
         self.rows[event.version] = event
 
-    def replace(self, path: Path, raw: bytes, *, base: str | None, **options: Any) -> Path | None:
+    def replace(self, path: Path, raw: bytes, *, base: str | None, **options: Any) -> store.Placed:
         """Stand in the place of `store.place`: see that it replaces what it was told to."""
         before = path.read_bytes() if path.exists() else None
-        folder = self.place(path, raw, base=base, **options)
+        placed = self.place(path, raw, base=base, **options)
         assert path.read_bytes() == raw
         assert (store.digest(before) if before is not None else None) == base
         if before is not None:
             self.kept.add(before.decode())
-        return folder
+        return placed
 
     # The writers.
 

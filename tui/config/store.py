@@ -95,6 +95,18 @@ class Content:
     fingerprint: Fingerprint | None = None
 
 
+class Placed(NamedTuple):
+    """What is left to do when a new file stands in its place: see `settle`.
+
+    Attributes:
+        folder: The one that must reach the disk; None where the file was written in place.
+        old: The file that was replaced, under another name; None where there is none.
+    """
+
+    folder: Path | None = None
+    old: Path | None = None
+
+
 def digest(raw: bytes) -> str:
     """Return the name of a content."""
     return hashlib.blake2b(raw, digest_size=12).hexdigest()
@@ -166,7 +178,7 @@ def place(
     in_place: bool = False,
     force: bool = False,
     syncing: Callable[[], object] = lambda: None,
-) -> Path | None:
+) -> Placed:
     """Write a file, if its content is still the one named `base`; None means that it must be missing.
 
     The new text is complete on disk before it takes the place of the old one, in one step. Only with `in_place`
@@ -174,7 +186,7 @@ def place(
     stays so. `syncing` is called when all is written and only the disk is waited for.
 
     Returns:
-        The folder in which the new file must still be settled; None where it took no new one.
+        What `settle` needs.
 
     Raises:
         Conflict: The file is something else than `base`.
@@ -189,26 +201,28 @@ def place(
             _require_writable(path, real)
         if in_place and current is not None:
             _overwrite(path, real, current.raw, raw)
-            return None
-        _replace(path, real, raw, base, syncing)
+            return Placed()
+        return Placed(real.parent, _replace(path, real, raw, base, syncing))
     except OSError as error:
         raise _unwritable(path, error, solid=False) from error
-    return real.parent
 
 
-def settle(path: Path, folder: Path | None) -> None:
-    """Wait until what `place` did would outlive a power failure.
+def settle(path: Path, placed: Placed) -> None:
+    """Remove the old file, and wait until what `place` did would outlive a power failure.
 
     Args:
         path: The file, for the message.
-        folder: What `place` returned.
+        placed: What `place` returned.
 
     Raises:
         StoreError: The file is written, but nobody knows whether it would.
     """
-    if folder is not None:
+    if placed.old is not None:
+        with contextlib.suppress(OSError):  # a file too many is no failure to write, and is swept up later
+            placed.old.unlink()
+    if placed.folder is not None:
         try:
-            _sync_folder(folder)
+            _sync_folder(placed.folder)
         except OSError as error:
             message = f"{path} is written, but may be lost in a power failure: {error.strerror}"
             raise StoreError(message) from error
@@ -299,7 +313,8 @@ def _require_writable(path: Path, real: Path) -> None:
         raise ReadOnly(f"{path} is read-only: nothing was written (chmod u+w makes it writable)")
 
 
-def _replace(path: Path, real: Path, raw: bytes, base: str | None, syncing: Callable[[], object]) -> None:
+def _replace(path: Path, real: Path, raw: bytes, base: str | None, syncing: Callable[[], object]) -> Path | None:
+    """Return the name that the old file has now, None where it is gone."""
     temporary = real.with_name(f".tunedeck-{secrets.token_hex(6)}.tmp")
     try:
         _prepare(path, real, temporary, raw, syncing, new=base is None)
@@ -308,7 +323,7 @@ def _replace(path: Path, real: Path, raw: bytes, base: str | None, syncing: Call
                 complete = temporary.with_name(f"{temporary.stem}-{base}-{digest(raw)}.tmp")
                 temporary.rename(complete)
                 temporary = complete
-            _take_place(path, temporary, real, base)
+            return _take_place(path, temporary, real, base)
         except OSError as error:
             raise _unwritable(path, error, solid=base is not None) from error
     except _Stranded:
@@ -323,8 +338,10 @@ def _replace(path: Path, real: Path, raw: bytes, base: str | None, syncing: Call
         raise
 
 
-def _take_place(path: Path, temporary: Path, real: Path, base: str | None) -> None:
+def _take_place(path: Path, temporary: Path, real: Path, base: str | None) -> Path | None:
     """Put the new file in the place of the old one, if that still is `base` and nobody is writing it.
+
+    Return the name that the old one has now, None where it is gone.
 
     Where names can be exchanged in one step, what is in the place of the old file is looked at after it was taken
     away, and put back if it is something else: nothing that anybody has renamed or written there is lost, but what is
@@ -338,7 +355,7 @@ def _take_place(path: Path, temporary: Path, real: Path, base: str | None) -> No
         except FileExistsError:
             _expect(real, None)
             raise
-        return
+        return None
     deadline = time.monotonic() + PATIENCE
     while True:
         busy = swap.being_written(real)
@@ -348,15 +365,12 @@ def _take_place(path: Path, temporary: Path, real: Path, base: str | None) -> No
             own = temporary.stat().st_ino
             if not swap.exchange(temporary, real):
                 temporary.replace(real)
-                return
+                return None
             if _replaced(temporary, base) and not (patient and swap.being_written(temporary)):
-                break
+                return temporary
             _put_back(path, temporary, real, own)
             _expect(real, base)
         time.sleep(0.01)
-    # The new text is in its place: what may go wrong now leaves a file too many behind, and is no failure to write.
-    with contextlib.suppress(OSError):
-        temporary.unlink()
 
 
 def _replaced(old: Path, base: str) -> bool:

@@ -250,11 +250,11 @@ class ConfigFile:
             await syncing.wait()  # before, a parse would take the interpreter from who writes; now the disk is busy
             parsed = await self._parse(content)
         try:
-            folder = await placing
+            placed = await placing
         except store.StoreError:
             self._own(self.path, self.digest)
             raise
-        settling = asyncio.get_running_loop().run_in_executor(None, store.settle, self.path, folder)
+        settling = asyncio.get_running_loop().run_in_executor(None, store.settle, self.path, placed)
         self._take(content, parsed)
         self._tell(source, seen)
         told()
