@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from tests.engine.runs import PATIENCE, Event, Folder, Run, Wanted, Watch, ask, log, row, state
 from tui.events import Pause
+from tui.worker import processes
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs process descriptors and /proc")
 
@@ -124,6 +126,7 @@ def test_a_line_says_that_it_is_ready(folder: Folder, tty: bool) -> None:
     run = start(folder, "", shell(script), ready="^ready$", tty=tty)
     run.wait_for(log("up"))
     assert run.states == ["starting"]
+    assert run.wait_for(state("starting"))["reason"] == "waits for a line of output with ^ready$"
     folder.write("go", "")
     assert index(run, log("ready")) < index(run, state("running")) < index(run, row(1, "applied"))
 
@@ -132,6 +135,7 @@ def test_a_command_says_that_it_is_ready(folder: Folder) -> None:
     script = "echo up; while ! [ -e go ]; do sleep 0.01; done; echo made; touch made; exec sleep 600"
     run = start(folder, "", shell(script), ready={"command": "test -e made"})
     run.wait_for(log("up"))
+    assert run.wait_for(state("starting"))["reason"] == "waits for test -e made to exit with 0"
     folder.write("go", "")
     assert index(run, log("made")) < index(run, row(1, "applied"))
 
@@ -155,6 +159,7 @@ def test_a_port_says_that_it_is_ready(folder: Folder) -> None:
     )
     run = start(folder, f"port: {port}\n", [sys.executable, "serve.py", "{port}"], ready=port)
     run.wait_for(log("up"))
+    assert run.wait_for(state("starting"))["reason"] == f"waits for port {port} to be open"
     folder.write("go", "")
     assert index(run, log("listening")) < index(run, row(1, "applied"))
 
@@ -515,9 +520,8 @@ def test_a_paused_program_is_stopped_by_the_kernel_and_takes_a_save_when_it_goes
     run.wait_for(row(1, "applied"))
     assert ask(folder.path / "deck.yaml", Pause(1, "a", paused=True)).ok
     assert run.wait_for(state("paused"))["reason"] == "stopped by SIGSTOP"
-    stat = Path(f"/proc/{run.worker()}/stat")
     deadline = time.monotonic() + PATIENCE
-    while stat.read_text().rpartition(")")[2].split()[0] != "T":
+    while process_state(run.worker()) != "T":
         assert time.monotonic() < deadline
         time.sleep(0.01)
     folder.save("c.yaml", "one: 2\n")
@@ -528,3 +532,42 @@ def test_a_paused_program_is_stopped_by_the_kernel_and_takes_a_save_when_it_goes
     assert ask(folder.path / "deck.yaml", Pause(3, "a", paused=True)).ok
     assert run.stop() == 143
     assert run.states[-2:] == ["paused", "stopped"]
+
+
+#: Goes on in another process each time, so that no list of processes ever names the one that runs.
+FLEETING = """\
+import os, time
+if os.fork() == 0:
+    while True:
+        if os.fork():
+            os._exit(0)
+print("up", flush=True)
+while True:
+    time.sleep(600)
+"""
+
+
+def process_state(pid: int) -> str:
+    """Return the letter of a process's state, nothing where it is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
+
+
+@linux
+def test_a_pause_holds_a_tree_that_forks_all_the_time(folder: Folder) -> None:
+    folder.write("fleeting.py", FLEETING)
+    run = start(folder, "one: 1\n", [sys.executable, "fleeting.py"], stop={"grace": 3600})
+    run.wait_for(row(1, "applied"))
+    assert ask(folder.path / "deck.yaml", Pause(1, "a", paused=True)).ok
+    shim = int(Path(f"/proc/{run.worker()}/stat").read_text().rpartition(")")[2].split()[1])
+
+    def all_held() -> bool:
+        states = [process_state(pid) for pid, _ in processes.descendants(shim)]
+        return len(states) == 2 and set(states) == {"T"}
+
+    deadline = time.monotonic() + PATIENCE
+    while not all_held():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert run.stop() == 143, "what is held is ended at once, not after the grace"

@@ -125,8 +125,9 @@ def test_a_killed_host_ends_its_jobs_only_and_each_has_its_state(folder: Folder)
     before = pids(run)
     os.kill(before["host"], signal.SIGKILL)
     run.wait_for(of("host", state("crashed", reason="killed by SIGKILL")))
-    run.wait_for(of("turns", state("crashed", reason="killed by SIGKILL")))
-    run.wait_for(of("ticks", state("backoff", reason="killed by SIGKILL")))
+    reason = "its host ended, with all jobs in it: killed by SIGKILL"
+    run.wait_for(of("turns", state("crashed", reason=reason)))
+    run.wait_for(of("ticks", state("backoff", reason=reason)))
 
     def again(event: Event) -> bool:
         return of("ticks", state("running"))(event) and event["pid"] not in (None, before["host"])

@@ -121,6 +121,8 @@ def job(**fields: str) -> str:
         (job(RUNNER="thread"), 5, 5, "jobs.a.RUNNER", "did you mean runner?"),
         (job(stop="{signal: term}"), 5, 20, "jobs.a.stop.signal", "did you mean SIGTERM?"),
         (job(task="", command="[x]", on_change="hup"), 5, 16, "jobs.a.on_change", "did you mean SIGHUP?"),
+        (job(task="", command="[x]", on_change="SIGKILL"), 5, 16, "jobs.a.on_change", "can catch SIGKILL"),
+        (job(task="", command="[x]", on_change="SIGSTOP"), 5, 16, "jobs.a.on_change", "can catch SIGSTOP"),
         (job(task="", command="[x]", on_change="often"), 5, 16, "jobs.a.on_change", "be restart or a signal name"),
         (job(task="", command='[sh, "a\\0b"]', on_change="restart"), 4, 19, "jobs.a.command[1]", "a NUL"),
         (job(task="", command="[sh]", on_change="restart", env="{A=B: x}"), 6, 11, 'jobs.a.env["A=B"]', "without ="),

@@ -87,6 +87,10 @@ class Attempt:
         self.cause = ("could not load the task: " if message["kind"] == "unloadable" else "") + message["message"]
         self.traceback, self.step = message.get("traceback", ""), message.get("step")
 
+    def lose_host(self, code: int | None) -> None:
+        """The host that it ran in has ended, perhaps because of another job."""
+        self.cause = self.cause or f"its host ended, with all jobs in it: {life.exit_words(code)}"
+
     def reason(self, code: int | None, *, began: bool, python: str | None = None) -> str | None:
         """Return why it failed, in words; None where it did not.
 

@@ -275,9 +275,11 @@ class _Reader:
         if "task" in data:
             self._choice(path, data, "on_change", ("reload", "restart"))
         else:
-            self._choice(path, data, "on_change", ("restart", *SIGNALS))
             if "on_change" not in data:
                 self.refuse(path, "a command needs on_change: restart, or a signal name such as SIGHUP", at_key=True)
+            problem = on_change_problem(data["on_change"])
+            if problem is not None:
+                self.refuse(child(path, "on_change"), problem)
         others, kind = (_FOR_COMMANDS, "commands") if "task" in data else (_FOR_TASKS, "tasks")
         for key in others:
             if key in data and data[key] != "process":
@@ -286,14 +288,14 @@ class _Reader:
     def _choice(self, path: str, data: dict[str, Any], key: str, choices: tuple[str, ...]) -> None:
         if key in data and data[key] not in choices:
             known = ", ".join(choices) if len(choices) < 5 else "a signal name"
-            if len(choices) > 5 and "restart" in choices:
-                known = "restart or a signal name"
             hint = _hint(data[key], choices) or f": it must be {known}"
             self.refuse(child(path, key), f"unknown {key} {data[key]}{hint}")
 
 
 def on_change_problem(word: str) -> str | None:
     """Return what is wrong with the `on_change` of a command, None if nothing is."""
+    if word in ("SIGKILL", "SIGSTOP"):
+        return f"no program can catch {word} to read its config again: write restart, or a signal such as SIGHUP"
     if word in ("restart", *SIGNALS):
         return None
     hint = _hint(word, ("restart", *SIGNALS)) or ": it must be restart or a signal name"

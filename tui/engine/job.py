@@ -343,6 +343,8 @@ class Job:
             self._record.move(self.state.state, pid=self.state.pid, reason=life.blocking_words(message))
         elif kind in ("unloadable", "refused", "raised"):
             self._slot.attempt.blame(message)
+        elif kind == "host ended":
+            self._slot.attempt.lose_host(message["code"])
         elif kind == "breached":
             self._take_back(message)
 

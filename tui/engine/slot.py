@@ -88,7 +88,8 @@ class Slot:
         self.attempt = Attempt(
             first=chosen[0], given=chosen[0], config=chosen[1].data, renewed=renewed, since=time.time()
         )
-        self._record.move("starting")
+        ready = self._spec.command.ready if self._spec.command is not None else None
+        self._record.move("starting", reason=f"waits for {ready.words}" if ready is not None else None)
         try:
             self.worker = self._launch(self._owner, payload(*chosen))
         except (OSError, ValueError, LaunchError) as error:

@@ -89,6 +89,7 @@ class Host:
         self.open = False
         self._owner.worker_exited(code)
         for seat in self._seats.values():
+            seat.owner.worker_said({"kind": "host ended", "code": code})
             seat.owner.worker_exited(code)
 
     def worker_gone(self) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import re
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tui.runners.tree import Tree
 
-#: Seconds between two looks at a port or runs of a program.
+#: Seconds, at least, between two looks at a port or runs of a program.
 EVERY = 0.05
 
 
@@ -24,14 +25,26 @@ class Ready:
     port: int | None = None
     command: str | None = None
 
+    @property
+    def words(self) -> str:
+        """What is waited for."""
+        if self.port is not None:
+            return f"port {self.port} to be open"
+        if self.line is not None:
+            return f"a line of output with {self.line}"
+        return f"{self.command} to exit with 0"
+
     def in_line(self, line: str) -> bool:
         """Return whether this line of output says so."""
         return self.line is not None and re.search(self.line, line) is not None
 
     async def wait(self, cwd: Path) -> None:
         """Wait until the port is open or the command exits with 0."""
-        while not await self._holds(cwd):  # noqa: ASYNC110 - nobody tells of an open port
-            await asyncio.sleep(EVERY)
+        began = time.monotonic()
+        while not await self._holds(cwd):  # nobody tells of an open port
+            # A command that takes its time is given four times as long to rest.
+            await asyncio.sleep(max(EVERY, 4 * (time.monotonic() - began)))
+            began = time.monotonic()
 
     async def _holds(self, cwd: Path) -> bool:
         if self.port is not None:

@@ -11,6 +11,9 @@ from typing import Iterator
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+
+#: So often is looked for processes that were born while the others were stopped; most often two looks are enough.
+MOST_SWEEPS = 20
 _IOLBF = 1  # setvbuf: line buffered, as on a terminal
 
 
@@ -58,17 +61,28 @@ def children(root: int) -> list[int]:
 def signal_tree(root: int, number: int) -> None:
     """Send a signal to every descendant of `root`.
 
-    SIGKILL also goes to their whole process groups, in one call each: a process that forks all the time can't slip
-    through between the look and the kill. The group of `root` itself is spared.
+    SIGKILL and SIGSTOP also go to their whole process groups, in one call each: a process that forks all the time
+    can't slip through between the look and the signal. The group of `root` itself is spared.
     """
     found = descendants(root)
-    if number == signal.SIGKILL:
+    if number in (signal.SIGKILL, signal.SIGSTOP):
         for group in {group for _, group in found} - {os.getpgid(root), os.getpgrp()}:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
     for pid, _ in found:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
+
+
+def hold_tree(root: int) -> None:
+    """Stop every descendant of `root`, those included that are born meanwhile in a group of their own."""
+    held: set[int] = set()
+    for _ in range(MOST_SWEEPS):
+        found = {pid for pid, _ in descendants(root)}
+        if found <= held:
+            return
+        signal_tree(root, signal.SIGSTOP)
+        held = found
 
 
 def _all_processes() -> Iterator[tuple[int, int, int, bool]]:

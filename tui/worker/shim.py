@@ -65,8 +65,11 @@ def _obey(worker: int | None, control: socket.socket, asked: int) -> tuple[bool,
     for line in data.splitlines():
         message = json.loads(line)
         if not message["alone"]:
+            if message["signal"] == signal.SIGSTOP:
+                processes.hold_tree(os.getpid())
+                continue
             processes.signal_tree(os.getpid(), message["signal"])
-            if message["signal"] not in (signal.SIGSTOP, signal.SIGCONT):
+            if message["signal"] != signal.SIGCONT:
                 asked = message["signal"]
         elif worker is not None:  # it has not been reaped: the id is still its own
             with contextlib.suppress(PermissionError):  # it runs as somebody else
