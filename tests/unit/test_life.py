@@ -36,6 +36,7 @@ def test_the_delays_double_up_to_the_longest_and_then_it_is_a_crash_loop(seed: i
     restarts = Restarts("on-failure")
     *waits, last = delays(restarts, MOST_TRIES)
     whole = [min(FIRST_DELAY * 2**number, LONGEST_DELAY) for number in range(MOST_TRIES - 1)]
+    assert UP == 10
     assert whole == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     for wait, most in zip(waits, whole, strict=True):
         assert wait is not None

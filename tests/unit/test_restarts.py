@@ -10,6 +10,7 @@ import pytest
 from tests.unit.plays import Play, command_spec, turn
 from tui import events
 from tui.engine import life
+from tui.engine.trial import Settle
 from tui.events import Running
 from tui.runners import probe
 from tui.runners.base import StuckError
@@ -266,6 +267,38 @@ async def test_a_start_ends_the_wait() -> None:
     await turn()
     assert play.worker.told == [("setup", 2, {"lr": 1})]
     assert len(play.workers) == 2
+
+
+@pytest.mark.parametrize("change", ["a save ends the wait", "a save replaces the worker", "a start"])
+async def test_a_change_by_the_user_begins_the_count_of_tries_anew(
+    monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(life, "FIRST_DELAY", 0.0)
+    play = Play(restart="on-failure", on_change="restart", settle=Settle(0, 0))
+    await play.run()
+    for number in range(1, life.MOST_TRIES):  # one more in a row would be a crash loop
+        if number == life.MOST_TRIES - 1:
+            monkeypatch.setattr(life, "FIRST_DELAY", 1_000.0 if change == "a save ends the wait" else 0.0)
+        play.exit(1)
+        play.vanish()
+        if play.job.state.retry_at is not None and play.job.state.retry_at < time.time() + 10:
+            await play.launched[number].wait()
+            play.job.worker_started(42 + number)
+    if change == "a start":
+        starting = asyncio.create_task(play.job.start())
+    else:
+        await play.save("lr: 2\n")
+    if change != "a save ends the wait":
+        await play.worker.asked.wait()
+        play.exit(0)
+        play.vanish()
+    await play.launched[life.MOST_TRIES - (change == "a save ends the wait")].wait()
+    if change == "a start":
+        await starting
+    play.job.worker_started(99)
+    play.apply(2)
+    play.exit(1)
+    assert play.job.state.state == "backoff"
 
 
 async def test_a_worker_that_is_tried_again_takes_the_running_version_without_a_new_row(

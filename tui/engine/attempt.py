@@ -46,6 +46,7 @@ class Attempt:
         traceback: Of the exception that ended it, if it has told one.
         step: Checkpoints that it had completed then.
         since: Seconds since the epoch at which it was started.
+        began: The same in monotonic seconds, which nobody sets.
     """
 
     first: int = 0
@@ -63,6 +64,7 @@ class Attempt:
     traceback: str = ""
     step: int | None = None
     since: float | None = None
+    began: float = 0.0
 
     def knows(self, version: int) -> bool:
         """Return whether it has been given this version, or will be."""
@@ -82,14 +84,13 @@ class Attempt:
         self.given, self.kept = self.kept or self.given, 0
 
     def blame(self, message: Mapping[str, Any]) -> None:
-        """It says what will end it: it can't begin, its task can't be loaded, or has raised."""
+        """It says what will end it: it can't begin, its task can't be loaded or has raised, or its host has ended."""
+        if message["kind"] == "host ended":
+            self.cause = self.cause or f"its host ended, with all jobs in it: {life.exit_words(message['code'])}"
+            return
         self.unloadable = message["kind"] != "raised"
         self.cause = ("could not load the task: " if message["kind"] == "unloadable" else "") + message["message"]
         self.traceback, self.step = message.get("traceback", ""), message.get("step")
-
-    def lose_host(self, code: int | None) -> None:
-        """The host that it ran in has ended, perhaps because of another job."""
-        self.cause = self.cause or f"its host ended, with all jobs in it: {life.exit_words(code)}"
 
     def reason(self, code: int | None, *, began: bool, python: str | None = None) -> str | None:
         """Return why it failed, in words; None where it did not.

@@ -18,7 +18,7 @@ from typing import Any
 from tui import events
 from tui.config.patterns import Patterns
 from tui.engine import check, judge, life, place
-from tui.engine.attempt import Attempt, End
+from tui.engine.attempt import Attempt
 from tui.engine.files import ConfigFile
 from tui.engine.history import History
 from tui.engine.judge import Judge, Unanswered
@@ -27,6 +27,7 @@ from tui.engine.record import Emit, Record
 from tui.engine.reload import Candidate, Data, Reloads
 from tui.engine.slot import Launch, Slot, payload
 from tui.engine.spec import JobSpec
+from tui.engine.supervisor import Supervisor
 from tui.events import Problem, State
 from tui.runners.base import StuckError
 
@@ -59,7 +60,7 @@ class Job:
         self._gate = (
             check.Gate(spec.check, spec.config, spec.cwd, self._admit, self._skip) if spec.check is not None else None
         )
-        self._restarting = False
+        self._supervisor = Supervisor(spec, self.reloads, self._record, self._slot)
         self._called_off = asyncio.Event()  # a start that waits for its check waits no longer
         self._judge = Judge()
         self._emit = emit
@@ -100,7 +101,7 @@ class Job:
     @property
     def expected(self) -> bool:
         """The job is about to start, or waits for a valid config to start with."""
-        return self._slot.wanted or self._restarting
+        return self._slot.wanted or self._slot.restarting
 
     @property
     def refused_at_start(self) -> bool:
@@ -184,7 +185,7 @@ class Job:
             if starts and slot.worker is None:
                 slot.start()
             elif starts:
-                self._start_after_refusal()
+                self._supervisor.start_after_refusal()
             elif waits:
                 slot.hurry()
             elif slot.worker is not None:
@@ -231,7 +232,7 @@ class Job:
             if self._slot.closed:
                 return
             self._called_off.clear()
-            self._restarting = True  # the end of the old worker is not the end of the job
+            self._slot.restarting = True  # the end of the old worker is not the end of the job
             self._slot.held = False
             try:
                 await self._quit()
@@ -240,7 +241,7 @@ class Job:
                 candidate = await self.file.current("start", time.monotonic())
                 self._slot.wanted = True
             finally:
-                self._restarting = False
+                self._slot.restarting = False
             self._slot.restarts.reset()
             self.offer(candidate)
             if self._gate is not None:
@@ -292,15 +293,15 @@ class Job:
         self._slot.attempt.ending = "stop"
         if self.state.state == "backoff":
             self._slot.give_up()
-            self._end("stopped")
+            self._supervisor.end("stopped")
         if not await self._slot.end():
             raise StuckError(self.state.reason)
         if self.live:  # it ended by itself, while a reload was about to replace it
-            self._end("stopped")
+            self._supervisor.end("stopped")
 
     def pause(self) -> None:
         """Hold the job: no checkpoint returns until it is resumed, whichever worker comes to it."""
-        ends = self._slot.attempt.ending == "stop" and not self._restarting
+        ends = self._slot.attempt.ending == "stop" and not self._slot.restarting
         if self._slot.worker is not None and self.state.state in ("starting", "running") and not ends:
             self._slot.hold()
 
@@ -341,10 +342,8 @@ class Job:
                 self._record.move("paused", pid=self.state.pid, reason=f"held at step {message['step']:,}")
         elif kind == "blocking":
             self._record.move(self.state.state, pid=self.state.pid, reason=life.blocking_words(message))
-        elif kind in ("unloadable", "refused", "raised"):
+        elif kind in ("unloadable", "refused", "raised", "host ended"):
             self._slot.attempt.blame(message)
-        elif kind == "host ended":
-            self._slot.attempt.lose_host(message["code"])
         elif kind == "breached":
             self._take_back(message)
 
@@ -356,24 +355,7 @@ class Job:
         """The worker ended: decide what that means."""
         self._record.end_lines(self.reloads.running)
         self._judge.lost()
-        attempt = self._slot.attempt
-        reason = attempt.reason(code, began=self.state.pid is not None, python=self.spec.python)
-        end = attempt.end(self.spec, self.reloads)
-        if end is End.REPLACED:
-            self.reloads.lost()
-        elif end is End.STOPPED:
-            self._end("stopped", code)
-        elif end is End.REFUSED:
-            self._go_without(code)
-        elif end is End.MISSED:
-            self.reloads.lost()
-            self._slot.retry(0.0, code, f"{reason or 'it ended'}; trying v{attempt.kept}, which came meanwhile")
-        elif end is End.DIED:
-            self._revert(code, reason or "it ended")
-        elif reason is not None and self._on_trial:
-            self._fall_on_trial(code, reason)
-        else:
-            self._fall(code, reason)
+        self._supervisor.take_end(code)
         self.show_running()
 
     def worker_gone(self) -> None:
@@ -427,76 +409,9 @@ class Job:
         if self.state.state != "paused":
             self._record.move("running", pid=self.state.pid)
 
-    def _go_without(self, code: int | None) -> None:
-        """The worker has refused to start: try a newer config, go back to the one that ran, or wait for a good one."""
-        last, attempt = self.reloads.last, self._slot.attempt
-        if self.reloads.pending is not None:
-            self._start_after_refusal()
-        elif self._slot.ran and last is not None and last[0] != attempt.first:
-            self.reloads.lost()
-            self._slot.retry(0.0, code, f"{attempt.refusal}; going back to v{last[0]}")
-        else:
-            self._slot.wanted = True
-            self._end("stopped", code, f"waiting for a valid config: {attempt.refusal}")
-
-    def _start_after_refusal(self) -> None:
-        """Start with the newest config once the worker that has refused an older one is gone."""
-        self.reloads.lost()
-        self._slot.wanted = False
-        self._slot.attempt.given = 0
-        self._record.move("starting")
-        self._slot.replace()
-
-    @property
-    def _on_trial(self) -> bool:
-        """The worker has taken a reload so short a time ago that it may end because of it."""
-        attempt, metrics = self._slot.attempt, self.metrics
-        step = attempt.step if attempt.step is not None else metrics.step if metrics is not None else 0
-        return self.reloads.trial.goes_on(time.monotonic(), step)
-
-    def _fall_on_trial(self, code: int | None, reason: str) -> None:
-        """The worker ended soon after a reload: go back, unless there is a newer one that it has not taken yet."""
-        pending, attempt = self.reloads.pending, self._slot.attempt
-        if pending is not None and attempt.answered:
-            self.reloads.lost()
-            self._slot.retry(0.0, code, f"{reason}; trying v{pending[0]}, which came meanwhile")
-        elif pending is not None and pending[1].source == "guard":
-            self._fall(code, reason)  # what a guard has gone back to is no better
-        else:
-            self._revert(code, reason, trial=True)
-
-    def _revert(self, code: int | None, reason: str, *, trial: bool = False) -> None:
-        """Start the last good version again, whatever the policy says, once."""
-        why = "\n".join(filter(None, (reason, self._slot.attempt.traceback)))
-        good = self.reloads.trial.back if trial else self.reloads.last
-        assert good is not None
-        *rows, new = self.reloads.revert(why, seen=time.monotonic(), time=time.time(), trial=trial)
-        self._record.update(rows)
-        self._record.add(new, self.reloads.pending_text)
-        self._slot.retry(0.0, code, f"{reason}; going back to v{good[0]} as v{new.version}")
-
     def _take_back(self, message: Mapping[str, Any]) -> None:
         """A guard has found that a reload does harm: go back to what ran before, once."""
         row = self.reloads.breach(message["version"], message["message"], seen=time.monotonic(), time=time.time())
         if row is not None:
             self._record.add(row, self.reloads.pending_text)
             self._deliver()
-
-    def _fall(self, code: int | None, reason: str | None) -> None:
-        """The worker ended by itself: try again, if the policy says so."""
-        self.reloads.trial.close()
-        up = time.time() - (self._slot.attempt.since or time.time())
-        known = not self.unloadable or self.reloads.last is not None
-        delay = self._slot.restarts.delay(failed=reason is not None, up=up) if known else None
-        if delay is None:
-            if self._slot.restarts.looping:
-                reason = f"crash loop: {life.MOST_TRIES} ends in a row, the last one: {reason or 'finished'}"
-            self._end("crashed" if reason is not None else "finished", code, reason)
-        else:
-            self.reloads.lost()
-            self._slot.retry(delay, code, reason or "finished")
-
-    def _end(self, state: str, code: int | None = None, reason: str | None = None) -> None:
-        self._record.update(self.reloads.ended(f"the worker ended before it answered: {reason or state}"))
-        self._slot.held = self._slot.held and self._restarting
-        self._record.move(state, exit_code=code, reason=reason)

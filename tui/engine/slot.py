@@ -38,6 +38,7 @@ class Slot:
         wanted: The job is to start with the next valid config.
         ran: A worker has taken a config since the user started the job.
         held: The job is paused: so is the next worker, should this one be replaced.
+        restarting: The user starts the job: the end of the old worker is not that of the job.
         closed: No worker is started any more.
     """
 
@@ -49,6 +50,7 @@ class Slot:
         self.wanted = False
         self.ran = False
         self.held = False
+        self.restarting = False
         self.closed = False
         self._spec = spec
         self._reloads = reloads
@@ -86,7 +88,12 @@ class Slot:
         chosen = self._reloads.pending or self._reloads.last
         assert chosen is not None
         self.attempt = Attempt(
-            first=chosen[0], given=chosen[0], config=chosen[1].data, renewed=renewed, since=time.time()
+            first=chosen[0],
+            given=chosen[0],
+            config=chosen[1].data,
+            renewed=renewed,
+            since=time.time(),
+            began=time.monotonic(),
         )
         ready = self._spec.command.ready if self._spec.command is not None else None
         self._record.move("starting", reason=f"waits for {ready.words}" if ready is not None else None)
