@@ -99,8 +99,10 @@ def test_a_signal_to_the_process_that_a_state_names_is_its_crash(folder: Folder,
     assert run.end() == 1
     last = {event["job"]: event for event in run.events if event["event"] == "state"}
     assert sorted(last) == ["command", "host", "process", "thread"]
-    ends = {(event["state"], event["exit_code"], event["reason"]) for event in last.values()}
-    assert ends == {("crashed", -number, f"killed by {number.name}")}
+    words = f"killed by {number.name}"
+    for job, event in last.items():
+        reason = f"its host ended, with all jobs in it: {words}" if job == "thread" else words
+        assert (event["state"], event["exit_code"], event["reason"]) == ("crashed", -number, reason)
 
 
 def shim_of(worker: int) -> int:

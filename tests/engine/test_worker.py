@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import resource
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.engine.runs import Watch
 from tests.engine.workers import ASYNC, KINDS, PLAIN, VERSIONS, Worker, said
 
 PYTHONS = [None, *VERSIONS]
@@ -56,6 +58,32 @@ def test_every_kind_of_task_reloads_pauses_and_stops(worker: Worker, runner: str
     text = printed(worker, runner)
     assert next(line for line in text.split("\n") if line in ("lr 3", "lr 4")) == "lr 4"
     assert text.endswith("closed\n") or "function" in kind
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a child subreaper and process descriptors")
+def test_a_shim_that_something_goes_wrong_in_leaves_nobody(worker: Worker) -> None:
+    worker.write(
+        "job.py",
+        """
+        import os, time
+        def run(config):
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    print("up", flush=True)
+                    time.sleep(600)
+                os._exit(0)
+            os.wait()
+            time.sleep(600)
+            yield
+        """,
+    )
+    worker.setup("job.py:run", runner="process")
+    worker.wait_for_output("up\n")
+    watch = Watch.tree(worker.shim)
+    assert len(watch.pids) == 2
+    worker.tell_shim(b"no JSON at all\n")
+    assert watch.survivors() == set()
 
 
 def test_a_worker_starts_in_an_engine_of_more_than_a_thousand_descriptors(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,22 @@ class Worker:
             found = enough()
             assert found, "\n".join(map(str, [*self.messages[-100:], self.output]))
             return found[0]
+
+    def wait_for_output(self, text: str) -> None:
+        """Wait until the descriptors 1 and 2 have been written this to."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.output:
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.01)
+
+    @property
+    def shim(self) -> int:
+        """The process id of the shim."""
+        return self._shim.pid
+
+    def tell_shim(self, data: bytes) -> None:
+        """Send something over the control connection."""
+        self._control.sendall(data)
 
     def of(self, kind: str, job: str = "job") -> list[Message]:
         """Return the messages of a job so far."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from tui.runners.base import Owner, Payload, StuckError
 from tui.runners.process import Process
+from tui.runners.task import Task
 
 _NO_CANCEL = "it does not let itself be cancelled, or another job blocks their event loop, whose log then says so"
 
@@ -43,8 +44,7 @@ class Host:
 
     def seat(self, owner: Owner, setup: Mapping[str, Any], payload: Payload) -> Seat:
         """Start a job in the host, as `ProcessRunner` does in a process of its own."""
-        seat = self._seats[setup["job"]] = Seat(owner, setup, self._process.send)
-        self._process.send({"kind": "setup", "version": payload.version, "config": payload.data, **setup})
+        seat = self._seats[setup["job"]] = Seat(owner, setup, payload, self._process.send)
         if self._pid is not None:
             owner.worker_started(self._pid)
         return seat
@@ -89,7 +89,8 @@ class Host:
         self.open = False
         self._owner.worker_exited(code)
         for seat in self._seats.values():
-            seat.owner.worker_said({"kind": "host ended", "code": code})
+            if self._pid is not None:  # else it has never been one
+                seat.owner.worker_said({"kind": "host ended", "code": code})
             seat.owner.worker_exited(code)
 
     def worker_gone(self) -> None:
@@ -99,42 +100,23 @@ class Host:
             seat.leave()
 
 
-class Seat:
+class Seat(Task):
     """One job in the host.
 
     Args:
         owner: Told of everything that happens to the job.
-        setup: What runs; see `ProcessRunner`.
-        send: Sends a message to the host.
+        setup: See `Task`.
+        payload: See `Task`.
+        post: Sends a message to the host.
     """
 
-    def __init__(self, owner: Owner, setup: Mapping[str, Any], send: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(
+        self, owner: Owner, setup: Mapping[str, Any], payload: Payload, post: Callable[[Mapping[str, Any]], None]
+    ) -> None:
         self.owner = owner
-        self._job = setup["job"]
         self._runner = setup["runner"]
-        self._post = send
         self._gone = asyncio.Event()
-
-    def send(self, payload: Payload) -> bool:
-        """Hand over a new config."""
-        self._tell("reload", version=payload.version, config=payload.data, restart=payload.restart)
-        return True
-
-    def judge(self, number: int, data: Mapping[str, Any] | str) -> None:
-        """Ask what the worker would say to a config."""
-        self._tell("judge", id=number, config=data)
-
-    def stack(self, number: int) -> None:
-        """Ask where the task is."""
-        self._tell("stack", id=number)
-
-    def pause(self) -> None:
-        """Hold the task at its next checkpoint."""
-        self._tell("pause")
-
-    def resume(self) -> None:
-        """Let the task go on."""
-        self._tell("resume")
+        super().__init__(setup, payload, post)
 
     async def stop(self, number: int, grace: float) -> None:  # noqa: ARG002 - a signal would reach all of the host
         """Ask the task to end; a coroutine is cancelled after half the grace.
@@ -164,6 +146,3 @@ class Seat:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._gone.wait(), seconds)
         return self._gone.is_set()
-
-    def _tell(self, kind: str, **fields: Any) -> None:
-        self._post({"kind": kind, "job": self._job, **fields})

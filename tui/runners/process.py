@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.runners.base import Owner, Payload
+from tui.runners.task import Task
 from tui.runners.tree import JsonLines, Tree
 from tui.worker.channel import pack
 
@@ -100,13 +101,13 @@ class Process:
         self._loop.remove_writer(self._channel)
 
 
-class ProcessRunner:
+class ProcessRunner(Task):
     """One task in a process of its own.
 
     Args:
         owner: Told of everything that happens.
-        setup: What to run: the `setup` message of the channel without version and config.
-        payload: The first config.
+        setup: See `Task`.
+        payload: See `Task`.
         python: The interpreter of the worker; ours where none is named.
         cwd: The folder in which the task runs.
 
@@ -118,29 +119,7 @@ class ProcessRunner:
         self, owner: Owner, setup: Mapping[str, Any], payload: Payload, *, python: str | None, cwd: Path
     ) -> None:
         self._process = Process(owner, python, cwd)
-        self._job = setup["job"]
-        self._process.send({"kind": "setup", "version": payload.version, "config": payload.data, **setup})
-
-    def send(self, payload: Payload) -> bool:
-        """Hand over a new config."""
-        self._tell("reload", version=payload.version, config=payload.data, restart=payload.restart)
-        return True
-
-    def judge(self, number: int, data: Mapping[str, Any] | str) -> None:
-        """Ask what the worker would say to a config."""
-        self._tell("judge", id=number, config=data)
-
-    def stack(self, number: int) -> None:
-        """Ask where the task is."""
-        self._tell("stack", id=number)
-
-    def pause(self) -> None:
-        """Hold the task at its next checkpoint."""
-        self._tell("pause")
-
-    def resume(self) -> None:
-        """Let the task go on."""
-        self._tell("resume")
+        super().__init__(setup, payload, self._process.send)
 
     async def stop(self, number: int, grace: float) -> None:
         """Ask the task to end, after half the grace signal its whole tree, at its end kill it."""
@@ -150,6 +129,3 @@ class ProcessRunner:
     async def wait_gone(self) -> None:
         """Wait until the worker and all its descendants are gone."""
         await self._process.tree.wait_gone()
-
-    def _tell(self, kind: str, **fields: Any) -> None:
-        self._process.send({"kind": kind, "job": self._job, **fields})

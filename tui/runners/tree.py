@@ -169,11 +169,11 @@ class Tree:
         self._loop.remove_reader(self._control)
         self._shim.wait()  # its end of the connection closes as it exits
         _SHIMS.discard(self._shim.pid)
-        # It was killed, or something went wrong in it, where it has not told how the program ended.
-        lost = self._shim.returncode < 0 or (self._began and not self._exited)
-        if lost and sys.platform == "linux":  # elsewhere nothing is inherited
+        code = self._shim.returncode
+        if code != 0 and sys.platform == "linux":  # elsewhere nothing is inherited
             kill_orphans()
-        self._exit(None if lost else self._shim.returncode)
+        # It was killed, or something went wrong in it, where it has not told how the program ended.
+        self._exit(None if code < 0 or self._began else code)
         self._output.close()
         self._control.close()
         self._gone.set()

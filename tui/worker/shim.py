@@ -42,18 +42,20 @@ def watch(worker: int, control: socket.socket) -> None:
         signal.signal(number, signal.SIG_IGN)  # the shim ends last
     _tell(control, {"pid": worker})
     engine_lives, ended, asked = True, False, 0
-    while engine_lives:
-        ended = _reap(worker, control) or ended
-        # Where the engine has asked all of them to end, it gives the rest the time that the worker had.
-        if ended and (asked in (0, signal.SIGKILL) or _childless()):
-            break
-        ready = select.select([control.fileno(), wakeup], [], [])[0]
-        if wakeup in ready:
-            with contextlib.suppress(BlockingIOError):
-                os.read(wakeup, 4096)
-        if control.fileno() in ready:
-            engine_lives, asked = _obey(None if ended else worker, control, asked)
-    _end_all(at_once=asked == signal.SIGKILL)
+    try:
+        while engine_lives:
+            ended = _reap(worker, control) or ended
+            # Where the engine has asked all of them to end, it gives the rest the time that the worker had.
+            if ended and (asked in (0, signal.SIGKILL) or _childless()):
+                break
+            ready = select.select([control.fileno(), wakeup], [], [])[0]
+            if wakeup in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(wakeup, 4096)
+            if control.fileno() in ready:
+                engine_lives, asked = _obey(None if ended else worker, control, asked)
+    finally:  # whatever has gone wrong here, nothing may outlive it
+        _end_all(at_once=asked == signal.SIGKILL)
 
 
 def _obey(worker: int | None, control: socket.socket, asked: int) -> tuple[bool, int]:
