@@ -157,7 +157,7 @@ def _rows_of(arguments: argparse.Namespace) -> Iterator[History]:
     from tui.engine import database, history, place
 
     config = place.absolute(arguments.config)
-    folder = database.existing_folder_of(config)
+    folder = history.folder_of(config)
     if folder is None:
         raise Usage(f"{arguments.config} has no history: no job has run with it")
     try:

@@ -201,3 +201,35 @@ def test_a_run_whose_output_nobody_reads_ends_when_it_is_asked_to(folder: Folder
         run.terminate()
         assert run.wait(PATIENCE) == 143
     os.close(reader)
+
+
+def test_a_history_in_a_folder_that_became_read_only_is_read_and_its_numbers_go_on_elsewhere(folder: Folder) -> None:
+    folder.task(TICKER, OLD)
+    kept = folder.path / ".tunedeck"
+    first = folder.run("job.py:tick", "-c", "c.yaml")
+    first.wait_for(row(1, "applied"))
+    folder.save("c.yaml", "lr: 2\n")
+    first.wait_for(row(2, "applied"))
+    first.stop()
+    kept.chmod(0o500)
+    prefix = (*AS_USERS_ARE, "env", f"XDG_STATE_HOME={folder.path / 'state'}")
+
+    def versions() -> list[int]:
+        done = subprocess.run(
+            [*prefix, *command("history", "c.yaml", "--json")],
+            cwd=folder.path,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        return [json.loads(line)["version"] for line in done.stdout.splitlines()]
+
+    try:
+        assert versions() == [1, 2]
+        second = folder.run("job.py:tick", "-c", "c.yaml", prefix=prefix)
+        second.wait_for(row(3, "applied"))
+        second.stop()
+        assert versions() == [3]
+    finally:
+        kept.chmod(0o700)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.engine import database
+from tui.engine import database, history
 from tui.engine.database import HistoryError
 from tui.engine.history import History, jobs_of
 from tui.engine.homes import Homes
@@ -122,7 +122,7 @@ def test_where_the_folder_cannot_be_made_the_users_own_is_taken(
         History(connection, folder, config, "job").add(APPLIED, "mine")
         # The same name in another project is another config there.
         assert History(connection, folder, tmp_path / "elsewhere/c.yaml", "job").newest() == 0
-    assert database.existing_folder_of(config) == folder
+    assert history.folder_of(config) == folder
 
 
 def test_the_users_own_folder_has_its_usual_place(
@@ -146,7 +146,7 @@ def test_where_no_folder_can_be_made_both_are_named(
 
 def test_looking_for_a_history_makes_nothing(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert database.existing_folder_of(config) is None
+    assert history.folder_of(config) is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -89,11 +89,6 @@ def make_folder(folder: Path) -> None:
         ignore.write_text("*\n")
 
 
-def existing_folder_of(config: Path) -> Path | None:
-    """Return the folder that holds a history for `config`, or None; nothing is made."""
-    return next((folder for folder in folders(config) if (folder / _FILE).exists()), None)
-
-
 def folders(config: Path) -> Iterator[Path]:
     """Yield the folders that may keep the history of `config`, the better one first."""
     yield config.parent / ".tunedeck"
@@ -101,15 +96,32 @@ def folders(config: Path) -> Iterator[Path]:
     yield (state if state.is_absolute() else Path.home() / ".local" / "state") / "tunedeck"
 
 
-def newest(folder: Path, config: str, job: str) -> int:
-    """Return the newest version in a database that may be damaged or of a newer format, 0 if that can't be told."""
-    query = "SELECT max(version) FROM reload WHERE config = ? AND job = ?"
+def exists(folder: Path) -> bool:
+    """Return whether there is a database in a folder."""
+    return (folder / _FILE).exists()
+
+
+def newest(folder: Path, config: str, job: str | None) -> int:
+    """Return the newest version in a database that may be damaged or of a newer format, 0 if that can't be told.
+
+    Without a `job` it is the newest of all jobs.
+    """
+    query = "SELECT max(version) FROM reload WHERE config = ?1 AND (?2 IS NULL OR job = ?2)"
     try:
-        uri = f"{(folder / _FILE).as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY / 1000)) as connection:
+        with contextlib.closing(_to_read(folder / _FILE, _BUSY / 1000)) as connection:
             return connection.execute(query, (config, job)).fetchone()[0] or 0
     except sqlite3.Error:
         return 0
+
+
+def _to_read(path: Path, timeout: float) -> sqlite3.Connection:
+    """Connect to a database to read it only.
+
+    Where nobody may write, SQLite can't make what it needs beside a write-ahead log. Without a log it needs nothing.
+    """
+    alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{_FILE}-wal").exists()
+    uri = f"{path.as_uri()}?mode=ro" + ("&immutable=1" if alone else "")
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
 
 
 def open_database(folder: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -119,12 +131,15 @@ def open_database(folder: Path, *, read_only: bool = False) -> sqlite3.Connectio
         HistoryError: It is damaged, of a newer version, or can't be opened.
     """
     path = folder / _FILE
-    mode = "ro" if read_only else "rw"
     try:
         with contextlib.nullcontext() if read_only else _alone(folder):
             if not read_only:
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5)
+            connection = (
+                _to_read(path, timeout=5)
+                if read_only
+                else sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=5)
+            )
             try:
                 _prepare(connection, path, read_only=read_only)
             except BaseException:

@@ -44,6 +44,12 @@ def key(folder: Path, config: Path) -> str:
     return config.name if folder.parent == config.parent else str(config)
 
 
+def folder_of(config: Path) -> Path | None:
+    """Return the folder that holds the newest history of `config`, None where there is none; nothing is made."""
+    found = [folder for folder in database.folders(config) if database.exists(folder)]
+    return max(found, key=lambda folder: database.newest(folder, key(folder, config), None), default=None)
+
+
 def taken(config: Path, job: str, left: int, besides: Path | None = None) -> int:
     """Return up to which version numbers are given: `left` is known, and old histories may hold newer ones.
 
