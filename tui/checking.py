@@ -75,7 +75,8 @@ def _as_text(file: Path) -> list[Finding]:
 
 def _of_file(file: Path, text: str) -> Iterator[Finding]:
     try:
-        schema.require(file, text)
+        if (remark := schema.require(file, text)) is not None:
+            yield Finding(_describe(file, Problem(remark)))
     except ConfigError as error:
         yield from (Finding(_describe(file, problem)) for problem in keyed(error.problem))
     yield from _of_jobs(file, text)
@@ -131,7 +132,8 @@ def _problems(job: JobSpec) -> Iterator[Problem]:
         if job.command is not None:
             job.command.fill(config.data, job.config)
         if job.schema is None:
-            schema.require(job.config, text)
+            if (remark := schema.require(job.config, text)) is not None:
+                yield Problem(remark)
         elif (problem := schema.check(job.schema, config)) is not None:
             yield problem
     except ConfigError as error:

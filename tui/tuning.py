@@ -84,15 +84,18 @@ def _change(
     *,
     versions: bool = False,
 ) -> int:
-    """Have the config changed by its engine, or change it here; each job has `versions` of its own."""
+    """Have the config changed by its engine, or change it here.
+
+    With `versions`, which each job has of its own, a whole one is written, and brings a deleted file back.
+    """
     path = place.absolute(config)
-    if not path.exists():
+    if not versions and not path.exists():
         raise Usage(f"{config} is missing")
     found = engine_of(path)
     if found is None:
         if job is not None and not versions:
             raise Usage(f"no job {job} is running with {config}")
-        return _change_file(config, path, change)
+        return _change_file(config, path, change, create=versions)
     names = [name for name, known in found.jobs.items() if same(Path(known.config), path)]
     if job is not None and job not in names:
         raise Usage(f"no job {job} is running with {config}, but {', '.join(names)}")
@@ -131,20 +134,25 @@ def same(one: Path, other: Path) -> bool:
         return False  # one of them is missing
 
 
-def _change_file(config: str, path: Path, change: Callable[[bytes], str]) -> int:
+def _change_file(config: str, path: Path, change: Callable[[bytes], str], *, create: bool) -> int:
     """Change a file that no job runs with: its syntax is checked, and the schema that it names."""
     from tui.config import schema, store
     from tui.config.document import ConfigError
 
+    remark = None
+
     def checked(raw: bytes) -> bytes:
+        nonlocal remark
         new = change(raw)
-        schema.require(path, new)
+        remark = schema.require(path, new)
         return new.encode("utf-8")
 
     try:
-        changed = store.update(path, checked)
+        changed = store.update(path, checked, create=create)
     except ConfigError as error:
         return _refused(words(error.problem))
+    if remark is not None:
+        print(f"tunedeck: {remark}", file=sys.stderr)
     print(f"{config} is written: no job is running with it" if changed else f"{config} says so already")
     if changed:
         print("tunedeck: what a job itself objects to will be seen at its next start", file=sys.stderr)
@@ -255,8 +263,9 @@ def _words(row: events.Reload) -> str:
         head += f" by v{row.by}"
     said = place_words(row.error) if row.error is not None else ", ".join(map(change_words, row.changes))
     # Of what is not the same, the keys that were changed are what the user has asked about.
-    kept = [(change.key, _effective(row.effective, change.key), change.new) for change in row.changes]
-    odd = ", ".join(f"{key} {value_words(value)}" for key, value, asked in kept if row.effective and value != asked)
+    changed = row.changes if row.effective else ()
+    kept = [(change.key, _effective(row.effective, change.key), change.new) for change in changed]
+    odd = ", ".join(f"{key} {value_words(value)}" for key, value, asked in kept if value != asked)
     head = f"{head}: {said}" if said else head
     return f"{head}; the task has {odd}" if odd else head
 

@@ -48,7 +48,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _add_receipt(command: argparse.ArgumentParser) -> None:
     command.add_argument("--job", metavar="NAME", help="wait for this job alone, where the config serves several")
-    command.add_argument("--timeout", metavar="SECONDS", type=float, default=10.0, help="to wait for the job (10)")
+    command.add_argument("--timeout", metavar="SECONDS", type=seconds, default=10.0, help="to wait for the job (10)")
 
 
 def version(word: str) -> int:
@@ -56,6 +56,17 @@ def version(word: str) -> int:
     if not re.fullmatch(r"v?[0-9]{1,18}", word):
         raise argparse.ArgumentTypeError(f"{word!r} is no version: write a number such as 12")
     return int(word.removeprefix("v"))
+
+
+def seconds(word: str) -> float:
+    """Return a number of seconds that somebody may wait."""
+    try:
+        found = float(word)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{word!r} is no number of seconds")
+    return found
 
 
 def _set(arguments: argparse.Namespace) -> int:

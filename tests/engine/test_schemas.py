@@ -58,3 +58,15 @@ def test_a_deck_whose_schema_is_wrong_does_not_start(folder: Folder) -> None:
     assert done.returncode == 2
     assert "deck.yaml:6:13: " in done.stderr
     assert "is no JSON Schema" in done.stderr
+
+
+def test_a_schema_of_its_own_that_can_not_be_used_is_told_by_check_and_set(folder: Folder) -> None:
+    folder.write("c.yaml", MODELINE + "lr: 1\n")
+    done = tunedeck("check", "c.yaml", cwd=folder.path)
+    words = f"not checked: there is no schema file {folder.path / 's.json'}"
+    assert (done.returncode, done.stdout) == (2, f"c.yaml: {words}\n")
+    folder.write("deck.yaml", DECK)
+    assert tunedeck("check", "deck.yaml", cwd=folder.path).stdout == f"c.yaml: {words}\n"
+    done = tunedeck("set", "c.yaml", "lr=2", cwd=folder.path)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (0, f"tunedeck: {words}")
+    assert (folder.path / "c.yaml").read_text() == MODELINE + "lr: 2\n"

@@ -243,3 +243,62 @@ def test_of_jobs_that_share_a_config_all_must_accept_it(folder: Folder) -> None:
     assert (folder.path / "c.yaml").read_text() == "lr: 1\n"
     assert run.wait_for(row(2, "rejected"))["job"] == "b"
     run.stop()
+
+
+def test_a_rollback_brings_a_deleted_file_back(folder: Folder) -> None:
+    run = folder.run_task(TICKER, "tick", "lr: 1  # keep\n")
+    run.wait_for(row(1, "applied"))
+    path = folder.path / "c.yaml"
+    path.unlink()
+    run.wait_for(lambda event: event["event"] == "notice" and "is missing" in event["message"])
+    assert tunedeck("set", "c.yaml", "lr=2", cwd=folder.path).returncode == 2
+    done = tunedeck("rollback", "c.yaml", "1", cwd=folder.path)
+    assert (done.returncode, path.read_text()) == (0, "lr: 1  # keep\n"), done
+    run.wait_for(lambda event: event["event"] == "reload" and event["source"] == "rollback")
+    run.stop()
+    path.unlink()
+    done = tunedeck("rollback", "c.yaml", "1", cwd=folder.path)
+    assert (done.returncode, path.read_text()) == (0, "lr: 1  # keep\n"), done
+
+
+@pytest.mark.parametrize("word", ["nan", "-1", "inf", "soon"])
+def test_a_timeout_is_a_number_of_seconds(folder: Folder, word: str) -> None:
+    folder.write("c.yaml", "lr: 1\n")
+    done = tunedeck("set", "c.yaml", "lr=2", f"--timeout={word}", cwd=folder.path)
+    assert done.returncode == 2
+    assert f"{word!r} is no number of seconds" in done.stderr
+    assert (folder.path / "c.yaml").read_text() == "lr: 1\n"
+
+
+@pytest.mark.parametrize("kind", ["set", "rollback"])
+def test_what_a_check_refuses_that_sees_only_the_file_itself_is_taken_back(folder: Folder, kind: str) -> None:
+    text = "lr: 1  # keep\n"
+    folder.write("c.yaml", "lr: bad\n" if kind == "rollback" else text)
+    folder.write("passes", "" if kind == "set" else "bad")
+    script = "echo up; while :; do sleep 600; done"
+    folder.write(
+        "deck.yaml",
+        f"""
+        jobs:
+          a: {{command: [sh, -c, '{script}'], config: c.yaml, on_change: restart, restart: never,
+               check: 'grep -q bad passes || if grep bad c.yaml; then exit 1; fi'}}
+        """,
+    )
+    run = folder.run("deck.yaml")
+    run.wait_for(row(1, "applied"))
+    newest = 1
+    if kind == "rollback":
+        folder.save("c.yaml", text)
+        run.wait_for(row(2, "applied"))
+        folder.write("passes", "")
+        newest = 2
+    done = tunedeck(*(("set", "c.yaml", "lr=bad") if kind == "set" else ("rollback", "c.yaml", "1")), cwd=folder.path)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert done.stderr == "tunedeck: refused: lr: bad" + ("  # keep\n" if kind == "set" else "\n")
+    assert (folder.path / "c.yaml").read_text() == text
+    assert run.wait_for(row(newest + 1, "invalid"))["source"] == kind
+    back = run.wait_for(lambda event: event["event"] == "reload" and event["version"] == newest + 2)
+    assert (back["source"], back["changes"]) == (kind, [])
+    done = tunedeck("set", "c.yaml", "lr=3", cwd=folder.path)
+    assert (done.returncode, (folder.path / "c.yaml").read_text()) == (0, "lr: 3  # keep\n"), done
+    run.stop()

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSet, TaggedScalar
 from ruamel.yaml.error import YAMLError
 
+from tui.config import document
 from tui.config.diff import same
 from tui.config.document import NODES, ConfigError, decode, parse
 from tui.events import Problem
@@ -253,3 +254,9 @@ def test_nan_and_large_configs_are_fine() -> None:
     data = parse(text).data
     assert math.isnan(data["a"])
     assert len(data) == 501
+
+
+def test_a_config_of_too_many_keys_is_not_said_to_have_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "NODES", 100)
+    with pytest.raises(ConfigError, match="more than 100 keys and values: split it"):
+        parse("".join(f"k{number}: 1\n" for number in range(60)))

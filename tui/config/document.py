@@ -245,6 +245,9 @@ def _weigh(node: Node, known: dict[Node, tuple[int, int] | None]) -> tuple[int, 
             more, deep = _weigh(part, known)
             count, depth = count + more, max(depth, deep)
     if count > NODES:
+        own = sum(len(seen.value) * (2 if isinstance(seen, MappingNode) else 1) for seen in known)
+        if own > NODES:
+            _refuse(node, f"the config has more than {NODES:,} keys and values: split it")
         _refuse(node, f"aliases make this value larger than {NODES:,} values: use fewer of them")
     if depth >= DEPTH:
         raise _too_deep(node.start_mark)

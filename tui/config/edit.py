@@ -6,6 +6,7 @@ Every edit is checked: the new text is parsed, and means exactly what was intend
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations
@@ -61,26 +62,53 @@ class _Edit:
         self._text = tree.text
         self._path = path
         self._steps = steps
-        self._value = value
-        # In a file of JSON all text stays in double quotes.
+        # In a file of JSON all text stays in double quotes, and a value is spelled as JSON has it.
         self._json = flow(tree.root) and any(key.style == '"' for key, _ in tree.root.value)
+        self._value = spell.data_of(value) if self._json else value
 
     def result(self) -> Tree:
         """Return the edited text, parsed."""
         slot = self._walk()
         intended = copy.deepcopy(self._tree.document.data)
+        if self._json and not _in_json(self._value):
+            self._refuse(
+                self._tree.root, f"{self._path} can't be set to {spell.inline(self._value)}: JSON has no such value"
+            )
         old = _put(intended, self._steps, spell.data_of(self._value))
         if old is not _MISSING and same(old, spell.data_of(self._value)):
             return self._tree
+        node = slot.node if isinstance(slot, Slot) else slot[0]
+        lost = None
         for text in self._candidates(slot):
             try:
                 tree = Tree(text)
             except ConfigError:
                 continue
             if same(tree.document.data, intended):
-                return tree
-        node = slot.node if isinstance(slot, Slot) else slot[0]
+                missing = self._tree.comments() - tree.comments()
+                if not missing:
+                    return tree
+                lost = lost or next(iter(missing))
+        if lost is not None:
+            parts = self._parts(old)
+            if parts:  # each by itself leaves alone what is around it
+                return Tree(set_values(self._text, parts))
+            words = f"{self._path} can't be replaced as a whole: the comment {lost!r} in it would be lost"
+            self._refuse(node, f"{words}; set what is in it, or edit it by hand")
         raise self._error(node, f"{self._path} can't be set without changing what is around it: edit it by hand")
+
+    def _parts(self, old: Any) -> dict[str, Any]:
+        """Return the changes inside a mapping that loses no key, or a list that stays as long; else nothing."""
+        new = spell.data_of(self._value)
+        if isinstance(old, dict) and isinstance(new, dict) and old.keys() <= new.keys():
+            pairs = [(key, old.get(key, _MISSING), value) for key, value in new.items()]
+        elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+            pairs = [(index, *items) for index, items in enumerate(zip(old, new, strict=True))]
+        else:
+            return {}
+        return {
+            keys.child(self._path, key): value for key, was, value in pairs if was is _MISSING or not same(was, value)
+        }
 
     def _refuse(self, node: Node, message: str) -> NoReturn:
         raise self._error(node, message)
@@ -274,6 +302,15 @@ class _Edit:
             after = self._text[place : blank.end()]
         middle = ("" if comma >= 0 else ",") + after + sep + entry + ("," if comma >= 0 else "")
         yield self._splice_raw(place, place + len(after), middle)
+
+
+def _in_json(value: Any) -> bool:
+    """Return whether JSON has a word for a value: not for dates, infinity and the like."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _shown(step: Any) -> str:

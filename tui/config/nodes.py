@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import re
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -19,6 +22,7 @@ _STRINGS = {_TAG + name for name in ("str", "merge", "value")}
 _GAP = r"(?:\s|#[^\n]*)*"
 _COLON, _DASH = re.compile(_GAP + ":"), re.compile(_GAP + "-")
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*(?:\s+|$|(?=[,\]}])))+")
+_COMMENT = re.compile(r"(?:(?<=\s)|^)#[^\r\n]*", re.MULTILINE)
 _HEADER = re.compile(r"[|>]([-+0-9]*)[^\r\n]*(?:\r\n?|\n|$)")
 
 Span = tuple[int, int]
@@ -147,6 +151,31 @@ class Tree:
             if bare.strip() or "+" in header[1]:
                 end = place - (len(line) - len(bare))
         return header.end(), end, indent
+
+    def comments(self) -> Counter[str]:
+        """Return how often each comment stands in the text."""
+        texts = sorted(self._texts_with_hash())
+        found: Counter[str] = Counter()
+        for comment in _COMMENT.finditer(self.text):
+            inside = bisect.bisect(texts, (comment.start(), len(self.text))) - 1
+            if inside < 0 or texts[inside][1] <= comment.start():
+                found[comment[0].rstrip()] += 1
+        return found
+
+    def _texts_with_hash(self) -> Iterator[Span]:
+        """Yield where the scalars stand in which there is a ``#``, which begins no comment there."""
+        stack: list[Node] = [self.root]
+        seen: set[int] = set()
+        while stack:
+            node = stack.pop()
+            if isinstance(node, ScalarNode):
+                head, end = self.start(node), node.end_mark.index
+                if "#" in self.text[head:end]:
+                    yield self.body(node)[:2] if node.style in ("|", ">") else (head, end)
+            elif id(node) not in seen:
+                seen.add(id(node))
+                for item in node.value:
+                    stack.extend(item if isinstance(item, tuple) else (item,))
 
     def column(self, place: int) -> int:
         """Return how far a place in the text is from the beginning of its line."""

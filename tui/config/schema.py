@@ -60,22 +60,25 @@ def check(path: Path, config: Document) -> Problem | None:
     return problem_of("", pairs, config.data, config.marks) if pairs else None
 
 
-def require(path: Path, text: str) -> None:
+def require(path: Path, text: str) -> str | None:
     """Check a text that is to be in the config file `path` against the schema that it names, if it names one.
 
-    A schema that can't be used is not what the text is to blame for.
+    Returns:
+        Why it was not checked, where the schema can't be used: for that the text is not to blame.
 
     Raises:
         ConfigError: The schema objects to it.
     """
     named = named_by(text, path.parent)
-    if named is not None:
-        try:
-            problem = check(named, document.parse(text))
-        except SchemaError:
-            return
-        if problem is not None:
-            raise ConfigError(problem)
+    if named is None:
+        return None
+    try:
+        problem = check(named, document.parse(text))
+    except SchemaError as error:
+        return f"not checked: {error}"
+    if problem is not None:
+        raise ConfigError(problem)
+    return None
 
 
 def load(path: Path) -> Any:

@@ -145,23 +145,38 @@ def write(path: Path, raw: bytes, *, base: str | None, in_place: bool = False, f
     return Content(raw, digest(raw))
 
 
-def update(path: Path, change: Callable[[bytes], bytes]) -> bool:
+def found(path: Path, *, create: bool) -> Content | None:
+    """Return what is in a file; None where it is missing and may be.
+
+    Raises:
+        StoreError: See `read`.
+    """
+    try:
+        return read(path)
+    except Missing:
+        if not create:
+            raise
+        return None
+
+
+def update(path: Path, change: Callable[[bytes], bytes], *, create: bool = False) -> bool:
     """Change what is in a file; return whether there was anything to change.
 
     Args:
         path: The file.
         change: Is given what is there and returns what shall be; it is asked anew where somebody else was faster.
+        create: A missing file is made; for `change` it is an empty one.
 
     Raises:
         StoreError: See `read` and `write`; and what `change` raises.
     """
     for attempt in range(ATTEMPTS):
-        content = read(path)
-        new = change(content.raw)
-        if new == content.raw:
+        content = found(path, create=create)
+        new = change(content.raw if content is not None else b"")
+        if content is not None and new == content.raw:
             return False
         try:
-            write(path, new, base=content.digest)
+            write(path, new, base=content.digest if content is not None else None)
         except Conflict:
             if attempt == ATTEMPTS - 1:
                 raise

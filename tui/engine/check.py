@@ -79,6 +79,9 @@ class Gate:
         cwd: The folder in which the check runs.
         admit: Takes every candidate that was checked, with a problem if it failed.
         skip: Takes those for which a newer one came.
+
+    Attributes:
+        problem: What the last check has objected to.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class Gate:
         self._cwd = cwd
         self._admit = admit
         self._skip = skip
+        self.problem: Problem | None = None
         self._waiting: list[Candidate] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -122,12 +126,17 @@ class Gate:
             self._waiting = []
             for one in older:
                 self._skip(one)
-            problem = None if candidate.data is None else await self._check()
+            self.problem = problem = None if candidate.data is None else await self._check()
             # A start that was called off meanwhile admits its candidate all the same: every version has a row.
             self._admit(candidate if problem is None else replace(candidate, data=None, problem=problem))
 
     async def _check(self) -> Problem | None:
         return await _run(self._command, self._cwd, self._config)
+
+
+def sees_copies(spec: JobSpec) -> bool:
+    """Return whether a job's check, if it has one, can be shown a text that is not in the config file."""
+    return spec.check is None or _CONFIG in spec.check
 
 
 async def try_out(spec: JobSpec, text: str) -> Problem | None:
@@ -138,7 +147,7 @@ async def try_out(spec: JobSpec, text: str) -> Problem | None:
     """
     if spec.check is None:
         return None
-    if _CONFIG not in spec.check:
+    if not sees_copies(spec):
         raise Unanswered(f"the check names no {_CONFIG}, so it sees a change only once that is in the file")
     config = spec.config
     try:

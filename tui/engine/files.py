@@ -177,6 +177,7 @@ class ConfigFile:
         *,
         accept: Callable[[Candidate], Awaitable[None]] | None = None,
         told: Callable[[], object] = lambda: None,
+        create: bool = False,
     ) -> bool:
         """Change what is on disk; return whether there was anything to change.
 
@@ -187,21 +188,23 @@ class ConfigFile:
             accept: Is asked before anything is written, and raises ConfigError to refuse it. Who saves meanwhile does
                 not wait for the answer.
             told: Is called when it has become a version, before that is there to stay.
+            create: A missing file is made; for `change` it is an empty one.
 
         Raises:
             ConfigError: It was refused, or could not be written; the file is as it was.
         """
         for attempt in range(store.ATTEMPTS):
-            content = store.read(self.path)
-            new = self._encoded(await asyncio.to_thread(change, content.raw))
-            if new == content.raw:
+            content = store.found(self.path, create=create)
+            new = self._encoded(await asyncio.to_thread(change, content.raw if content is not None else b""))
+            if content is not None and new == content.raw:
                 return False
             parsed = await self._parse(store.Content(new, store.digest(new)))
             if accept is not None:
                 await accept(parsed.candidate(source, seen))
             try:
                 async with self._lock:
-                    await self._write(new, content.digest, source, seen, told=told, parsed=parsed)
+                    base = content.digest if content is not None else None
+                    await self._write(new, base, source, seen, told=told, parsed=parsed)
             except store.Conflict:
                 # Somebody was faster: the change is made to what is there now.
                 if attempt == store.ATTEMPTS - 1:

@@ -130,6 +130,13 @@ class Job:
         worker = self._slot.worker
         return await self._judge.ask(worker, data) if worker is not None and self.live else None
 
+    async def checked(self) -> Problem | None:
+        """Wait until its check has seen what is in the file, and return what that objects to."""
+        if self._gate is None:
+            return None
+        await self._gate.settled(unless=self._called_off)
+        return self._gate.problem
+
     async def stack(self) -> str:
         """Return where the task is.
 

@@ -14,6 +14,7 @@ from tui.config import document, edit, keys, spell, store
 from tui.config.diff import changes, same
 from tui.config.document import ConfigError
 from tui.config.errors import words
+from tui.engine import check
 from tui.engine.files import ConfigFile
 from tui.engine.job import Job
 from tui.engine.outlook import look
@@ -95,9 +96,20 @@ async def _change(
     def told() -> None:
         versions.update({other.name: other.reloads.newest for other in sharing if other.spec.check is None})
 
+    replaced = written = b""
+
+    def noted(raw: bytes) -> str:
+        nonlocal replaced, written
+        text = change(raw)
+        replaced, written = raw, text.encode("utf-8", "surrogatepass")
+        return text
+
     try:
         accept = functools.partial(_accept, sharing)
-        changed = await job.file.edit(change, source, time.monotonic(), accept=accept, told=told)
+        restores = isinstance(command, events.Rollback)
+        changed = await job.file.edit(noted, source, time.monotonic(), accept=accept, told=told, create=restores)
+        if changed and replaced:
+            await _accept_late(sharing, written, replaced, source)
     except store.Conflict as conflict:
         return conflicting(command, conflict)
     except store.StoreError as error:
@@ -106,6 +118,21 @@ async def _change(
         errors = jsonable(error.problem.all)
         return Reply(command.id, ok=False, message=words(error.problem), code="refused", data={"errors": errors})
     return Reply(command.id, ok=True, data={"versions": versions, "changed": changed})
+
+
+async def _accept_late(sharing: list[Job], written: bytes, replaced: bytes, source: str) -> None:
+    """Wait for the checks that see a change only once it is in the file, and take it back if one of them objects.
+
+    Raises:
+        ConfigError: One of them has; its row says so. Or what was there could not be put back.
+    """
+    found = [await job.checked() for job in sharing if not check.sees_copies(job.spec)]
+    problem = next((problem for problem in found if problem is not None), None)
+    if problem is None:
+        return
+    before = document.decode(replaced)
+    await sharing[0].file.edit(lambda raw: before if raw == written else document.decode(raw), source, time.monotonic())
+    raise Refused(problem)
 
 
 async def _accept(sharing: list[Job], candidate: Candidate) -> None:
