@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -18,12 +19,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import THOROUGHLY
-from tests.engine.runs import Folder, Run, ask, state, tunedeck
+from tests.engine.runs import TICKER, Folder, Run, ask, log, row, state, tunedeck
 from tests.statuses import FINAL
 from tui.config.store import digest
 from tui.engine import database
 from tui.engine.history import History
-from tui.events import Rollback, Save, Set
+from tui.events import Reply, Rollback, Save, Set
 
 RUNS = 50 if THOROUGHLY else 3
 ROUNDS = 12 if THOROUGHLY else 5
@@ -136,6 +137,38 @@ def kill_worker(run: Run) -> Callable[[], None]:
     return lambda: os.kill(pids[-1], signal.SIGKILL)
 
 
+def test_who_changes_other_keys_at_the_same_time_loses_nothing(folder: Folder) -> None:
+    folder.task(TICKER)
+    keys = ("lr", "one", "two", "three")
+    folder.save("c.yaml", "".join(f"{key}: 0  # of {key}\n" for key in keys))
+    folder.write("deck.yaml", "jobs: {job: {task: job.py:tick, config: c.yaml}}")
+    run = folder.run("deck.yaml")
+    run.wait_for(row(1, "applied"))
+    path, deck = folder.path / "c.yaml", folder.path / "deck.yaml"
+
+    def edits(key: str) -> None:
+        for number in range(1, 11):
+            text = path.read_text()
+            changed = re.sub(rf"^{key}: \d+", f"{key}: {number}", text, flags=re.MULTILINE)
+            answers.append(ask(deck, Save(1, "job", changed, digest(text.encode()))))
+
+    def sets(key: str) -> None:
+        answers.extend(ask(deck, Set(1, "job", {key: str(number)})) for number in range(1, 11))
+
+    answers: list[Reply] = []
+    threads = [
+        threading.Thread(target=sets if key in ("lr", "three") else edits, args=(key,), name=key) for key in keys
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(answer.ok for answer in answers), answers
+    assert len(answers) == 40
+    assert path.read_text() == "".join(f"{key}: 10  # of {key}\n" for key in keys)
+    run.wait_for(log(f"config {dict.fromkeys(keys, 10)}"))
+
+
 @pytest.mark.parametrize("seed", range(RUNS))
 def test_nothing_is_lost_between_real_processes(folder: Folder, seed: int) -> None:
     chance = random.Random(seed)
@@ -168,10 +201,10 @@ def test_nothing_is_lost_between_real_processes(folder: Folder, seed: int) -> No
     assert all(row["status"] in FINAL for row in rows)
     texts = texts_of(folder.path, len(rows))
     assert writers.kept <= set(texts), "no update is lost"
-    for row, text in zip(rows, texts, strict=True):
+    for answer, text in zip(rows, texts, strict=True):
         assert text is not None
-        assert row["status"] != "applied" or "a: -1" not in text
-        assert row["status"] != "rejected" or "a: -1" in text
+        assert answer["status"] != "applied" or "a: -1" not in text
+        assert answer["status"] != "rejected" or "a: -1" in text
     first_told = [min(one.rows(), default=0) for one in runs]
     assert first_told == sorted(set(first_told)), "versions never repeat"
     assert not [line for one in runs for line in one.lines if "AssertionError" in line], "no config is half applied"

@@ -33,6 +33,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("1: x\n'a.b': {}\n", {"[1]": "y", '["a.b"].c': 1}, "1: y\n'a.b': {c: 1}\n"),
     ("a: 1\n", {"a": 1}, "a: 1\n"),
     ("a: 0x10\n", {"a": 16}, "a: 0x10\n"),
+    ("a: 1\n", {"a": {"b": ":c"}}, 'a: {b: ":c"}\n'),
     ("a:\n  - 1  # one\n  - 2  # two\n", {"a": [1, 3]}, "a:\n  - 1  # one\n  - 3  # two\n"),
     ("a:\n  b: 1  # one\n  c: [2]\n", {"a": {"b": 1, "c": 3, "d": 4}}, "a:\n  b: 1  # one\n  c: 3\n  d: 4\n"),
     ("a:\n- 'x # no'\n- |\n  # no\n", {"a": []}, "a: []\n"),

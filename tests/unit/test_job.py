@@ -127,11 +127,16 @@ async def test_a_worker_that_cannot_be_launched_is_a_crash() -> None:
     assert play.job.live
 
 
-async def test_a_start_takes_a_save_that_comes_while_it_learns_what_ran_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    play = Play()
+@pytest.mark.parametrize("before", ["has ended", "waits for a valid config"])
+async def test_a_start_takes_a_save_that_comes_while_it_learns_what_ran_last(
+    monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    play = Play("lr: 1\n" if before == "has ended" else "lr: [\n")
     await play.start()
-    play.exit(0)
-    play.vanish()
+    if before == "has ended":
+        play.exit(0)
+        play.vanish()
+    workers = len(play.workers)
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def remember(_: object) -> None:
@@ -142,9 +147,11 @@ async def test_a_start_takes_a_save_that_comes_while_it_learns_what_ran_last(mon
     starting = asyncio.create_task(play.job.start())
     await begun.wait()
     await play.save("lr: 2\n")
+    assert len(play.workers) == workers, "it is left to the start"
     go.set()
     await starting
     await turn()
+    assert len(play.workers) == workers + 1
     assert play.worker.told[0][2] == {"lr": 2}
 
 

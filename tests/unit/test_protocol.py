@@ -149,6 +149,26 @@ def data_of(text: str) -> Any:
         return None
 
 
+def differs_by_the_rate(before: str | None, after: str, lr: int) -> bool:
+    """Return whether nothing but the rate is another one, and that is `lr`."""
+    if before is None:
+        return False
+    lines = zip(before.splitlines(), after.splitlines(), strict=False)
+    same = all(a == b or (a.startswith("lr: ") and b.startswith("lr: ")) for a, b in lines)
+    return same and before.count("#") == after.count("#") and bool(data_of(after) == {**data_of(before), "lr": lr})
+
+
+def merges(begun: str | None, mine: str, theirs: str | None, merged: str) -> bool:
+    """Return whether a text has each key from the side that has changed it."""
+    if begun is None or theirs is None:
+        return False
+    base, one, other, found = map(data_of, (begun, mine, theirs, merged))
+    if base is None or one is None or other is None:
+        return merged in (mine, theirs)
+    wanted = {key: other.get(key) if one.get(key) == base.get(key) else one.get(key) for key in ("lr", "b")}
+    return found is not None and all(found.get(key) == value for key, value in wanted.items())
+
+
 class Engine:
     """The parts of an engine that reloads pass, from its start to its end."""
 
@@ -233,7 +253,8 @@ class Protocol(RuleBasedStateMachine):
         self.path.write_text(self.texts[0])
         self.rows: dict[int, Reload] = {}
         self.deaths = 0
-        self.view: str | None = None
+        self.view: tuple[str | None, str | None] = None, None  # what the editor has seen: its digest, and the text
+        self.writes: list[tuple[str | None, str]] = []  # each text that we wrote, and what it took the place of
         self.kept: set[str] = set()  # texts that must have a row
         self.place = store.place
         self.stack.enter_context(mock.patch.object(store, "place", self.replace))
@@ -269,7 +290,12 @@ class Protocol(RuleBasedStateMachine):
         assert (store.digest(before) if before is not None else None) == base
         if before is not None:
             self.kept.add(before.decode())
+        self.writes.append((before.decode() if before is not None else None, raw.decode()))
         return placed
+
+    def replaced_by(self, text: str) -> list[str | None]:
+        """Return what a text may have taken the place of."""
+        return [before for before, after in self.writes if after == text]
 
     # The writers.
 
@@ -287,19 +313,21 @@ class Protocol(RuleBasedStateMachine):
 
     @rule()
     def the_editor_looks(self) -> None:
-        self.view = self.engine.file.digest
+        self.view = self.engine.file.digest, self.engine.file.text
 
     @rule(lr=LR, b=B, kind=KIND)
     def the_editor_saves(self, lr: int, b: int, kind: str) -> None:
         text = self.text(lr, b, kind)
-        self.engine.go(self.save(text, self.view))
+        self.engine.go(self.save(text, *self.view))
 
-    async def save(self, text: str, base: str | None) -> None:
+    async def save(self, text: str, base: str | None, begun: str | None) -> None:
         job = self.engine.job
         reply = await saving.save(job, [job], events.Save(1, "job", text, base))
         assert reply.ok or reply.message
         if reply.ok:
-            self.kept.add(reply.data.get("text", text))
+            new = reply.data.get("text", text)
+            self.kept.add(new)
+            assert new == text or any(merges(begun, text, theirs, new) for theirs in self.replaced_by(new))
 
     @rule(lr=st.integers(-1, 5))
     def somebody_sets(self, lr: int) -> None:
@@ -319,7 +347,8 @@ class Protocol(RuleBasedStateMachine):
         if reply.ok and reply.data["changed"]:
             text = self.engine.history.text(reply.data["versions"]["job"])
             assert text is not None
-            assert lr is None or data_of(text)["lr"] == lr
+            if lr is not None:
+                assert any(differs_by_the_rate(before, text, lr) for before in self.replaced_by(text))
             asked = worker is not None and worker is self.engine.worker
             assert not (asked and refuses(data_of(text))), "what the worker refuses is not written"
             self.kept.add(text)

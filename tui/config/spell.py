@@ -56,7 +56,9 @@ def inline(value: Any, *, flow: bool = False, quote: str = "") -> str:
             return value.text
         value = value.data
     if isinstance(value, str):
-        return _text(value, "v: [{}, 0]" if flow else "v: {}", [value, 0] if flow else value, quote)
+        if flow:  # in a list and in a mapping not the same words need quotes
+            return _text(value, "v: [{0}]\nw: {{x: {0}}}", {"v": [value], "w": {"x": value}}, quote)
+        return _text(value, "v: {0}", {"v": value}, quote)
     if isinstance(value, list):
         return f"[{', '.join(inline(item, flow=True, quote=quote) for item in value)}]"
     if isinstance(value, dict):
@@ -72,7 +74,7 @@ def key(name: Any, *, flow: bool = False, quote: str = "") -> str:
     """Return the key of a mapping, without its colon."""
     if not isinstance(name, str):
         return _scalar(name)
-    return _text(name, "v: {{{}: 0}}" if flow else "v:\n  {}: 0", {name: 0}, quote)
+    return _text(name, "v: {{{0}: 0}}" if flow else "v:\n  {0}: 0", {"v": {name: 0}}, quote)
 
 
 def lines(value: Any) -> list[str]:
@@ -99,14 +101,14 @@ def _escape(letter: str) -> str:
 def _text(value: str, pattern: str, wanted: Any, quote: str) -> str:
     single = "'" + value.replace("'", "''") + "'"
     choices = {"": [value, quoted(value)], "'": [single], '"': []}[quote]
-    return next((word for word in choices if _means(pattern.format(word), wanted)), quoted(value))
+    # More than one line can mean something else where it is put.
+    lines = (word for word in choices if "\n" not in word and _means(pattern.format(word), wanted))
+    return next(lines, quoted(value))
 
 
 def _means(text: str, wanted: Any) -> bool:
-    if "\n" in text.removeprefix("v:\n"):
-        return False  # more than one line can mean something else where it is put
     try:
-        return same(document.parse(text).data, {"v": wanted})
+        return same(document.parse(text).data, wanted)
     except ConfigError:
         return False
 

@@ -239,12 +239,13 @@ class Job:
             if self._slot.closed:
                 return
             self._called_off.clear()
+            self._slot.wanted = False  # a save that comes meanwhile leaves it to this start
             self._slot.restarting = True  # the end of the old worker is not the end of the job
             self._slot.held = False
             try:
                 await self._quit()
                 await self._remember(await self.file.current("start", time.monotonic()))
-                # Anew: a save that came meanwhile has left it to this start. From here on nothing waits.
+                # Anew: there may be another content by now. From here on nothing waits.
                 candidate = await self.file.current("start", time.monotonic())
                 self._slot.wanted = True
             finally:
