@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
+from tui.config import matching
 from tui.config.document import parse
 from tui.config.schema import SchemaError, check, load, named_by
 
@@ -136,3 +139,40 @@ def test_the_library_is_imported_only_for_a_schema() -> None:
     code = "import sys, tui.engine.engine, tui.engine.deck; print({'jsonschema', 'referencing'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("properties: {k: {pattern: PATTERN}}", f"k: {'a' * 60}!"),
+        ("patternProperties: {PATTERN: true}", f"{'a' * 60}!: 1"),
+        ("patternProperties: {PATTERN: true}\nadditionalProperties: false", f"{'a' * 60}!: 1"),
+        ("propertyNames: {pattern: PATTERN}", f"{'a' * 60}!: 1"),
+    ],
+)
+def test_a_pattern_that_takes_for_ever_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str, text: str
+) -> None:
+    monkeypatch.setattr(matching, "LIMIT", 0.1)
+    path = tmp_path / "s.yaml"
+    path.write_text(f"type: object\n{rule.replace('PATTERN', '^(a|aa)+$')}\n")
+    with pytest.raises(SchemaError, match=r"its pattern \^\(a\|aa\)\+\$ takes more than 0.1 s for 'a+…'"):
+        check(path, parse(text))
+
+
+def test_patterns_are_matched_as_the_library_does(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "patternProperties: {'^n': {type: number}, '^[a-z]+$': {not: {const: no}}}\n"
+        "properties: {name: {pattern: '^\\w+$'}}\nadditionalProperties: {type: boolean}\n"
+    )
+    config = parse("name: x y\nn1: 2\nnn: false\nother: no\nB: 1\nC: true\n")
+    problem = check(path, config)
+    ours = {error.message for error in (problem.all if problem is not None else ())}
+    theirs = {error.message for error in jsonschema.Draft202012Validator(load_yaml(path)).iter_errors(config.data)}
+    assert ours == theirs
+    assert len(ours) == 5
+
+
+def load_yaml(path: Path) -> Any:
+    return parse(path.read_text()).data

@@ -51,7 +51,7 @@ def check(path: Path, config: Document) -> Problem | None:
     validator = load(path)
     try:
         found = list(itertools.islice(validator.iter_errors(_plain(config.data)), MOST_ERRORS + 1))
-    except Exception as error:  # a reference that leads nowhere, a pattern that is none: found only when it is used
+    except Exception as error:  # a reference that leads nowhere, a pattern that takes for ever: found when it is used
         raise SchemaError(f"the schema {path} can't be used: {error}") from error
     told = found[:MOST_ERRORS]
     pairs = [(_steps(steps, config.data), words) for error in told for steps, words in _say(error)]
@@ -102,6 +102,8 @@ def _load(path: Path, *_: int) -> Any:
     import referencing.exceptions
     from referencing.jsonschema import DRAFT202012
 
+    from tui.config import matching
+
     def retrieve(uri: str) -> Any:
         parts = urlsplit(uri)
         if parts.scheme != "file":  # a save must not wait for a network, nor tell it anything
@@ -121,7 +123,7 @@ def _load(path: Path, *_: int) -> Any:
     resource = referencing.Resource.from_contents(contents, DRAFT202012)
     make: Any = referencing.Registry  # mypy does not see how its class is made
     registry = make(retrieve=retrieve).with_resource(uri, resource)
-    return kind({"$ref": uri}, registry=registry)
+    return matching.timed(kind)({"$ref": uri}, registry=registry)
 
 
 def _read(path: Path) -> Any:
@@ -143,10 +145,10 @@ def _say(error: Any) -> Iterator[tuple[list[Any], str]]:
     """Yield the steps to what an error is about, and the words for it."""
     steps = list(error.absolute_path)
     if error.validator == "additionalProperties" and error.validator_value is False:
-        known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
-        for key in error.instance:
-            if key not in known and not any(re.search(pattern, key) for pattern in patterns):
-                yield [*steps, key], "unknown key"
+        from tui.config import matching
+
+        for key in matching.additional(error.instance, error.schema):
+            yield [*steps, key], "unknown key"
     else:
         yield steps, _short(error.message)
 
