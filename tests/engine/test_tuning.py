@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.engine.runs import TICKER, Folder, ask, log, row, tunedeck
+from tests.engine.runs import TICKER, Folder, ask, log, row, state, tunedeck
 from tui import events
 
 STUCK = """
@@ -301,4 +301,26 @@ def test_what_a_check_refuses_that_sees_only_the_file_itself_is_taken_back(folde
     assert (back["source"], back["changes"]) == (kind, [])
     done = tunedeck("set", "c.yaml", "lr=3", cwd=folder.path)
     assert (done.returncode, (folder.path / "c.yaml").read_text()) == (0, "lr: 3  # keep\n"), done
+    run.stop()
+
+
+def test_check_says_what_the_file_would_do_to_a_job_that_is_held(folder: Folder) -> None:
+    folder.task(RULES, "lr: 1\n")
+    run = folder.run_deck(RULES_DECK)
+    run.wait_for(row(1, "applied"))
+    deck = folder.path / "deck.yaml"
+    assert ask(deck, events.Pause(1, "job", paused=True)).ok
+    run.wait_for(state("paused"))
+    told: list[tuple[int, list[str]]] = []
+    for text in ("lr: 2\n", "lr: 2\nhidden: 9\n", "lr: -1\nhidden: x\n"):
+        folder.save("c.yaml", text)
+        version = len(told) + 2
+        run.wait_for(lambda event, version=version: event["event"] == "reload" and event["version"] == version)  # type: ignore[misc]
+        done = tunedeck("check", "c.yaml", cwd=folder.path)
+        told.append((done.returncode, [line.partition(": Input")[0] for line in done.stdout.splitlines()]))
+    assert told == [
+        (0, ["job: lr 1 → 2 would be taken live; the task would have batch 32, hidden 8"]),
+        (0, ["job: lr 1 → 2, hidden – → 9 would restart it, for hidden; the task would have batch 32"]),
+        (2, ["c.yaml:1:5: lr", "c.yaml:2:9: hidden"]),
+    ]
     run.stop()

@@ -268,3 +268,20 @@ def test_a_validator_that_changes_with_the_config_judges_after_a_restart_by_the_
     assert ask(folder.path / "deck.yaml", events.Start(1, "a")).ok
     run.wait_for(row(3, "applied"))
     run.wait_for(log("config {'lr': 50}"))
+
+
+@pytest.mark.parametrize("runner", ["process", "thread"])
+def test_a_refusal_does_not_wait_for_the_end_of_a_step(folder: Folder, runner: str) -> None:
+    """The step takes longer than any test may: who waits for it fails."""
+    folder.task(TASK.replace("tui.sleep(0.01)", "time.sleep(600)").replace("import tui", "import time"))
+    run = folder.run_deck(DECK + f"        runner: {runner}\n        stop: {{grace: 0.1}}\n")
+    run.wait_for(log("config {'lr': 1}"))
+    folder.save("c.yaml", "lr: 3\n")
+    run.wait_for(row(2, "rejected"))
+    folder.save("c.yaml", "lr: 5\n")
+    run.wait_for(row(3, "sent"))
+    folder.save("c.yaml", "lr: 3\nother: 1\n")
+    run.wait_for(row(4, "rejected"))
+    assert run.rows()[3]["status"] == "sent"
+    assert run.lines == ["config {'lr': 1}"]
+    run.stop()

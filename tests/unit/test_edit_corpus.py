@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tui.config import document, keys
+from tui.config import document, keys, merge
 from tui.config.diff import same
 from tui.config.document import ConfigError, Document
 from tui.config.edit import set_values
@@ -92,6 +92,40 @@ def test_a_key_can_be_added_to_every_mapping(path: Path, style: str) -> None:
                 continue
             assert same(document.parse(after).data, intended(before, where, value)), (where, after)
             assert subsequence(text, after), (where, after)
+
+
+@pytest.mark.parametrize("style", ["as it is", "crlf"])
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_one_key_is_rolled_back_beside_what_has_changed_since(path: Path, style: str) -> None:
+    """The version had another value of one key; meanwhile somebody has changed another one."""
+    text = STYLES[style](path.read_text(encoding="utf-8"))
+    config = document.parse(text)
+    places = [
+        place for place, mark in config.marks.items() if place and not isinstance(at(config, place), (dict, list))
+    ]
+    if path.stem in SHARING or len(places) < 4:
+        return
+    tried = 0
+    for number in range(0, len(places) - 2, max(1, len(places) // 6)):
+        one, other = places[number], places[(number + len(places) // 2) % len(places)]
+        try:
+            version = set_values(text, {one: f"was {number}"})
+            now = set_values(text, {other: number})
+        except ConfigError:
+            continue
+        tried += 1
+        back = merge.merge(merge.Texts(text, version, now))
+        wanted = intended(document.parse(now), one, f"was {number}")
+        assert same(document.parse(back).data, wanted), (one, other, back)
+        assert back == set_values(now, {one: f"was {number}"})
+    assert tried
+
+
+def at(config: Document, path: str) -> Any:
+    found: Any = config.data
+    for step in keys.steps(path):
+        found = found[step] if not isinstance(found, set) else None
+    return found
 
 
 def subsequence(old: str, new: str) -> bool:
