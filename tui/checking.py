@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tui import events, remote, tuning
 from tui.config import document, schema, store
 from tui.config.document import ConfigError
-from tui.config.errors import keyed
+from tui.config.errors import in_file, keyed
 from tui.engine import deck, place
 from tui.engine.headless import change_words, value_words
 from tui.engine.spec import JobSpec
@@ -145,5 +146,4 @@ def _problems(job: JobSpec) -> Iterator[Problem]:
 def _describe(file: Path, problem: Problem) -> str:
     shown = os.path.relpath(file)
     shown = str(file) if shown.startswith("..") else shown
-    place_ = "".join(f":{number}" for number in (problem.line, problem.column) if number is not None)
-    return f"{shown}{place_}: {problem.message.removeprefix(f'{file} ')}"
+    return in_file(shown, replace(problem, message=problem.message.removeprefix(f"{file} ")))

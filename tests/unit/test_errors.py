@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tui.config import errors
 from tui.config.document import parse
 from tui.config.errors import problem_of
 from tui.events import Problem
@@ -47,3 +48,16 @@ def test_of_several_errors_the_first_in_the_file_has_its_place_in_the_row() -> N
 def test_an_error_of_no_value_has_no_place() -> None:
     assert problem_of("no", [], {}, {}) == Problem("no")
     assert problem_of("no", [(["lr"], "bad")], "text", {}) == Problem("bad")
+
+
+@pytest.mark.parametrize(
+    ("problem", "words", "file"),
+    [
+        (Problem("no"), "no", "c: no"),
+        (Problem("no", 3), "line 3: no", "c:3: no"),
+        (Problem("no", 3, 7), "line 3:7: no", "c:3:7: no"),
+    ],
+)
+def test_a_place_is_told_as_far_as_it_is_known(problem: Problem, words: str, file: str) -> None:
+    assert errors.place_words(problem) == words
+    assert errors.in_file("c", problem) == file

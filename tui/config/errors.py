@@ -66,4 +66,13 @@ def keyed(problem: Problem) -> tuple[Problem, ...]:
 
 def place_words(problem: Problem) -> str:
     """Return a problem with its place, where it has one."""
-    return problem.message if problem.line is None else f"line {problem.line}:{problem.column}: {problem.message}"
+    return problem.message if problem.line is None else f"line {_place(problem)}: {problem.message}"
+
+
+def in_file(name: str, problem: Problem) -> str:
+    """Return a problem as ``FILE:LINE:COL: message``, as far as its place is known."""
+    return ":".join(filter(None, (name, _place(problem)))) + f": {problem.message}"
+
+
+def _place(problem: Problem) -> str:
+    return ":".join(str(number) for number in (problem.line, problem.column) if number is not None)

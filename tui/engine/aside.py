@@ -18,12 +18,15 @@ T = TypeVar("T")
 #: Seconds after which a thread gives way to the loop; by itself Python takes 5 ms.
 SWITCH = 0.001
 
+_usual = 0.0  # the switch interval before such work
 _running = 0  # how much of such work there is; counted on the loop
 
 
 async def run(work: Callable[[str], T], text: str) -> T:
     """Return what `work` makes of a text, in a thread of its own."""
-    global _running
+    global _running, _usual
+    if not _running:
+        _usual = sys.getswitchinterval()
     _running += 1
     sys.setswitchinterval(SWITCH)
     gc.disable()
@@ -32,4 +35,5 @@ async def run(work: Callable[[str], T], text: str) -> T:
     finally:
         _running -= 1
         if not _running:
+            sys.setswitchinterval(_usual)
             gc.enable()

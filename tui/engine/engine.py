@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tui import events
 from tui.config import store, watch
+from tui.config.errors import in_file
 from tui.engine import outlook, place, saving, timeline, tune
 from tui.engine.files import ConfigFile
 from tui.engine.homes import Homes
@@ -286,8 +287,8 @@ class Engine:
         """Remove what killed writers have left beside the configs, once it is old enough to be sure."""
         while True:
             for config in self._files:
-                folder = Path(os.path.realpath(config)).parent
-                if (kept := store.sweep(folder)) and config not in self._left:
+                kept = await asyncio.to_thread(store.sweep, Path(os.path.realpath(config)).parent)
+                if kept and config not in self._left:
                     what = "what somebody wrote into a config in the moment in which a save was killed"
                     self._left[config] = f"{kept[0]} holds {what}: look at it, then delete it"
                     self._tell(config, self._left[config], "warning")
@@ -331,16 +332,16 @@ class Engine:
         if isinstance(command, events.Start) and self._over.is_set():
             return Reply(command.id, ok=False, message="the deck is being stopped", code="stopping")
         self._between += 1
+        others: list[Job] = []
         try:
-            others = await self._end_host(job) if command.host and job.spec.hosted else []
-            if isinstance(command, events.Start):
-                await job.start()
-            else:
-                await job.stop()
-            await asyncio.gather(*(other.start() for other in others))
+            if command.host and job.spec.hosted:
+                others = [self.jobs[name] for name in self._beside(job)]
+                await self._end_host(job, others)
+            await (job.start() if isinstance(command, events.Start) else job.stop())
         except StuckError as error:
             return Reply(command.id, ok=False, message=str(error), code="stuck", data={"with": self._beside(job)})
         finally:
+            await asyncio.gather(*(other.start() for other in others))
             self._between -= 1
             self._end_if_idle()
         return Reply(command.id, ok=True)
@@ -353,20 +354,17 @@ class Engine:
             if other is not job and other.live and other.spec.hosted and other.spec.python == job.spec.python
         ]
 
-    async def _end_host(self, job: Job) -> list[Job]:
-        """End the host that `job` is in; return the other jobs that ran in it."""
-        others = [self.jobs[name] for name in self._beside(job)]
+    async def _end_host(self, job: Job, others: list[Job]) -> None:
+        """End the host that `job` is in, and the other jobs that run in it."""
         await asyncio.gather(*map(_stop, others))
         await self._hosts[job.spec.python].end()
-        return others
 
 
 def describe(path: Path, problem: Problem) -> str:
     """Return a problem as ``FILE:LINE:COL: message``."""
     if problem.message.startswith(f"{path} "):
         return problem.message
-    place_ = "".join(f":{number}" for number in (problem.line, problem.column) if number is not None)
-    return f"{path}{place_}: {problem.message}"
+    return in_file(str(path), problem)
 
 
 async def _stack(job: Job, command: events.Stack) -> Reply:

@@ -7,7 +7,6 @@ import contextlib
 import re
 import signal
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +56,10 @@ class Ready:
                 await writer.wait_closed()
             return True
         assert self.command is not None
-        return (await run(self.command, cwd, timeout=None))[0] == 0
+        try:
+            return (await run(self.command, cwd, timeout=None))[0] == 0
+        except OSError:
+            return False  # there is no room for one more process now
 
 
 class _Output:
@@ -87,20 +89,19 @@ class _Output:
         """`run` waits for it."""
 
 
-async def run(command: str, cwd: Path, timeout: float | None, arguments: Sequence[str] = ()) -> tuple[int | None, str]:
+async def run(command: str, cwd: Path, timeout: float | None) -> tuple[int | None, str]:
     """Run a shell command to its end, below a shim as every other: nothing of it survives.
 
     Args:
         command: For ``sh -c``.
         cwd: The folder in which it runs.
         timeout: Seconds after which it is killed, as it is when the call is cancelled.
-        arguments: Of the command, as ``$0`` and so on.
 
     Returns:
         Its exit code or minus a signal, None if it did not end in time, and what it wrote.
     """
     output = _Output()
-    tree = Tree(output, ["--", "/bin/sh", "-c", command, *arguments], cwd=cwd)
+    tree = Tree(output, ["--", "/bin/sh", "-c", command], cwd=cwd)
     in_time = True
     try:
         if timeout is None:

@@ -1,8 +1,10 @@
 """Where a job's messages come in, and where a config that the task must not get is turned away.
 
 A reload is judged as soon as it arrives, not at the checkpoint, so that a task in a long step has its answer too, and
-an idle checkpoint costs what it costs without. Only a reload waits for a verdict: whatever else the engine says, such
-as to stop or to pause, passes by. What a config would be told that nobody has written yet can be asked too.
+an idle checkpoint costs what it costs without. In a host, slow rules have a thread of their own, and whatever else the
+engine says passes by. In a process of its own the receiving thread judges: a rule that never returns holds up what
+comes after it, a stop too, which is then a matter of signals. What a config would be told that nobody has written yet
+can be asked too.
 """
 
 from __future__ import annotations
