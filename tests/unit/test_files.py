@@ -34,6 +34,7 @@ async def file(tmp_path: Path) -> Watched:
     path.write_text("lr: 1\n")
     file = Watched(path)
     await file.load()
+    await file.current("start", 0.0, taken=True)
     return file
 
 
@@ -45,6 +46,15 @@ async def test_loading_tells_nobody(file: Watched) -> None:
     assert (file.text, file.digest, file.problem) == ("lr: 1\n", store.digest(b"lr: 1\n"), None)
     assert (file.heard, file.documents) == ([], 0)
     assert await file.current("start", 3.0) == Candidate("lr: 1\n", {"lr": 1}, None, "start", 3.0)
+
+
+async def test_what_is_replaced_before_a_start_could_take_it_becomes_a_version_first(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("lr: 1\n")
+    file = Watched(path)
+    await file.load()
+    await file.save("lr: 2\n", file.digest, False, 0.0)
+    assert [(heard.text, heard.source) for heard in file.heard] == [("lr: 1\n", "disk"), ("lr: 2\n", "editor")]
 
 
 async def test_a_missing_file_is_a_problem_without_a_text(tmp_path: Path) -> None:

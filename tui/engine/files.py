@@ -60,6 +60,7 @@ class ConfigFile:
         self.on_document: Callable[[], None] = lambda: None
         self._own = own
         self._legible = ""
+        self._told = False  # what the file holds has become a version
         self._document: document.Document | None = None
         self._texts: dict[str, str] = {}  # by their digests, the newest last
         self._lock = asyncio.Lock()
@@ -74,9 +75,16 @@ class ConfigFile:
         """Where the values of the parsed text stand."""
         return self._document.marks if self._document else {}
 
-    async def current(self, source: str, seen: float) -> Candidate:
-        """Return what the file holds as a candidate for a version, once what is being parsed has been."""
+    async def current(self, source: str, seen: float, *, taken: bool = False) -> Candidate:
+        """Return what the file holds as a candidate for a version, once what is being parsed has been.
+
+        Args:
+            source: Of the version.
+            seen: Monotonic seconds of the wish's arrival.
+            taken: It becomes one now.
+        """
         async with self._lock:
+            self._told = self._told or taken
             return self._candidate(source, seen)
 
     async def draft(self, raw: bytes, source: str, seen: float) -> Candidate:
@@ -232,7 +240,7 @@ class ConfigFile:
         in_place: bool = False,
         force: bool = False,
     ) -> None:
-        if base not in (None, self.digest):
+        if base is not None and (base != self.digest or not self._told):
             await self._catch_up(base, seen)
         self._own(self.path, store.digest(raw))
         loop = asyncio.get_running_loop()
@@ -265,7 +273,7 @@ class ConfigFile:
         await settling
 
     async def _catch_up(self, base: str | None, seen: float) -> None:
-        """Make a version of what is about to be replaced, if the watch has not brought it yet: no text is lost."""
+        """Make a version of what is about to be replaced, if it is none yet: no text is lost."""
         found = store.read(self.path)
         if found.digest == base:
             self._take(found, await self._parse(found))
@@ -306,12 +314,14 @@ class ConfigFile:
 
     def _miss(self, error: store.StoreError) -> None:
         self.text = self.digest = self._document = self.remark = None
+        self._told = False
         self.faults = {}
         self._legible = ""
         self.problem = Problem(str(error))
         self.missing = isinstance(error, store.Missing)
 
     def _tell(self, source: str, seen: float) -> None:
+        self._told = True
         candidate = self._candidate(source, seen)
         for listener in self.listeners:
             listener(candidate)

@@ -246,7 +246,7 @@ class Job:
                 await self._quit()
                 await self._remember(await self.file.current("start", time.monotonic()))
                 # Anew: there may be another content by now. From here on nothing waits.
-                candidate = await self.file.current("start", time.monotonic())
+                candidate = await self.file.current("start", time.monotonic(), taken=True)
                 self._slot.wanted = True
             finally:
                 self._slot.restarting = False
