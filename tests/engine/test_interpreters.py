@@ -119,3 +119,19 @@ def test_a_task_under_another_python_has_nothing_of_ours_but_tui(folder: Folder,
     run.wait_for(row(2, "applied"))
     run.wait_for(log(f"{version.replace('.', ' ')} []"))
     run.wait_for(log("[]"))
+
+
+def test_each_interpreter_has_a_host_of_its_own(folder: Folder) -> None:
+    folder.task(TICKER)
+    python = program(folder, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    run = folder.run_deck(f"""
+        jobs:
+          a: {{task: job.py:tick, config: c.yaml, runner: thread}}
+          b: {{task: job.py:tick, config: c.yaml, runner: thread, python: '{python}'}}
+          c: {{task: job.py:tick, config: c.yaml, runner: thread, python: '{python}'}}
+    """)
+    for job in "abc":
+        run.wait_for(lambda event, job=job: event["job"] == job and row(1, "applied")(event))  # type: ignore[misc]
+    pids = {event["job"]: event["pid"] for event in run.events if event["event"] == "state" and event["pid"]}
+    assert pids["a"] == pids["host"] != pids["host-2"] == pids["b"] == pids["c"]
+    assert run.stop() == 143
