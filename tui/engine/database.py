@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tui.engine.rows import COLUMNS, INSERT
+
 #: The format of the database. One of a newer format is left alone; an older one is brought up to date.
 SCHEMA = 2
 
@@ -17,13 +19,6 @@ SCHEMA = 2
 _BUSY = 250
 
 _FILE = "history.db"
-
-#: All columns, in the order in which they are stored. The text is the last: who reads the rest does not pass it.
-COLUMNS = (
-    "config, job, version, time, status, source, changes, step, latency_ms, error, by_version,"
-    " who, base, run, times, note, tag, effective, errors, text"
-)
-COUNT = COLUMNS.count(",") + 1
 
 # The defaults are for an engine of format 1 which was at work when a newer one came to the same folder.
 _TABLE = """
@@ -202,13 +197,12 @@ def copy(old: sqlite3.Connection, new: sqlite3.Connection, own: Sequence[str]) -
     Raises:
         sqlite3.Error: Nothing was copied.
     """
-    marks = ", ".join("?" * COUNT)
     with contextlib.closing(new.cursor()) as cursor:
         cursor.execute("BEGIN IMMEDIATE")
         for row in old.execute(f"SELECT {COLUMNS} FROM reload"):
             # Another engine with a config in this folder may have been faster, and knows more of its own.
             verb = "REPLACE" if row[0] in own else "IGNORE"
-            cursor.execute(f"INSERT OR {verb} INTO reload ({COLUMNS}) VALUES ({marks})", row)
+            cursor.execute(INSERT.replace("INSERT", f"INSERT OR {verb}", 1), row)
         cursor.execute("COMMIT")
 
 

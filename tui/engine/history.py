@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,10 +16,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tui.engine import database
-from tui.engine.database import COLUMNS, COUNT, HistoryError, in_memory
+from tui.engine.database import HistoryError, in_memory
 from tui.engine.find import Choice
-from tui.events import Change, Noted, Problem, Reload
-from tui.wire import jsonable, quote
+from tui.engine.rows import INSERT, READ, UPDATE, Stored, answer, json_line
+from tui.events import Noted, Problem, Reload
 
 Answer = TypeVar("Answer")
 
@@ -29,14 +28,6 @@ ALL = 1 << 62
 
 #: So many rows wait to be written; of the oldest beyond them only the number is kept.
 MOST_WAITING = 1_000
-
-#: What an answer changes in a row; what the user says of it is not among that.
-_ANSWER = "changes, step, latency_ms, error, by_version, status, base, times, effective, errors"
-
-_INSERT = f"INSERT INTO reload ({COLUMNS}) VALUES ({', '.join('?' * COUNT)})"
-
-#: What is read of a row: everything but its config and its text.
-_READ = COLUMNS.removeprefix("config, ").removesuffix(", text")
 
 
 def key(folder: Path, config: Path) -> str:
@@ -133,7 +124,7 @@ class History:
         if waiting:
             # The same question to what is not in the database yet.
             with contextlib.closing(in_memory()) as connection:
-                connection.executemany(_INSERT, (self._values(row, "") for row in waiting.values()))
+                connection.executemany(INSERT, (self._values(row, "") for row in waiting.values()))
                 passing = self._passing(connection, choice, first, last)
             found = sorted({*found, *passing} - (set(waiting) - set(passing)), reverse=True)
         return found
@@ -161,15 +152,15 @@ class History:
         yield from (waiting[version] for version in sorted(waiting))
 
     def _stored(self, connection: sqlite3.Connection, first: int, last: int) -> Iterator[Reload]:
-        query = f"SELECT {_READ} FROM reload WHERE config = ? AND job = ? AND version BETWEEN ? AND ? ORDER BY version"
+        query = f"SELECT {READ} FROM reload WHERE config = ? AND job = ? AND version BETWEEN ? AND ? ORDER BY version"
         for row in connection.execute(query, (*self._where, first, last)):
-            yield _reload(*row)
+            yield Stored(*row).reload()
 
     def json_lines(self) -> Iterator[bytes]:
         """Yield what is in the database as `tui.wire.encode` would, in a fifth of the time: it is JSON already."""
-        query = f"SELECT {_READ} FROM reload WHERE config = ? AND job = ? ORDER BY version"
+        query = f"SELECT {READ} FROM reload WHERE config = ? AND job = ? ORDER BY version"
         for row in self._connection.execute(query, self._where):
-            yield _json_line(*row)
+            yield json_line(Stored(*row))
 
     def _passing(self, connection: sqlite3.Connection, choice: Choice, first: int, last: int) -> list[int]:
         where = f"config = ? AND job = ? AND version BETWEEN ? AND ? AND ({choice.condition})"
@@ -270,20 +261,12 @@ class History:
 
     def _write(self, row: Reload, text: str | None) -> None:
         if text is not None:
-            self._connection.execute(_INSERT, self._values(row, text))
+            self._connection.execute(INSERT, self._values(row, text))
             return
-        marks = ", ".join(f"{column} = ?" for column in _ANSWER.split(", "))
-        self._connection.execute(
-            f"UPDATE reload SET {marks} WHERE config = ? AND job = ? AND version = ?",
-            (*_answer(row), *self._where, row.version),
-        )
+        self._connection.execute(UPDATE, (*answer(row), *self._where, row.version))
 
     def _values(self, row: Reload, text: str) -> tuple[Any, ...]:
-        changes, step, latency, error, by, status, base, times, effective, errors = _answer(row)
-        return (
-            *(self._where[0], row.job, row.version, row.time, status, row.source, changes, step, latency, error, by),
-            *(row.who, base, row.run, times, row.note, row.tag, effective, errors, text),
-        )
+        return self._where[0], *Stored.of(row), text
 
     def close_open_rows(self) -> None:
         """Give a final status to what an engine that was killed has left as ``sent``.
@@ -293,9 +276,9 @@ class History:
         """
         self._stale = True
         problem = Problem("the engine ended before the worker answered")
-        query = f"SELECT {_READ} FROM reload WHERE status = 'sent' AND config = ? AND job = ?"
+        query = f"SELECT {READ} FROM reload WHERE status = 'sent' AND config = ? AND job = ?"
         for found in self._connection.execute(query, self._where).fetchall():
-            row = _reload(*found)
+            row = Stored(*found).reload()
             times = {**row.times, "failed": time.time()}
             self._write(replace(row, status="failed", error=problem, times=times), None)
         self._stale = False
@@ -303,103 +286,6 @@ class History:
     def move(self, connection: sqlite3.Connection) -> None:
         """Go on in another database, which holds the same rows."""
         self._connection = connection
-
-
-def _answer(row: Reload) -> tuple[Any, ...]:
-    return (
-        json.dumps(jsonable(row.changes)),
-        row.step,
-        row.latency_ms,
-        json.dumps(jsonable(row.error)) if row.error else None,
-        row.by,
-        row.status,
-        row.base,
-        json.dumps(row.times),
-        json.dumps(jsonable(row.effective)) if row.effective is not None else None,
-        json.dumps(jsonable(row.errors)) if row.errors else None,
-    )
-
-
-def _reload(
-    job: str,
-    version: int,
-    at: float,
-    status: str,
-    source: str,
-    changes: str,
-    step: int | None,
-    latency: float | None,
-    error: str | None,
-    by: int | None,
-    who: str,
-    base: int | None,
-    run: int,
-    times: str,
-    note: str,
-    tag: str,
-    effective: str | None,
-    errors: str | None,
-) -> Reload:
-    return Reload(
-        job,
-        version,
-        status,
-        source,
-        tuple(Change(**change) for change in json.loads(changes)),
-        step,
-        latency,
-        Problem(**json.loads(error)) if error else None,
-        by,
-        who,
-        base,
-        run,
-        json.loads(times),
-        note,
-        tag,
-        json.loads(effective) if effective else None,
-        tuple(Problem(**problem) for problem in json.loads(errors)) if errors else (),
-        time=at,
-    )
-
-
-def _json_line(
-    job: str,
-    version: int,
-    at: float,
-    status: str,
-    source: str,
-    changes: str,
-    step: int | None,
-    latency: float | None,
-    error: str | None,
-    by: int | None,
-    who: str,
-    base: int | None,
-    run: int,
-    times: str,
-    note: str,
-    tag: str,
-    effective: str | None,
-    errors: str | None,
-) -> bytes:
-    line = (
-        f'{{"event": "reload", "time": {at!r}, "job": {quote(job)}, "version": {version}, "status": {quote(status)},'
-        f' "source": {quote(source)}, "changes": {_raw(changes)}, "step": {_number(step)},'
-        f' "latency_ms": {_number(latency)}, "error": {_raw(error)}, "by": {_number(by)}, "who": {quote(who)},'
-        f' "base": {_number(base)}, "run": {run}, "times": {_raw(times)}, "note": {quote(note)}, "tag": {quote(tag)},'
-        f' "effective": {_raw(effective)}, "errors": {_raw(errors or "[]")}}}\n'
-    )
-    return line.encode("utf-8", "replace")
-
-
-def _number(value: float | None) -> str:
-    return "null" if value is None else repr(value)
-
-
-def _raw(stored: str | None) -> str:
-    if stored is None:
-        return "null"
-    return json.dumps(json.loads(stored), ensure_ascii=False) if "\\u" in stored else stored
 
 
 def jobs_of(connection: sqlite3.Connection, folder: Path, config: Path) -> list[str]:
