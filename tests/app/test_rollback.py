@@ -20,6 +20,18 @@ async def test_r_rolls_back_to_the_row_under_the_cursor_and_the_editor_follows(o
         assert not deck.view.config.dirty
 
 
+async def test_the_cursor_goes_to_the_version_that_a_rollback_has_made(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.view.timeline.focus()
+        await deck.press("down", "down")
+        assert deck.view.timeline.current == 5
+        await deck.news(events.Reload("digits", 8, "applied", "rollback", step=2_100))
+        assert deck.view.timeline.current == 5
+        deck.engine.answer(events.Rollback, changed=True, versions={"digits": 8})
+        await deck.press("r")
+        await deck.until(lambda: deck.view.timeline.current == 8)
+
+
 async def test_r_asks_where_the_editor_holds_changes(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.press("x")

@@ -58,15 +58,22 @@ async def show_stack(deck: DeckApp, job: JobModel) -> None:
         await restart(deck, job)
 
 
-async def roll_back(deck: DeckApp, job: JobModel, version: int, *, unsaved: bool) -> None:
-    """Write a version back to the file; ask first where the editor holds something else, which would be in conflict."""
+async def roll_back(deck: DeckApp, job: JobModel, version: int, *, unsaved: bool) -> int | None:
+    """Write a version back to the file; ask first where the editor holds something else, which would be in conflict.
+
+    Return the new version, where it is known.
+    """
     base = job.document.digest if job.document is not None else None  # what the user sees while being asked
     title = f"Roll {plain(job.name)} back to v{version}?"
     if unsaved and not await deck.push_screen_wait(Dialog(title, "The editor has changes that are not saved.", [BACK])):
-        return
+        return None
     reply = await deck.order(events.Rollback(0, job.name, version, base), "Not rolled back")
-    if reply is not None and reply.data.get("changed") is False:
+    if reply is None:
+        return None
+    if reply.data.get("changed") is False:
         deck.notify(f"The file is v{version} already.", title=plain(job.name), markup=False)
+    found = reply.data.get("versions", {}).get(job.name)
+    return found if isinstance(found, int) else None
 
 
 async def _order(deck: DeckApp, command: events.Start | events.Stop, failure: str) -> None:

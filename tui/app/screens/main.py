@@ -353,7 +353,9 @@ class MainScreen(Screen[None]):
         """Write a version back to the file."""
         view = self.view(self.current)
         if view is not None and view.ready:
-            await control.roll_back(self.deck, view.job, message.version, unsaved=view.config.dirty)
+            version = await control.roll_back(self.deck, view.job, message.version, unsaved=view.config.dirty)
+            if version is not None:
+                view.timeline.choose(version)
 
     @work(exclusive=True, group="rollback")
     async def action_write_back(self) -> None:

@@ -206,6 +206,12 @@ class TimelineView(RowView, can_focus=True):
             if event.chain == 2:
                 self.action_open()
 
+    def choose(self, version: int) -> None:
+        """Put the cursor on a version, if its row is one of those that are shown, and let the log come along."""
+        index = place(self.versions, version)
+        if index < len(self.versions) and self.versions[index] == version:
+            self._select(index)
+
     def _select(self, index: int) -> None:
         before, self.cursor = self.cursor, self.versions[index]
         self._show(index)
