@@ -17,7 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from tui.config import keys, spell
 from tui.config.diff import same
 from tui.config.document import ConfigError
-from tui.config.nodes import Slot, Tree, empty, flow
+from tui.config.nodes import Slot, Tree, empty, flow, ordered
 from tui.events import Problem
 
 _MISSING = object()
@@ -145,6 +145,8 @@ class _Edit:
 
     def _require_mapping(self, node: Node, path: str, rest: tuple[Any, ...]) -> MappingNode:
         step = rest[0]
+        if ordered(node):
+            self._refuse(node, f"{path} is an ordered map, a list of pairs: add {_shown(step)} to it by hand")
         if isinstance(node, SequenceNode):
             count = len(node.value)
             self._refuse(node, f"{path} is a list of {count}: it has no {_shown(step)}, the first item is {path}[0]")
@@ -204,7 +206,9 @@ class _Edit:
             if node.style in ("|", ">"):
                 head, end, _ = self._tree.body(node)
                 comment = _INDICATOR.sub("", self._text[start:head].rstrip(), 1)
-                return self._splice_raw(start, end, new + comment)
+                begin = int(node.start_mark.index)
+                kept = _TAGS.sub("", self._text[begin:start])
+                return self._splice_raw(begin, end, kept + new + comment)
             if empty(node):
                 return self._fill(slot, start, new)
         elif not flow(node) and slot.after is not None:
@@ -290,6 +294,10 @@ class _Edit:
             yield self._splice_raw(place, place, entry)
             return
         end = tree.last_end(node)
+        begin = int(node.start_mark.index)
+        if self._text[tree.start(node)] != "{":  # a single pair in a list needs no braces, two do
+            yield f"{self._text[:begin]}{{{self._text[begin:end]}, {entry}}}{self._text[end:]}"
+            return
         key = int(node.value[-1][0].start_mark.index)
         prefix = self._text[key - tree.column(key) : key]
         own_line = not prefix.strip() and key - len(prefix) > node.start_mark.index
@@ -300,7 +308,8 @@ class _Edit:
         after = ""
         if own_line and (blank := _BLANK.match(self._text, place)):
             after = self._text[place : blank.end()]
-        middle = ("" if comma >= 0 else ",") + after + sep + entry + ("," if comma >= 0 else "")
+        gap = " " if comma < 0 and self._text[end - 1] == ":" else ""  # nothing is the last value
+        middle = gap + ("" if comma >= 0 else ",") + after + sep + entry + ("," if comma >= 0 else "")
         yield self._splice_raw(place, place + len(after), middle)
 
 

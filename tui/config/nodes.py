@@ -70,6 +70,11 @@ def flow(node: Node) -> bool:
     return bool(getattr(node, "flow_style", False))
 
 
+def ordered(node: Node) -> bool:
+    """Return whether a value is an ``!!omap``: a list of single pairs that means a mapping."""
+    return isinstance(node, SequenceNode) and str(node.tag) == _TAG + "omap"
+
+
 def empty(node: Node) -> bool:
     """Return whether a value is null because nothing is there."""
     return isinstance(node, ScalarNode) and node.start_mark.index == node.end_mark.index
@@ -98,10 +103,13 @@ class Tree:
 
     def find(self, node: Node, step: Any) -> Slot | None:
         """Return the slot of a key or an index in `node`, None where it has none of its own."""
-        if isinstance(node, SequenceNode):
+        if isinstance(node, SequenceNode) and not ordered(node):
             if type(step) is not int or not 0 <= step < len(node.value):
                 return None
             return self._item(node, step)
+        if ordered(node) and isinstance(step, str):
+            found = (self.find(item, step) for item in node.value)
+            return next((slot for slot in found if slot is not None), None)
         if isinstance(node, MappingNode):
             for key, value in node.value:
                 if isinstance(key, ScalarNode) and keys.matches(self._key(key), step):
@@ -138,8 +146,11 @@ class Tree:
         """Return of a block scalar where its lines begin and end, and how far they are indented (0: it has none)."""
         header = _HEADER.match(self.text, self.start(node))
         assert header is not None
-        place = end = header.end()
+        place = header.end()
+        end = header.start() + len(header[0].rstrip("\r\n"))
         indent = 0
+        first = next((line for line in node.value.split("\n") if line.strip()), "")
+        deeper = len(first) - len(first.lstrip(" "))  # than the scalar, whose header then says how far that is
         for line in self.text[place : node.end_mark.index].splitlines(keepends=True):
             bare = line.rstrip("\r\n")
             width = len(bare) - len(bare.lstrip(" "))
@@ -147,7 +158,7 @@ class Tree:
             if bare.strip() and indent and width < indent:
                 break
             if bare.strip():
-                indent = indent or width
+                indent = indent or width - deeper
             if bare.strip() or "+" in header[1]:
                 end = place - (len(line) - len(bare))
         return header.end(), end, indent
