@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -100,3 +102,32 @@ def test_a_worker_starts_in_an_engine_of_more_than_a_thousand_descriptors(tmp_pa
     finally:
         worker.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_shim_that_lags_behind_does_all_that_it_was_told(worker: Worker) -> None:
+    """What it reads at once ends somewhere in a line."""
+    worker.write(
+        "job.py",
+        """
+        import signal, time
+        count = 0
+        def hup(*_):
+            global count
+            count += 1
+        def run(config):
+            signal.signal(signal.SIGHUP, hup)
+            print("up", flush=True)
+            while True:
+                yield {"count": count}
+                time.sleep(0.001)
+        """,
+    )
+    worker.setup("job.py:run", runner="process")
+    worker.wait_for_output("up\n")
+    os.kill(worker.shim, signal.SIGSTOP)
+    for _ in range(150):  # more than it reads at once, less than the connection holds
+        worker.tell_shim(b'{"signal": 1, "alone": true}\n')
+    os.kill(worker.shim, signal.SIGCONT)
+    worker.wait_for(lambda message: message["kind"] == "metrics" and message["values"]["count"] >= 1)
+    worker.send("stop")
+    assert worker.exit_code() == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tui.engine.trial import Settle
 from tui.events import Running
 from tui.runners import probe
 from tui.runners.base import StuckError
+from tui.runners.probe import Ready
 
 
 async def test_a_reload_by_restart_ends_the_old_worker_before_it_starts_a_new_one() -> None:
@@ -433,3 +435,63 @@ async def test_a_value_that_the_command_needs_and_the_config_lacks_is_a_problem_
     await play.save("lr: 1\n")
     assert play.job.problem is None
     assert len(play.workers) == 1
+
+
+@pytest.mark.parametrize("wish", ["stop", "start"])
+async def test_what_the_user_asks_for_while_a_worker_is_replaced_starts_no_worker_in_between(wish: str) -> None:
+    play = Play(on_change="restart")
+    await play.run()
+    await play.save("lr: 2\n")
+    await play.worker.asked.wait()
+    asked = asyncio.create_task(play.job.stop() if wish == "stop" else play.job.start())
+    await turn()
+    play.exit(-9)
+    play.vanish()
+    await asked
+    await turn()
+    assert len(play.workers) == (1 if wish == "stop" else 2)
+    assert play.job.state.state == ("stopped" if wish == "stop" else "starting")
+    assert play.rows()[2].status == "failed"
+    assert wish == "stop" or play.worker.told[0] == ("setup", 3, {"lr": 2})
+
+
+@pytest.mark.usefixtures("long_waits")
+async def test_a_job_that_waits_for_its_next_try_can_not_be_paused_and_says_so() -> None:
+    play = Play(restart="always")
+    await play.run()
+    play.exit(1)
+    play.vanish()
+    words = "it waits for its next try: ctrl+r ends the wait, ctrl+t stops it"
+    assert (play.job.pause(), play.job.resume(), play.job.state.state) == (words, words, "backoff")
+    await play.job.stop()
+    assert (play.job.pause(), play.job.state.state) == ("it is stopped", "stopped")
+
+
+@pytest.mark.parametrize("loads", ["before", "while held"])
+async def test_a_start_that_is_held_is_still_a_start_when_it_goes_on(loads: str) -> None:
+    ready = Ready(line="up")
+    play = Play(on_change="SIGHUP", command=replace(command_spec(), ready=ready))
+    await play.start()
+    play.job.worker_started(42)
+    assert play.job.pause() == ""
+    if loads == "while held":
+        play.job.worker_said({"kind": "loaded"})
+    assert play.job.resume() == ""
+    wanted = ("running", None) if loads == "while held" else ("starting", "waits for a line of output with up")
+    assert (play.job.state.state, play.job.state.reason) == wanted
+    assert play.job.state.pid == 42
+
+
+async def test_a_program_that_ends_in_order_has_not_died_of_a_reload() -> None:
+    play = Play(on_change="restart", command=command_spec())
+    await play.run()
+    await play.save("lr: 2\n")
+    await play.worker.asked.wait()
+    play.exit(0)
+    play.vanish()
+    await play.launched[1].wait()
+    play.job.worker_started(43)
+    play.exit(0)
+    assert play.job.state.state == "finished"
+    assert play.rows()[2].status == "failed"
+    assert len(play.rows()) == 2

@@ -38,7 +38,7 @@ async def stop(deck: DeckApp, job: JobModel) -> None:
 
 async def pause(deck: DeckApp, job: JobModel) -> None:
     """Hold the job, or let it go on."""
-    if job.has_worker:
+    if job.alive:
         paused = job.state is not None and job.state.state == "paused"
         what = "Not resumed" if paused else "Not paused"
         await deck.order(events.Pause(0, job.name, paused=not paused), what)

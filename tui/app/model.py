@@ -90,7 +90,7 @@ class JobModel:
         """Return how long the worker has been up, or was when it ended."""
         if self.started is None or self.state is None:
             return None
-        return (now if self.alive else self.state.time) - self.started
+        return (now if self.has_worker else self.state.time) - self.started
 
     def apply(self, event: events.Event) -> Part:
         """Take in an event and return what it changed."""

@@ -34,6 +34,7 @@ class Attempt:
         first: The version that it starts with.
         given: The version that it was given last.
         kept: A version that the worker keeps until it has taken its first, 0 for none.
+        loaded: It has come up: its task is loaded, its program ready.
         answered: It has taken its first config.
         ending: Why it is being ended by us: ``stop``, ``replace``, or not at all.
         cause: Why it ended, in words.
@@ -52,6 +53,7 @@ class Attempt:
     first: int = 0
     given: int = 0
     kept: int = 0
+    loaded: bool = False
     answered: bool = False
     ending: str = ""
     cause: str | None = None
@@ -107,15 +109,15 @@ class Attempt:
             self.cause = f"{python or 'the interpreter'} did not start the worker: {life.exit_words(code)}"
         return self.cause or life.exit_words(code)
 
-    def end(self, spec: JobSpec, reloads: Reloads) -> End:
-        """Return what its end means."""
+    def end(self, spec: JobSpec, reloads: Reloads, *, failed: bool) -> End:
+        """Return what its end means; what has ended in order is not blamed on a reload."""
         if self.ending:
             return End.REPLACED if self.ending == "replace" else End.STOPPED
         if self.refusal is not None:
             return End.REFUSED
         if self.kept and (spec.reload_may_end_worker or self.renewed):
             return End.MISSED
-        return End.DIED if self._dies_of_reload(spec, reloads) else End.FELL
+        return End.DIED if failed and self._dies_of_reload(spec, reloads) else End.FELL
 
     def _dies_of_reload(self, spec: JobSpec, reloads: Reloads) -> bool:
         pending = reloads.pending

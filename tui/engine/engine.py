@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tui import events
@@ -23,11 +23,10 @@ from tui.engine.slot import Launch
 from tui.engine.spec import Deck, JobSpec
 from tui.engine.tasks import Tasks
 from tui.events import ENDED, Document, Event, Message, Notice, Problem, Reply
-from tui.runners import limits
+from tui.runners import limits, tree
 from tui.runners.base import Owner, Payload, StuckError, Worker
 from tui.runners.command import CommandRunner
 from tui.runners.process import ProcessRunner
-from tui.worker import processes
 
 #: Seconds between two looks at the folders of the histories: somebody may have deleted them.
 _LOOK = 1.0
@@ -83,7 +82,7 @@ class Engine:
         Raises:
             BadStart: The deck runs already, or (headless) a config can't be loaded; nothing was started.
         """
-        processes.adopt_orphans()
+        tree.adopt_orphans()
         try:
             self._catch_signals()
             await self._open()
@@ -185,7 +184,8 @@ class Engine:
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
-            loop.add_signal_handler(number, self._on_signal, number)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+                loop.add_signal_handler(number, self._on_signal, number)
 
     def _on_signal(self, number: int) -> None:
         self._signal = number
@@ -323,8 +323,9 @@ class Engine:
         if isinstance(command, timeline.COMMANDS):
             return await timeline.obey(job, command)
         if isinstance(command, events.Pause):
-            job.pause() if command.paused else job.resume()
-        elif isinstance(command, (events.Start, events.Stop)):
+            why = job.pause() if command.paused else job.resume()
+            return Reply(command.id, ok=not why, message=why, code="idle" if why else "")
+        if isinstance(command, (events.Start, events.Stop)):
             return await self._start_or_stop(job, command)
         return Reply(command.id, ok=True)
 
@@ -332,16 +333,17 @@ class Engine:
         if isinstance(command, events.Start) and self._over.is_set():
             return Reply(command.id, ok=False, message="the deck is being stopped", code="stopping")
         self._between += 1
-        others: list[Job] = []
+        others: dict[Job, bool] = {}  # and whether each was paused
         try:
             if command.host and job.spec.hosted:
-                others = [self.jobs[name] for name in self._beside(job)]
+                beside = [self.jobs[name] for name in self._beside(job)]
+                others = {other: other.state.state == "paused" for other in beside}
                 await self._end_host(job, others)
             await (job.start() if isinstance(command, events.Start) else job.stop())
         except StuckError as error:
             return Reply(command.id, ok=False, message=str(error), code="stuck", data={"with": self._beside(job)})
         finally:
-            await asyncio.gather(*(other.start() for other in others))
+            await asyncio.gather(*(other.start(held=paused) for other, paused in others.items()))
             self._between -= 1
             self._end_if_idle()
         return Reply(command.id, ok=True)
@@ -354,7 +356,7 @@ class Engine:
             if other is not job and other.live and other.spec.hosted and other.spec.python == job.spec.python
         ]
 
-    async def _end_host(self, job: Job, others: list[Job]) -> None:
+    async def _end_host(self, job: Job, others: Iterable[Job]) -> None:
         """End the host that `job` is in, and the other jobs that run in it."""
         await asyncio.gather(*map(_stop, others))
         await self._hosts[job.spec.python].end()

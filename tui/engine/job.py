@@ -9,9 +9,10 @@ A job without a valid config is `stopped` and waits: the first good save starts 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -229,19 +230,22 @@ class Job:
         else:
             attempt.give(version, candidate.data)
 
-    async def start(self) -> None:
+    async def start(self, *, held: bool = False) -> None:
         """Start the job with the file as it stands; a live one is stopped first.
+
+        Args:
+            held: Its worker is paused from the beginning.
 
         Raises:
             StuckError: The worker did not end.
         """
-        async with self._slot.turn:
+        async with self._turn():
             if self._slot.closed:
                 return
             self._called_off.clear()
             self._slot.wanted = False  # a save that comes meanwhile leaves it to this start
             self._slot.restarting = True  # the end of the old worker is not the end of the job
-            self._slot.held = False
+            self._slot.held = held
             try:
                 await self._quit()
                 await self._remember(await self.file.current("start", time.monotonic()))
@@ -253,7 +257,19 @@ class Job:
             self._slot.restarts.reset()
             self.offer(candidate)
             if self._gate is not None:
+                if self._slot.attempt.since is not None:  # else nobody has seen another state yet
+                    self._record.move("stopped", reason="waits for its check")
                 await self._gate.settled(unless=self._called_off)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Have the turn of the slot, by the user's wish."""
+        self._slot.wishes += 1
+        try:
+            async with self._slot.turn:
+                yield
+        finally:
+            self._slot.wishes -= 1
 
     async def _remember(self, candidate: Candidate) -> None:
         """Learn what ran last, in an engine before this one: what differs from it is told with the start."""
@@ -281,9 +297,11 @@ class Job:
         """
         self._slot.wanted = False
         self._called_off.set()
-        async with self._slot.turn:
+        async with self._turn():
             self._slot.wanted = False
             await self._quit()
+            if self.state.state == "stopped" and self.state.reason is not None and not self._slot.closed:
+                self._record.move("stopped")  # it waits for nothing any more
 
     async def close(self) -> None:
         """End the worker in order, for good: no start that is waiting comes after it.
@@ -307,18 +325,29 @@ class Job:
         if self.live:  # it ended by itself, while a reload was about to replace it
             self._supervisor.end("stopped")
 
-    def pause(self) -> None:
-        """Hold the job: no checkpoint returns until it is resumed, whichever worker comes to it."""
+    def pause(self) -> str:
+        """Hold the job: no checkpoint returns until it is resumed, whichever worker comes to it.
+
+        Return why that can't be done, nothing where it was.
+        """
         ends = self._slot.attempt.ending == "stop" and not self._slot.restarting
         if self._slot.worker is not None and self.state.state in ("starting", "running") and not ends:
             self._slot.hold()
+        return "" if self.state.state == "paused" else self._without_worker
 
-    def resume(self) -> None:
-        """Let a paused job go on, with the config that came meanwhile."""
+    def resume(self) -> str:
+        """Let a paused job go on, with the config that came meanwhile; return why that can't be done."""
         if self.state.state == "paused":
             self._slot.release()
             if self._slot.outdated and self._slot.worker is not None:
                 self._deliver()
+        return "" if self.live else self._without_worker
+
+    @property
+    def _without_worker(self) -> str:
+        if self.state.state == "backoff":
+            return "it waits for its next try: ctrl+r ends the wait, ctrl+t stops it"
+        return f"it is {self.state.state}" if not self.live else "it is being stopped"
 
     def show_running(self) -> None:
         """Tell which version runs, if that is news."""
@@ -406,6 +435,7 @@ class Job:
 
     def _learn(self, message: Mapping[str, Any]) -> None:
         """The worker has loaded its task: take what it says of the config that the task wants."""
+        self._slot.attempt.loaded = True
         self._judge.loaded(message.get("rules", False))
         patterns = (*self.spec.restart_keys, *message.get("restart", ()))
         hints = events.Hints(self.name, message.get("schema"), tuple(dict.fromkeys(patterns)))

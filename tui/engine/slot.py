@@ -35,6 +35,7 @@ class Slot:
         attempt: What that one, or the last one, was given and said.
         restarts: Whether one that ended by itself is followed by another.
         turn: Held by who starts or ends a worker: two viewers may press keys at once.
+        wishes: Starts and stops by the user that wait for their turn, or have it: no reload starts a worker meanwhile.
         wanted: The job is to start with the next valid config.
         ran: A worker has taken a config since the user started the job.
         held: The job is paused: so is the next worker, should this one be replaced.
@@ -47,6 +48,7 @@ class Slot:
         self.attempt = Attempt()
         self.restarts = life.Restarts(spec.restart)
         self.turn = asyncio.Lock()
+        self.wishes = 0
         self.wanted = False
         self.ran = False
         self.held = False
@@ -95,8 +97,7 @@ class Slot:
             since=time.time(),
             began=time.monotonic(),
         )
-        ready = self._spec.command.ready if self._spec.command is not None else None
-        self._record.move("starting", reason=f"waits for {ready.words}" if ready is not None else None)
+        self._record.move("starting", reason=self._awaited)
         try:
             self.worker = self._launch(self._owner, payload(*chosen))
         except (OSError, ValueError, LaunchError) as error:
@@ -108,6 +109,12 @@ class Slot:
             return
         if self.held:
             self.hold()
+
+    @property
+    def _awaited(self) -> str | None:
+        """What a worker that starts has to wait for, in words."""
+        ready = self._spec.command.ready if self._spec.command is not None else None
+        return f"waits for {ready.words}" if ready is not None else None
 
     def hold(self) -> None:
         """Hold the worker, or the one that is to follow it."""
@@ -124,7 +131,10 @@ class Slot:
         self.held = False
         if self.worker is not None and not self.attempt.ending:
             self.worker.resume()
-        self._record.move("running", pid=self._record.state.pid)
+        if self.attempt.loaded:
+            self._record.move("running", pid=self._record.state.pid)
+        else:
+            self._record.move("starting", pid=self._record.state.pid, reason=self._awaited)
 
     def replace(self) -> None:
         """End the worker and start a new one with the newest config, in the background."""
@@ -137,12 +147,13 @@ class Slot:
             worker, self.attempt.ending = self.worker, "replace"
             self.restarts.reset()
             if await self.end():
-                self.start(renewed=True)
+                if not self.wishes:  # else the user has asked for something else by now
+                    self.start(renewed=True)
                 return
         assert worker is not None
         await worker.wait_gone()  # it could not be killed, but may end some time
         async with self.turn:
-            if self.attempt.ending == "replace" and self.outdated:
+            if self.attempt.ending == "replace" and self.outdated and not self.wishes:
                 self.start(renewed=True)
 
     async def end(self) -> bool:
@@ -167,11 +178,11 @@ class Slot:
         self._tasks.start(self._try_again(delay))
 
     async def _try_again(self, delay: float) -> None:
-        if self.worker is not None:
-            await self.worker.wait_gone()
         # Not by `asyncio.wait_for`: before Python 3.12 it goes on if it is cancelled just as its wait has ended.
         timer = asyncio.get_running_loop().call_later(delay, self._hurry.set)
         try:
+            if self.worker is not None:
+                await self.worker.wait_gone()
             await self._hurry.wait()
         finally:
             timer.cancel()

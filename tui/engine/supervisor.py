@@ -36,7 +36,7 @@ class Supervisor:
         """
         attempt = self._slot.attempt
         reason = attempt.reason(code, began=self._record.state.pid is not None, python=self._spec.python)
-        end = attempt.end(self._spec, self._reloads)
+        end = attempt.end(self._spec, self._reloads, failed=reason is not None)
         if end is End.REPLACED:
             self._reloads.lost()
         elif end is End.STOPPED:
@@ -47,7 +47,8 @@ class Supervisor:
             self._reloads.lost()
             self._slot.retry(0.0, code, f"{reason or 'it ended'}; trying v{attempt.kept}, which came meanwhile")
         elif end is End.DIED:
-            self._revert(code, reason or "it ended")
+            assert reason is not None
+            self._revert(code, reason)
         elif reason is not None and self._on_trial:
             self._fall_on_trial(code, reason)
         else:

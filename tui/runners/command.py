@@ -26,6 +26,9 @@ from tui.runners.tree import Tree
 #: Seconds that a program must live to have taken a config.
 SETTLE = 1.0
 
+#: A program that is not ready after so many seconds is started anew by a save, even if it takes a signal for that.
+HOPELESS = 10.0
+
 _PLACEHOLDER = re.compile(r"\{(\{)?([A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*)\}(?(1)\})")
 
 
@@ -142,6 +145,8 @@ class CommandRunner:
         self._settling: asyncio.Task[None] | None = None
         self._unanswered: bool | None = None  # whether the receipt that is owed is that of a start
         self._line_seen = asyncio.Event()
+        self._began = time.monotonic()
+        self._deceptive = spec.ready is not None and spec.ready.taken()
         self._tail = ""
         try:
             self._filled = spec.fill(payload.data, self._config_for(payload))
@@ -159,6 +164,8 @@ class CommandRunner:
             self._version = payload.version
             self._tree.signal(signal.Signals[self._spec.on_change], alone=True)
             self._settle(anew=False)
+        elif time.monotonic() - self._began > HOPELESS:
+            return False  # this config may be the one with which it comes up
         else:
             self._next = payload  # a program that has not come up yet may not catch the signal, and would die of it
         return True
@@ -238,7 +245,7 @@ class CommandRunner:
     async def _answer(self, anew: bool) -> None:
         """Give the receipt for the newest version when the program has taken it."""
         ready = self._spec.ready
-        if ready is None or not anew:
+        if ready is None or not anew or self._deceptive:  # another program's port says nothing of this one
             await asyncio.sleep(SETTLE)
         if ready is not None and ready.line is None:
             await ready.wait(self._spec.cwd)

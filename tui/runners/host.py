@@ -18,6 +18,9 @@ _NO_CANCEL = "it does not let itself be cancelled, or another job blocks their e
 #: Seconds that a host gets on each rung when it is ended; its jobs have been asked before.
 _RUNG = 0.5
 
+#: Seconds that a job gets at least to come to its checkpoint: without that it would be called stuck at once.
+_LEAST = 0.25
+
 
 class Host:
     """One process that holds jobs, from its start to the end of its last descendant.
@@ -125,11 +128,12 @@ class Seat(Task):
             StuckError: It has not ended after the grace.
         """
         self._tell("stop")
-        if await self._gone_within(grace / 2):
+        rung = max(grace / 2, _LEAST)
+        if await self._gone_within(rung):
             return
         if self._runner == "asyncio":
             self._tell("cancel")
-        if not await self._gone_within(grace / 2):
+        if not await self._gone_within(rung):
             what = "a thread can't be killed" if self._runner == "thread" else _NO_CANCEL
             raise StuckError(f"asked to stop, but it reaches no checkpoint, and {what}: restart the host to end it")
 

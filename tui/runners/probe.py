@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import signal
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from tui.runners.tree import Tree
 #: Seconds, at least, between two looks at a port or runs of a program.
 EVERY = 0.05
 
+#: Seconds after which a program that does not end is asked anew.
+LONGEST = 10.0
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -23,6 +27,14 @@ class Ready:
     line: str | None = None
     port: int | None = None
     command: str | None = None
+
+    def taken(self) -> bool:
+        """Return whether somebody else has the port open, before the program has been started."""
+        if self.port is None:
+            return False
+        with socket.socket() as trial:
+            trial.settimeout(EVERY)
+            return trial.connect_ex(("localhost", self.port)) == 0
 
     @property
     def words(self) -> str:
@@ -57,7 +69,7 @@ class Ready:
             return True
         assert self.command is not None
         try:
-            return (await run(self.command, cwd, timeout=None))[0] == 0
+            return (await run(self.command, cwd, timeout=LONGEST))[0] == 0
         except OSError:
             return False  # there is no room for one more process now
 

@@ -29,11 +29,18 @@ from tui.worker import processes
 _PROGRAM = Path(tui.worker.__file__).parent / "__main__.py"
 _READ_SIZE = 1 << 16
 
+#: A shim that has not ended everything so many seconds after the last signal does not listen.
+_DEAF = 3.0
+
 #: Rows and columns of a job's pseudo-terminal: what a log pane shows well.
 _TTY_SIZE = (40, 120)
 
 #: The shims of this process that live: its only other children are orphans of a shim that was killed.
 _SHIMS: set[int] = set()
+
+#: The sessions of processes that were here before any shim: who became this program by `exec` may have had children.
+#: What a shim starts has a session of its own.
+_FOREIGN: set[int] = set()
 
 
 class Watcher(Protocol):
@@ -86,6 +93,7 @@ class Tree:
         self._loop = asyncio.get_running_loop()
         self._began = False
         self._exited = False
+        self._unsent = bytearray()
         self._gone = asyncio.Event()
         control, shim_end = socket.socketpair()
         try:
@@ -115,10 +123,15 @@ class Tree:
         except BaseException:
             control.close()
             os.close(output)
+            if tty:
+                os.close(write_end)
             raise
         finally:
             shim_end.close()
-            os.close(write_end)
+            if not tty:
+                os.close(write_end)
+        # Of a terminal we hold the program's end too: else one that closes it, and opens it anew, has lost us.
+        self._terminal = write_end if tty else None
         _SHIMS.add(self._shim.pid)
         control.setblocking(False)
         self._told = JsonLines(control, self._from_shim)
@@ -138,8 +151,20 @@ class Tree:
             processes.signal_tree(self._shim.pid, number)
             os.killpg(self._shim.pid, number)
             return
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._control.send(json.dumps({"signal": int(number), "alone": alone}).encode() + b"\n")
+        self._unsent += json.dumps({"signal": int(number), "alone": alone}).encode() + b"\n"
+        self._flush()
+
+    def _flush(self) -> None:
+        """Tell the shim what it takes now, the rest when it takes more."""
+        try:
+            while self._unsent:
+                del self._unsent[: self._control.send(self._unsent)]
+        except BlockingIOError:
+            self._loop.add_writer(self._control, self._flush)
+            return
+        except (BrokenPipeError, ConnectionResetError):
+            self._unsent.clear()
+        self._loop.remove_writer(self._control)
 
     async def wait_gone(self) -> None:
         """Wait until the program and all its descendants are gone."""
@@ -161,7 +186,9 @@ class Tree:
             if await self.gone_within(wait):
                 return
             self.signal(number)
-        await self._gone.wait()
+        if not await self.gone_within(_DEAF):
+            self._shim.kill()  # it is stopped, or hangs: the kernel kills the worker then, and we what is left
+            await self._gone.wait()
 
     def _read_control(self) -> None:
         if self._told.read():
@@ -175,6 +202,9 @@ class Tree:
         # It was killed, or something went wrong in it, where it has not told how the program ended.
         self._exit(None if code < 0 or self._began else code)
         self._output.close()
+        if self._terminal is not None:
+            os.close(self._terminal)
+        self._loop.remove_writer(self._control)
         self._control.close()
         self._gone.set()
         self._watcher.tree_gone()
@@ -227,6 +257,19 @@ def _terminal() -> tuple[int, int]:
     return ours, theirs
 
 
+def adopt_orphans() -> None:
+    """Become the parent of what a killed shim leaves, and learn which other processes may come to be our children."""
+    processes.adopt_orphans()
+    _FOREIGN.update(filter(None, map(_session, [0, *(pid for pid, _ in processes.descendants(os.getpid()))])))
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
 def kill_orphans() -> None:
     """Kill what a killed shim has left to this process, a subreaper, and reap it.
 
@@ -234,7 +277,8 @@ def kill_orphans() -> None:
     """
     spared = set(_SHIMS)
     while True:
-        orphans = [pid for pid in processes.children(os.getpid()) if pid not in spared]
+        children = set(processes.children(os.getpid())) - spared
+        orphans = [pid for pid in children if _session(pid) not in _FOREIGN]
         if not orphans:
             return
         for pid in orphans:

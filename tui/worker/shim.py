@@ -41,42 +41,61 @@ def watch(worker: int, control: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the shim ends last
     _tell(control, {"pid": worker})
-    engine_lives, ended, asked = True, False, 0
+    engine = _Engine(control)
+    ended = False
     try:
-        while engine_lives:
+        while engine.lives:
             ended = _reap(worker, control) or ended
             # Where the engine has asked all of them to end, it gives the rest the time that the worker had.
-            if ended and (asked in (0, signal.SIGKILL) or _childless()):
+            if ended and (engine.asked in (0, signal.SIGKILL) or _childless()):
                 break
             ready = select.select([control.fileno(), wakeup], [], [])[0]
             if wakeup in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wakeup, 4096)
             if control.fileno() in ready:
-                engine_lives, asked = _obey(None if ended else worker, control, asked)
+                engine.obey(None if ended else worker)
     finally:  # whatever has gone wrong here, nothing may outlive it
-        _end_all(at_once=asked == signal.SIGKILL)
+        _end_all(engine)
 
 
-def _obey(worker: int | None, control: socket.socket, asked: int) -> tuple[bool, int]:
-    """Do what the engine says; return whether it lives, and the last signal that asked all to end."""
-    try:
-        data = control.recv(4096)
-    except ConnectionResetError:
-        return False, asked
-    for line in data.splitlines():
-        message = json.loads(line)
-        if not message["alone"]:
-            if message["signal"] == signal.SIGSTOP:
-                processes.hold_tree(os.getpid())
-                continue
-            processes.signal_tree(os.getpid(), message["signal"])
-            if message["signal"] != signal.SIGCONT:
-                asked = message["signal"]
-        elif worker is not None:  # it has not been reaped: the id is still its own
-            with contextlib.suppress(PermissionError):  # it runs as somebody else
-                os.kill(worker, message["signal"])
-    return bool(data), asked
+class _Engine:
+    """What the engine says.
+
+    Attributes:
+        lives: It has not closed the connection.
+        asked: The last signal that asked all to end, 0 for none.
+    """
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self.lives = True
+        self.asked = 0
+        self._rest = b""
+
+    def obey(self, worker: int | None) -> None:
+        """Do what it says now; `worker` is None once that has been reaped."""
+        try:
+            data = self.control.recv(4096)
+        except ConnectionResetError:
+            data = b""
+        self.lives = bool(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            self._signal(message["signal"], worker, alone=message["alone"])
+
+    def _signal(self, number: int, worker: int | None, *, alone: bool) -> None:
+        if alone:
+            if worker is not None:  # it has not been reaped: the id is still its own
+                with contextlib.suppress(PermissionError):  # it runs as somebody else
+                    os.kill(worker, number)
+        elif number == signal.SIGSTOP:
+            processes.hold_tree(os.getpid())
+        else:
+            processes.signal_tree(os.getpid(), number)
+            if number != signal.SIGCONT:
+                self.asked = number
 
 
 def _reap(worker: int, control: socket.socket) -> bool:
@@ -94,15 +113,20 @@ def _reap(worker: int, control: socket.socket) -> bool:
             _tell(control, {"exit": -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)})
 
 
-def _end_all(*, at_once: bool) -> None:
-    """Ask what is left to end, then kill it; return when no child remains."""
-    if not at_once and not _childless():
+def _end_all(engine: _Engine) -> None:
+    """Ask what is left to end, then kill it, at once where the engine says so; return when no child remains."""
+    if engine.asked != signal.SIGKILL and not _childless():
         processes.signal_tree(os.getpid(), signal.SIGTERM)
-    deadline = time.monotonic() + (0 if at_once else LAST_CALL)
+    deadline = time.monotonic() + LAST_CALL
     while not _childless():
-        if time.monotonic() > deadline:
+        if engine.asked == signal.SIGKILL or time.monotonic() > deadline:
             processes.signal_tree(os.getpid(), signal.SIGKILL)
-        time.sleep(0.005)  # there is no event for "the last descendant is gone"
+        # There is no event for "the last descendant is gone".
+        if select.select([engine.control] if engine.lives else [], [], [], 0.005)[0]:
+            try:
+                engine.obey(None)
+            except ValueError:  # nothing that it says makes sense: nobody is to outlive that
+                engine.lives = False
 
 
 def _childless() -> bool:
