@@ -75,12 +75,16 @@ def _as_text(file: Path) -> list[Finding]:
 
 
 def _of_file(file: Path, text: str) -> Iterator[Finding]:
+    if tuning.engine_of(file) is not None:  # what the jobs have it checked against counts
+        yield from _of_jobs(file, text)
+        return
+    if (holder := place.holder(file)) is not None:
+        raise Usage(f"{file} is in use by {holder}, which does not answer")
     try:
         if (remark := schema.require(file, text)) is not None:
             yield Finding(_describe(file, Problem(remark)))
     except ConfigError as error:
         yield from (Finding(_describe(file, problem)) for problem in keyed(error.problem))
-    yield from _of_jobs(file, text)
 
 
 def _of_jobs(file: Path, text: str) -> Iterator[Finding]:

@@ -289,10 +289,11 @@ def _is(deck: Running | Hanging, wanted: str) -> bool:
 
 def _check(arguments: argparse.Namespace) -> int:
     from tui import checking
+    from tui.export import harmless, one_line
 
     found = list(checking.look(arguments.file))
     for line, _ in found:
-        print(line)
+        print(harmless(one_line(line)))
     wrong = any(finding.wrong for finding in found)
     if not wrong and sys.stdout.isatty():
         print(f"{arguments.file}: ok")

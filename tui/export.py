@@ -74,7 +74,7 @@ def _csv_line(row: Reload) -> str:
     return _cells(
         *(row.version, row.status, row.source, moment(row.time), row.who, row.run, row.base, row.step, row.latency_ms),
         *(row.by, row.tag, row.note, "; ".join(map(change, row.changes)), one_line(error.message) if error else ""),
-        *((error.line, error.column, error.key) if error else ("", "", "")),
+        *((error.line, error.column, one_line(error.key or "")) if error else ("", "", "")),
     )
 
 

@@ -10,7 +10,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BufferedRWPair
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,8 @@ def _change(
     if found is None:
         if job is not None and not versions:
             raise Usage(f"no job {job} is running with {config}")
+        if (holder := place.holder(path)) is not None:
+            raise Usage(f"{config} is in use by {holder}, which does not answer: nothing was written")
         return _change_file(config, path, change, create=versions)
     names = [name for name, known in found.jobs.items() if same(Path(known.config), path)]
     if job is not None and job not in names:
@@ -126,6 +128,8 @@ def engine_of(path: Path) -> remote.Running | None:
 
 def same(one: Path, other: Path) -> bool:
     """Return whether two paths name the same file, whatever way leads to its folder."""
+    if not one.name:
+        return False  # a host has no config
     if one.name == other.name and one.parent.resolve() == other.parent.resolve():
         return True
     try:
@@ -201,13 +205,20 @@ class _Talk:
             if self._reply is not None and not self._reply.ok:
                 return _refused(self._reply.message)
             if self._reply is not None and not self._reply.data.get("changed"):
-                print("the file says so already")
-                return 0
+                return self._tell_unchanged(self._reply.data.get("others", {}))
             if self._reply is not None and all(self._final(name) for name in self._names):
                 break
         if self._reply is None:
             raise Usage("the engine has not answered: look what is in the file")
         return max(map(self._tell, self._names))
+
+    def _tell_unchanged(self, others: Mapping[str, int]) -> int:
+        """Tell that nothing was written; what was refused or taken back before is no success."""
+        if not others:
+            print("the file says so already")
+            return 0
+        runs = ", ".join(f"{harmless(name)} runs v{version}" for name, version in others.items())
+        return _refused(f"the file says so already, but {runs}: tunedeck history says why")
 
     def _messages(self, connection: socket.socket, stream: BufferedRWPair) -> Iterator[events.Message | None]:
         """Yield what the engine says until the deadline."""
@@ -232,11 +243,14 @@ class _Talk:
     def _row(self, name: str) -> events.Reload | None:
         assert self._reply is not None
         version = self._reply.data.get("versions", {}).get(name)
-        rows = self._rows[name]
-        if version is not None:
-            return rows.get(version)
-        # It is checked before it becomes a version.
-        return next((row for row in rows.values() if row.source == self._source), None)
+        row = self._rows[name].get(version)
+        # One that was overtaken is judged by the version that runs instead, if that has the same changes.
+        while row is not None and row.status == "superseded" and row.by is not None:
+            newer = self._rows[name].get(row.by)
+            if newer is None or not _within(row.changes, newer.changes):
+                return newer if newer is None else row
+            row = newer
+        return row
 
     def _final(self, name: str) -> bool:
         row = self._row(name)
@@ -252,6 +266,12 @@ class _Talk:
         print(prefix + "\n".join(map(harmless, _words(row).split("\n"))))
         idle = row.status == "failed" and self._states.get(name) not in events.LIVE
         return 0 if row.status == "applied" or idle else 1
+
+
+def _within(some: Iterable[events.Change], others: Iterable[events.Change]) -> bool:
+    """Return whether all of some changes are among others."""
+    wanted = {(change.key, json.dumps(change.new)) for change in some}
+    return wanted <= {(change.key, json.dumps(change.new)) for change in others}
 
 
 def _words(row: events.Reload) -> str:
@@ -276,5 +296,5 @@ def _effective(data: Any, path: str) -> Any:
         if isinstance(data, list):
             data = data[step] if isinstance(step, int) and step < len(data) else None
         else:
-            data = data.get(step if isinstance(step, str) else json.dumps(step)) if isinstance(data, dict) else None
+            data = data.get(str(step)) if isinstance(data, dict) else None
     return data

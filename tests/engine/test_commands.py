@@ -570,3 +570,31 @@ def test_a_pause_holds_a_tree_that_forks_all_the_time(folder: Folder) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert run.stop() == 143, "what is held is ended at once, not after the grace"
+
+
+@pytest.mark.parametrize("names", ["c.yaml", "{config}"])
+@pytest.mark.parametrize(("first", "second"), [("bad", "good"), ("good", "bad")])
+def test_a_check_judges_the_version_that_it_was_asked_about(
+    folder: Folder, names: str, first: str, second: str
+) -> None:
+    """While the first one is being checked, the second one comes into the file."""
+    check = f"if [ -e slow ]; then touch checking; while ! [ -e go ]; do sleep 0.01; done; fi; grep -q good {names}"
+    run = start(folder, "one: good 1\n", shell(SHOW), check=check)
+    run.wait_for(row(1, "applied"))
+    folder.write("slow", "")
+    folder.save("c.yaml", f"one: {first} 2\n")
+    deadline = time.monotonic() + PATIENCE
+    while not (folder.path / "checking").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    folder.save("c.yaml", f"one: {second} 3\n")
+    folder.write("go", "")
+    good, bad = (2, 3) if first == "good" else (3, 2)
+    if names == "{config}":
+        run.wait_for(row(bad, "invalid"))
+        run.wait_for(row(good, "applied"))
+        assert run.lines[-1] == f"up one: good {good}"
+    else:  # it sees no other text than the one in the file
+        run.wait_for(row(2, "superseded"))
+        run.wait_for(row(3, "applied" if second == "good" else "invalid"))
+    assert not any("bad" in line for line in run.lines)

@@ -125,8 +125,7 @@ def test_a_shim_that_lags_behind_does_all_that_it_was_told(worker: Worker) -> No
     worker.setup("job.py:run", runner="process")
     worker.wait_for_output("up\n")
     os.kill(worker.shim, signal.SIGSTOP)
-    for _ in range(150):  # more than it reads at once, less than the connection holds
-        worker.tell_shim(b'{"signal": 1, "alone": true}\n')
+    worker.tell_shim(b'{"signal": 1, "alone": true}\n' * 300)
     os.kill(worker.shim, signal.SIGCONT)
     worker.wait_for(lambda message: message["kind"] == "metrics" and message["values"]["count"] >= 1)
     worker.send("stop")

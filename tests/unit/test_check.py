@@ -9,10 +9,15 @@ import pytest
 from tui.engine import check
 from tui.engine.check import Gate, problem_of
 from tui.engine.reload import Candidate
+from tui.engine.spec import JobSpec
 from tui.events import Problem
 from tui.runners import probe
 
 CONFIG = Path("/etc/it's/nginx.conf")
+
+
+def spec(command: str, cwd: Path = Path()) -> JobSpec:
+    return JobSpec("job", None, None, CONFIG, check=command, cwd=cwd)
 
 
 class Bench:
@@ -23,7 +28,7 @@ class Bench:
         self.said: list[tuple[str, str, Problem | None]] = []
         self.running: list[asyncio.Future[tuple[int | None, str]]] = []
         self.begun = asyncio.Semaphore(0)
-        self.gate = Gate("test -e {config}", CONFIG, Path(), self._admit, self._skip)
+        self.gate = Gate(spec("test -e {config}"), self._admit, self._skip)
         monkeypatch.setattr(probe, "run", self._run)
 
     async def _run(self, command: str, cwd: Path, timeout: float | None) -> tuple[int | None, str]:
@@ -140,7 +145,7 @@ async def test_close_ends_the_check_and_the_wait_for_it(bench: Bench) -> None:
 async def test_a_check_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "TIMEOUT", 0.2)
     found: list[Candidate] = []
-    gate = Gate("echo talk; sleep 600 & sleep 600", CONFIG, tmp_path, found.append, found.append)
+    gate = Gate(spec("echo talk; sleep 600 & sleep 600", tmp_path), found.append, found.append)
     gate.put(Candidate("1", "1", None, "disk", 0.0))
     await gate.settled(asyncio.Event())
     message = "the check did not end within 0.2 s and was killed: echo talk; sleep 600 & sleep 600"

@@ -288,7 +288,7 @@ class _Builder:
     def _scalar(self, node: ScalarNode, path: str) -> Any:
         kind = str(node.tag)
         if kind in _STRINGS:
-            return node.value
+            return node.value if node.value.isascii() else self._whole(node, path)
         if kind not in _SCALARS:
             _bad_tag(node, path)
         try:
@@ -300,6 +300,16 @@ class _Builder:
             if kind == _TAG + "int" and node.value.isdecimal():
                 words = f"a number of {len(node.value):,} digits is too large: shorten it, or put it in quotes"
             raise ConfigError(Problem(words, *_spot(node.start_mark), path or None)) from error
+
+    def _whole(self, node: ScalarNode, path: str) -> str:
+        """Return a text; JSON writes what is beyond U+FFFF in two halves, which ruamel.yaml leaves apart."""
+        try:
+            text: str = node.value.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            _refuse(
+                node, "there is half a character in this text: an escape such as \\ud83d needs its other half", path
+            )
+        return text
 
     def _key(self, node: Node, path: str) -> Any:
         if not isinstance(node, ScalarNode):

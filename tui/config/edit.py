@@ -6,7 +6,7 @@ Every edit is checked: the new text is parsed, and means exactly what was intend
 from __future__ import annotations
 
 import copy
-import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations
@@ -63,14 +63,16 @@ class _Edit:
         self._path = path
         self._steps = steps
         # In a file of JSON all text stays in double quotes, and a value is spelled as JSON has it.
-        self._json = flow(tree.root) and any(key.style == '"' for key, _ in tree.root.value)
+        root = tree.root
+        self._json = flow(root) and (not root.value or any(key.style == '"' for key, _ in root.value))
         self._value = spell.data_of(value) if self._json else value
 
     def result(self) -> Tree:
         """Return the edited text, parsed."""
         slot = self._walk()
         intended = copy.deepcopy(self._tree.document.data)
-        if self._json and not _in_json(self._value):
+        new = slot[1] if isinstance(slot, tuple) and not isinstance(slot, Slot) else ()
+        if self._json and not _in_json(self._value, *new):
             self._refuse(
                 self._tree.root, f"{self._path} can't be set to {spell.inline(self._value)}: JSON has no such value"
             )
@@ -313,13 +315,15 @@ class _Edit:
         yield self._splice_raw(place, place + len(after), middle)
 
 
-def _in_json(value: Any) -> bool:
-    """Return whether JSON has a word for a value: not for dates, infinity and the like."""
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        return False
-    return True
+def _in_json(value: Any, *names: Any) -> bool:
+    """Return whether JSON has words for a value and for new keys: not for dates, infinity and keys that are no text."""
+    if isinstance(value, dict):
+        return _in_json(None, *names, *value) and all(map(_in_json, value.values()))
+    if isinstance(value, list):
+        return _in_json(None, *names) and all(map(_in_json, value))
+    finite = not isinstance(value, float) or math.isfinite(value)
+    plain = value is None or isinstance(value, (str, bool, int, float))
+    return finite and plain and all(isinstance(name, str) for name in names)
 
 
 def _shown(step: Any) -> str:

@@ -5,11 +5,12 @@ The `re` module can't be stopped, and no other thread runs while it looks; the `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import regex
-from jsonschema import ValidationError, validators
+from jsonschema import _keywords, _legacy_keywords, _utils
 
 #: Seconds that a look for a pattern in one text may take.
 LIMIT = 1.0
@@ -36,32 +37,6 @@ def additional(instance: Mapping[str, Any], schema: Mapping[str, Any]) -> list[s
     return [key for key in instance if key not in known and not any(matches(pattern, key) for pattern in patterns)]
 
 
-def timed(kind: Any) -> Any:
-    """Return a class of validators that does what `kind` does, but matches patterns within a time."""
-    return validators.extend(
-        kind,
-        {"pattern": _pattern, "patternProperties": _pattern_properties, "additionalProperties": _additional_properties},
-    )
-
-
-def _pattern(validator: Any, pattern: str, instance: Any, _: Any) -> Iterator[ValidationError]:
-    if validator.is_type(instance, "string") and not matches(pattern, instance):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-def _pattern_properties(validator: Any, patterns: Any, instance: Any, _: Any) -> Iterator[ValidationError]:
-    if validator.is_type(instance, "object"):
-        for pattern, schema in patterns.items():
-            for key, value in instance.items():
-                if matches(pattern, key):
-                    yield from validator.descend(value, schema, path=key, schema_path=pattern)
-
-
-def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    if validator.is_type(instance, "object"):
-        extras = additional(instance, schema)
-        if validator.is_type(allowed, "object"):
-            for key in extras:
-                yield from validator.descend(instance[key], allowed, path=key)
-        elif not allowed and extras:
-            yield ValidationError(f"unknown keys: {', '.join(extras)}")
+# All that the library looks for is looked for by `re.search`, in these modules; it has no other way to replace that.
+for _module in (_keywords, _legacy_keywords, _utils):
+    _module.re = SimpleNamespace(search=matches)

@@ -167,9 +167,13 @@ class Tree:
         """Return how often each comment stands in the text."""
         texts = sorted(self._texts_with_hash())
         found: Counter[str] = Counter()
-        for comment in _COMMENT.finditer(self.text):
+        place = 0
+        while comment := _COMMENT.search(self.text, place):
             inside = bisect.bisect(texts, (comment.start(), len(self.text))) - 1
-            if inside < 0 or texts[inside][1] <= comment.start():
+            if inside >= 0 and texts[inside][1] > comment.start():
+                place = texts[inside][1]
+            else:
+                place = comment.end()
                 found[comment[0].rstrip()] += 1
         return found
 

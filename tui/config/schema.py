@@ -24,7 +24,7 @@ from tui.events import Problem
 MOST_ERRORS = 50
 LONGEST = 200
 
-_MODELINE = re.compile(r"^#\s*yaml-language-server:.*?\$schema=(\S+)", re.MULTILINE)
+_MODELINE = re.compile(r"^\ufeff?#\s*yaml-language-server:.*?\$schema=(\S+)", re.MULTILINE)
 
 
 class SchemaError(Exception):
@@ -102,7 +102,7 @@ def _load(path: Path, *_: int) -> Any:
     import referencing.exceptions
     from referencing.jsonschema import DRAFT202012
 
-    from tui.config import matching
+    from tui.config import matching  # noqa: F401 - so that no pattern takes for ever
 
     def retrieve(uri: str) -> Any:
         parts = urlsplit(uri)
@@ -123,7 +123,7 @@ def _load(path: Path, *_: int) -> Any:
     resource = referencing.Resource.from_contents(contents, DRAFT202012)
     make: Any = referencing.Registry  # mypy does not see how its class is made
     registry = make(retrieve=retrieve).with_resource(uri, resource)
-    return matching.timed(kind)({"$ref": uri}, registry=registry)
+    return kind({"$ref": uri}, registry=registry)
 
 
 def _read(path: Path) -> Any:
@@ -164,6 +164,8 @@ def _steps(steps: list[Any], data: Any) -> list[Any]:
         if isinstance(data, Mapping) and step not in data:
             step = next((key for key in data if str(key) == step), step)
         found.append(step)
+        if not isinstance(data, (Mapping, list)):
+            break  # an item of a set has no place of its own
         data = data[step]
     return found
 

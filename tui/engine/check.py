@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tui.config import store
 from tui.engine.files import ConfigFile
 from tui.engine.judge import Unanswered
 from tui.engine.life import exit_words
@@ -73,10 +74,11 @@ class Gate:
 
     They leave in the order in which they came, so that versions do.
 
+    A verdict is that of the candidate: where the file holds something else by then, the check is shown a copy. One that
+    can't be is asked about the newest alone, for which there is another candidate soon.
+
     Args:
-        command: For the shell; ``{config}`` is the config's path.
-        config: The config file.
-        cwd: The folder in which the check runs.
+        spec: The job, which has a check.
         admit: Takes every candidate that was checked, with a problem if it failed.
         skip: Takes those for which a newer one came.
 
@@ -86,15 +88,11 @@ class Gate:
 
     def __init__(
         self,
-        command: str,
-        config: Path,
-        cwd: Path,
+        spec: JobSpec,
         admit: Callable[[Candidate], None],
         skip: Callable[[Candidate], None],
     ) -> None:
-        self._command = _for_shell(command, config)
-        self._config = config
-        self._cwd = cwd
+        self._spec = spec
         self._admit = admit
         self._skip = skip
         self.problem: Problem | None = None
@@ -126,12 +124,43 @@ class Gate:
             self._waiting = []
             for one in older:
                 self._skip(one)
-            self.problem = problem = None if candidate.data is None else await self._check()
+            try:
+                self.problem = problem = None if candidate.data is None else await self._check(candidate)
+            except _Overtaken:
+                self._skip(candidate)
+                continue
             # A start that was called off meanwhile admits its candidate all the same: every version has a row.
             self._admit(candidate if problem is None else replace(candidate, data=None, problem=problem))
 
-    async def _check(self) -> Problem | None:
-        return await _run(self._command, self._cwd, self._config)
+    async def _check(self, candidate: Candidate) -> Problem | None:
+        """Return what the check says to a candidate.
+
+        Raises:
+            _Overtaken: It has seen another text.
+        """
+        spec = self._spec
+        assert spec.check is not None
+        if self._is_there(candidate):
+            problem = await _run(_for_shell(spec.check, spec.config), spec.cwd, spec.config)
+            if self._is_there(candidate):
+                return problem
+        try:
+            return await try_out(spec, candidate.text)
+        except Unanswered as why:
+            if sees_copies(spec):
+                return Problem(str(why))
+            raise _Overtaken from why
+
+    def _is_there(self, candidate: Candidate) -> bool:
+        """Return whether the file holds a candidate; what is missing or can't be read will not be another one."""
+        try:
+            return store.read(self._spec.config).raw == candidate.text.encode("utf-8", "surrogatepass")
+        except store.StoreError:
+            return True
+
+
+class _Overtaken(Exception):  # noqa: N818 - it is no error
+    """Another text has come into the file."""
 
 
 def sees_copies(spec: JobSpec) -> bool:

@@ -44,6 +44,8 @@ def _put(data: Any, steps: Sequence[Any], new: Sequence[Any]) -> None:
     last = _step(data, last)
     if new:
         data[last] = new[0]
+    elif isinstance(data, dict):
+        data.pop(last, None)  # two keys may be one in JSON, such as 1 and "1"
     else:
         del data[last]
 

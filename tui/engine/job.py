@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -58,10 +59,9 @@ class Job:
         self.reloads = Reloads(self.name, history.newest(), place.who(), history.run(), settle=settle)
         self._record = Record(self.name, history, emit)
         self._slot = Slot(spec, self.reloads, self._record, launch, self)
-        self._gate = (
-            check.Gate(spec.check, spec.config, spec.cwd, self._admit, self._skip) if spec.check is not None else None
-        )
+        self._gate = check.Gate(spec, self._admit, self._skip) if spec.check is not None else None
         self._supervisor = Supervisor(spec, self.reloads, self._record, self._slot)
+        self._checked: deque[tuple[float, int]] = deque(maxlen=100)  # when a content was seen, and its version
         self._called_off = asyncio.Event()  # a start that waits for its check waits no longer
         self._judge = Judge()
         self._emit = emit
@@ -138,6 +138,10 @@ class Job:
         await self._gate.settled(unless=self._called_off)
         return self._gate.problem
 
+    def version_of(self, seen: float) -> int | None:
+        """Return which version a content has become that was first seen then; None before its check has ended."""
+        return next((version for when, version in self._checked if when == seen), None)
+
     async def stack(self) -> str:
         """Return where the task is.
 
@@ -185,6 +189,7 @@ class Job:
             step=self.metrics.step if self.metrics else 0,
             time=time.time(),
         )
+        self._checked.append((candidate.seen, row.version))
         self._record.add(row, candidate.text)
         if row.source == "start" and row.changes:
             changed = ", ".join(change.key for change in row.changes)
@@ -204,7 +209,9 @@ class Job:
         self.show_running()
 
     def _skip(self, candidate: Candidate) -> None:
-        self._record.add(self.reloads.skip(candidate, time.time()), candidate.text)
+        row = self.reloads.skip(candidate, time.time())
+        self._checked.append((candidate.seen, row.version))
+        self._record.add(row, candidate.text)
 
     def _deliver(self) -> None:
         """Give the newest reload to the worker, or to a new one."""

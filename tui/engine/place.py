@@ -88,6 +88,27 @@ def sweep() -> None:
                 os.close(descriptor)
 
 
+def holder(config: Path) -> str | None:
+    """Return who holds a config, None where nobody does; the lock in the folder of the sockets tells."""
+    try:
+        descriptor = os.open(_lock_of(sockets_folder(), config), os.O_RDWR | os.O_CLOEXEC)
+    except (OSError, PlaceError):
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read(descriptor)[1] or "another engine"
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _lock_of(folder: Path, config: Path) -> Path:
+    # The same file under another spelling of its folder has the same lock.
+    name = hashlib.blake2b(os.fsencode(config.parent.resolve() / config.name), digest_size=6).hexdigest()
+    return folder / f"{config.name[:64]}-{name}.lock"
+
+
 class Lock:
     """The lock of a config, held until it is released or this process ends.
 
@@ -107,9 +128,7 @@ class Lock:
     """
 
     def __init__(self, folder: Path, config: Path, owner: str) -> None:
-        # The same file under another spelling of its folder has the same lock.
-        name = hashlib.blake2b(os.fsencode(config.parent.resolve() / config.name), digest_size=6).hexdigest()
-        self._path = folder / f"{config.name[:64]}-{name}.lock"
+        self._path = _lock_of(folder, config)
         self._take(config)
         self._number = self.left = _read(self._descriptor)[0]
         line = b"%0*d %s\n" % (_DIGITS, self.left, owner.encode())

@@ -68,10 +68,14 @@ async def roll_back(job: Job, jobs: Iterable[Job], command: events.Rollback) -> 
     """Carry out a `Rollback`; refused, it leaves the file as it was."""
     try:
         text = job.history.text(command.version)
+        row = next(iter(job.history.rows(command.version, command.version)), None)
     except sqlite3.Error as error:
         return Reply(command.id, ok=False, message=f"the history can't be read: {error}", code="unreadable")
     if text is None:
         return Reply(command.id, ok=False, message=f"there is no version {command.version}", code="unknown")
+    if "\ufffd" in text and row is not None and row.status == "invalid":
+        message = f"version {command.version} was no text in UTF-8: its bytes are not kept"
+        return Reply(command.id, ok=False, message=message, code="unreadable")
     keyed = parsed(job.file, jobs)
 
     def change(raw: bytes) -> str:
@@ -91,24 +95,32 @@ async def _change(
     source: str,
 ) -> Reply:
     sharing = [other for other in jobs if other.file is job.file]
+    seen = time.monotonic()
     versions: dict[str, int] = {}
-
-    def told() -> None:
-        versions.update({other.name: other.reloads.newest for other in sharing if other.spec.check is None})
-
-    replaced = written = b""
+    replaced: bytes | None = None
+    written = b""
 
     def noted(raw: bytes) -> str:
         nonlocal replaced, written
         text = change(raw)
-        replaced, written = raw, text.encode("utf-8", "surrogatepass")
+        replaced = raw if raw or job.file.path.exists() else None
+        written = text.encode("utf-8", "surrogatepass")
         return text
+
+    def told() -> None:
+        versions.update({other.name: other.reloads.newest for other in sharing if other.spec.check is None})
 
     try:
         accept = functools.partial(_accept, sharing)
         restores = isinstance(command, events.Rollback)
-        changed = await job.file.edit(noted, source, time.monotonic(), accept=accept, told=told, create=restores)
-        if changed and replaced:
+        changed = await job.file.edit(noted, source, seen, accept=accept, told=told, create=restores)
+        if changed:
+            for other in sharing:
+                if other.spec.check is not None:
+                    await other.checked()
+                    version = other.version_of(seen)
+                    if version is not None:
+                        versions[other.name] = version
             await _accept_late(sharing, written, replaced, source)
     except store.Conflict as conflict:
         return conflicting(command, conflict)
@@ -117,10 +129,15 @@ async def _change(
     except ConfigError as error:
         errors = jsonable(error.problem.all)
         return Reply(command.id, ok=False, message=words(error.problem), code="refused", data={"errors": errors})
-    return Reply(command.id, ok=True, data={"versions": versions, "changed": changed})
+    data: dict[str, Any] = {"versions": versions, "changed": changed}
+    if not changed:
+        # What was refused, or taken back: the file says so, and the job does not.
+        strays = (other for other in sharing if other.running.differs and other.reloads.pending is None)
+        data["others"] = {other.name: other.running.version for other in strays}
+    return Reply(command.id, ok=True, data=data)
 
 
-async def _accept_late(sharing: list[Job], written: bytes, replaced: bytes, source: str) -> None:
+async def _accept_late(sharing: list[Job], written: bytes, replaced: bytes | None, source: str) -> None:
     """Wait for the checks that see a change only once it is in the file, and take it back if one of them objects.
 
     Raises:
@@ -130,8 +147,13 @@ async def _accept_late(sharing: list[Job], written: bytes, replaced: bytes, sour
     problem = next((problem for problem in found if problem is not None), None)
     if problem is None:
         return
-    before = document.decode(replaced)
-    await sharing[0].file.edit(lambda raw: before if raw == written else document.decode(raw), source, time.monotonic())
+    file = sharing[0].file
+    if replaced is None:
+        if store.read(file.path).raw == written:
+            file.path.unlink()
+    else:
+        before = document.decode(replaced)
+        await file.edit(lambda raw: before if raw == written else document.decode(raw), source, time.monotonic())
     raise Refused(problem)
 
 
