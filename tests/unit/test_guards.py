@@ -16,7 +16,13 @@ class Told:
 
     def __init__(self, **rules: dict[str, Any]) -> None:
         self.said: list[str] = []
-        self.guards = Guards(rules, self.said.append)
+        self.since: list[int] = []
+        self.version = 1
+        self.guards = Guards(rules, self.version, self._tell)
+
+    def _tell(self, words: str, since: int) -> None:
+        self.said.append(words)
+        self.since.append(since)
 
     def steps(self, *values: Any, metric: str = "loss") -> list[str]:
         """Report a step for each value; return what was told since the last call."""
@@ -26,7 +32,8 @@ class Told:
         return said
 
     def reload(self) -> None:
-        self.guards.arm()
+        self.version += 1
+        self.guards.arm(self.version)
 
 
 def test_a_breach_is_told_once_and_again_after_the_next_reload() -> None:
@@ -51,15 +58,28 @@ def test_a_reload_begins_the_count_anew() -> None:
     assert told.steps(15) == ["loss is 15, more than 10, for 3 steps"]
 
 
-def test_what_was_out_of_bounds_before_a_reload_is_not_its_doing_until_it_has_come_back() -> None:
+def test_what_is_named_is_the_version_under_which_the_metric_has_left_its_bounds() -> None:
     told = Told(loss={"max": 10, "for": 2})
     assert len(told.steps(11, 12)) == 1
     told.reload()
-    assert told.steps(13, 14, 15) == []
+    assert len(told.steps(13, 14, 15)) == 1
     told.reload()
-    assert told.steps(16, 17, 18) == []
+    assert told.steps(16) == []
+    told.reload()
+    assert len(told.steps(16, 17, 18)) == 1
+    assert told.since == [1, 1, 1]
+    told.reload()
     assert told.steps(9, 11) == []
+    told.reload()
+    assert told.steps(12) == []
     assert told.steps(12) == ["loss is 12, more than 10, for 2 steps"]
+    assert told.since[3:] == [5]
+
+
+def test_one_guard_does_not_silence_another() -> None:
+    told = Told(loss={"max": 10}, other={"max": 0})
+    assert told.steps(1) == ["other is 1, more than 0"]
+    assert told.steps(11) == ["loss is 11, more than 10"]
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,35 @@ async def test_a_breach_does_not_count_where_a_newer_reload_is_on_its_way_or_not
     assert list(case.rows()) == [1]
 
 
+async def test_a_breach_of_an_older_reload_takes_back_all_that_came_since() -> None:
+    case = await reloaded(settle=Settle(0, 1))
+    await case.save("lr: 2\nbatch: 3\n")
+    case.take(3, step=200)
+    case.breach(2)
+    assert case.worker.told[-1] == ("reload", 4, {"lr": 1})
+    case.take(4, step=300)
+    assert case.told()[1:] == [
+        (2, "reverted", "disk", 4),
+        (3, "reverted", "disk", 4),
+        (4, "applied", "guard", None),
+    ]
+
+
+async def test_a_breach_counts_once_the_newer_reload_is_refused() -> None:
+    case = await reloaded()
+    await case.save("lr: 3\n")
+    case.breach(2)
+    assert case.worker.told[-1] == ("reload", 3, {"lr": 3})
+    case.reject(3)
+    assert case.worker.told[-1] == ("reload", 4, {"lr": 1})
+    case.take(4)
+    assert case.told()[1:] == [
+        (2, "reverted", "disk", 4),
+        (3, "rejected", "disk", None),
+        (4, "applied", "guard", None),
+    ]
+
+
 async def test_a_guards_config_that_the_worker_refuses_leaves_the_reload_as_it_is() -> None:
     case = await reloaded()
     case.breach(2)

@@ -30,7 +30,7 @@ from tui.engine.reload import Candidate, Data, Reloads
 from tui.engine.slot import Launch, Slot, payload
 from tui.engine.spec import JobSpec
 from tui.engine.supervisor import Supervisor
-from tui.events import Problem, State
+from tui.events import Problem, Reload, State
 from tui.runners.base import StuckError
 
 
@@ -422,6 +422,8 @@ class Job:
             self._slot.attempt.refusal = rows[0].error.message if rows and rows[0].error else message["message"]
         self._record.update(rows)
         self._renew()
+        if self.live and self.reloads.pending is None:
+            self._go_back(self.reloads.overdue(seen=time.monotonic(), time=time.time()))
         self.show_running()
 
     def _renew(self) -> None:
@@ -456,7 +458,11 @@ class Job:
 
     def _take_back(self, message: Mapping[str, Any]) -> None:
         """A guard has found that a reload does harm: go back to what ran before, once."""
-        row = self.reloads.breach(message["version"], message["message"], seen=time.monotonic(), time=time.time())
+        self._go_back(
+            self.reloads.breach(message["version"], message["message"], seen=time.monotonic(), time=time.time())
+        )
+
+    def _go_back(self, row: Reload | None) -> None:
         if row is not None:
             self._record.add(row, self.reloads.pending_text)
             self._deliver()

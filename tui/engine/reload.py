@@ -103,7 +103,9 @@ class Reloads:
         self.former: tuple[int, Data] | None = None
         self.trial = Trial(settle)
         self._sent: dict[int, tuple[Reload, Candidate]] = {}
-        self._breach: tuple[int, Problem] | None = None  # the version that is to take one back, and why
+        # The version that is to take some back, why, and which; and what a guard has found meanwhile.
+        self._breach: tuple[int, Problem, list[Reload]] | None = None
+        self._late: tuple[int, str] | None = None
 
     @property
     def text(self) -> str | None:
@@ -241,29 +243,37 @@ class Reloads:
         return [*rows, self._go_back(good, seen, time)]
 
     def breach(self, version: int, reason: str, *, seen: float, time: float) -> Reload | None:
-        """A guard of the worker wants a version taken back that runs: go back to the last good one, as a new one.
+        """A guard of the worker has found that a version does harm, which runs or has left its mark on what runs.
 
         Returns:
-            The new row, to be sent; the one that is taken back changes once that is applied. None where there is
-            nothing to take back, the last good version says the same, or a newer reload is on its way.
+            The new row, to be sent, of the last good version before it; those that are taken back change once that is
+            applied. None where there is nothing to take back, the last good version says the same, or a newer reload
+            is on its way: it may be the cure, and the worker tells anew if it is not; see `overdue`.
         """
-        trial = self.trial
-        if trial.row is None or trial.back is None or trial.row.version != version or self._sent or not self.running:
+        if self._sent:
+            self._late = version, reason
             return None
-        if same(self._data, trial.back[1].data):
+        found = self.trial.before(version) if self.running else None
+        if found is None or same(self._data, found[0][1].data):
             return None
-        self._breach = self.newest + 1, Problem(reason)
-        return self._go_back(trial.back, seen, time)
+        back, rows = found
+        self._breach = self.newest + 1, Problem(reason), rows
+        return self._go_back(back, seen, time)
+
+    def overdue(self, *, seen: float, time: float) -> Reload | None:
+        """Return what `breach` would have, had a reload that was then refused not been on its way."""
+        late, self._late = self._late, None
+        return self.breach(*late, seen=seen, time=time) if late is not None else None
 
     def _go_back(self, good: tuple[int, Candidate], seen: float, time: float) -> Reload:
         return self.begin(replace(good[1], source="guard", seen=seen), live=True, time=time)
 
     def _taken_back(self, version: int) -> list[Reload]:
         """Return the row that is taken back by `version`, now that it is applied."""
-        breach, self._breach = self._breach, None
+        breach, self._breach, self._late = self._breach, None, None
         if breach is None or breach[0] != version or self.trial.row is None:
             return []
-        return [move(self.trial.row, "reverted", self._clock(), by=version, **_errors(breach[1]))]
+        return [move(row, "reverted", self._clock(), by=version, **_errors(breach[1])) for row in breach[2]]
 
     @property
     def _data(self) -> Data | None:

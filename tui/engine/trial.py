@@ -7,7 +7,7 @@ A guard may take a reload back at any later time, once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui.events import Reload
@@ -25,6 +25,9 @@ class Settle(NamedTuple):
 
 SETTLE = Settle()
 
+#: A guard that is told of an older reload than so many takes nothing back.
+MOST = 100
+
 
 @dataclass
 class Trial:
@@ -36,11 +39,13 @@ class Trial:
     Attributes:
         row: It, as it was told when it was applied; None where there is nothing to go back from.
         back: The version that was the last good one before it, and its content.
+        line: The reloads since there was nothing to go back from, each with what it took the place of.
     """
 
     settle: Settle = SETTLE
     row: Reload | None = None
     back: tuple[int, Candidate] | None = None
+    line: list[tuple[Reload, tuple[int, Candidate]]] = field(default_factory=list)
     _since: float = 0.0
     _step: int = 0
     _open: bool = False
@@ -54,6 +59,16 @@ class Trial:
         if self.back is None or not self.goes_on(at, step) or self._has_proved_itself(at, step):
             self.back = before
         self.row, self._since, self._step, self._open = row, at, step, True
+        self.line = [*self.line[1 - MOST :], (row, before)]
+
+    def before(self, version: int) -> tuple[tuple[int, Candidate], list[Reload]] | None:
+        """Return what to go back to from a reload that does harm, and the rows that this takes back."""
+        if self.row is not None and self.back is not None and version == self.row.version:
+            return self.back, [self.row]
+        for index, (row, before) in enumerate(self.line):
+            if row.version == version:
+                return before, [row for row, _ in self.line[index:]]
+        return None
 
     def goes_on(self, now: float, step: int) -> bool:
         """Return whether the reload has still to prove itself at this time and step."""
@@ -73,4 +88,5 @@ class Trial:
     def end(self) -> None:
         """There is nothing to go back from: the job has started anew, or has just gone back."""
         self.row = self.back = None
+        self.line = []
         self._open = False

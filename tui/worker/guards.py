@@ -1,8 +1,9 @@
 """Bounds for the metrics of a task: what leaves them after a reload has the reload taken back.
 
 They are looked at where every step is seen, and cost nothing where there are none. A guard counts the steps in a row in
-which its metric is out of bounds, of those that report it at all. After each reload it tells of one breach. It says
-nothing of a metric that was out of bounds before the reload, until that has come back: the reload may be the cure.
+which its metric is out of bounds, of those that report it at all. After each reload it counts anew, and tells of one
+breach: a reload may be the cure. But what it names is the version under which the metric has left its bounds, and has
+not come back since.
 """
 
 from __future__ import annotations
@@ -29,26 +30,29 @@ class _Guard:
         self._finite = rule.get("finite", False)
         self._steps = rule.get("for", 1)
         self._count = 0
-        self._armed = True
+        self._since: int | None = None  # the version under which the metric has left its bounds
+        self._told = False
 
     def arm(self) -> None:
-        """Another config is about to run: what is out of bounds already is not its doing."""
-        self._armed = self._armed and self._count < self._steps
+        """Another config is about to run: it has as many steps to be the cure."""
         self._count = 0
+        self._told = False
 
-    def look(self, metrics: Mapping[Any, Any]) -> str | None:
-        """Return what is wrong, once it has been so for as many steps as are allowed."""
+    def look(self, metrics: Mapping[Any, Any], version: int) -> tuple[str, int] | None:
+        """Return what is wrong and since which version, once it has been so for as many steps as are allowed."""
         names = list(metrics) if self.metric == ALL else [self.metric] if self.metric in metrics else []
         if not names:
             return None
         wrong = next((words for words in (self._wrong(name, metrics[name]) for name in names) if words), None)
         if wrong is None:
-            self._count, self._armed = 0, True
+            self._count, self._since = 0, None
             return None
+        self._since = version if self._since is None else self._since
         self._count += 1
-        if not self._armed or self._count != self._steps:
+        if self._told or self._count != self._steps:
             return None
-        return wrong if self._steps == 1 else f"{wrong}, for {self._steps} steps"
+        self._told = True
+        return wrong if self._steps == 1 else f"{wrong}, for {self._steps} steps", self._since
 
     def _wrong(self, name: Any, value: Any) -> str | None:
         try:
@@ -69,17 +73,18 @@ class Guards:
 
     Args:
         rules: By the names of the metrics; see `_Guard`.
-        tell: Told what is wrong.
+        version: What runs.
+        tell: Told what is wrong, and since which version.
     """
 
-    def __init__(self, rules: Mapping[str, Mapping[str, Any]], tell: Callable[[str], Any]) -> None:
+    def __init__(self, rules: Mapping[str, Mapping[str, Any]], version: int, tell: Callable[[str, int], Any]) -> None:
         self._guards = [_Guard(metric, rule) for metric, rule in rules.items()]
+        self._version = version
         self._tell = tell
-        self._told = False
 
-    def arm(self) -> None:
-        """Another config is about to run."""
-        self._told = False
+    def arm(self, version: int) -> None:
+        """Another version is about to run."""
+        self._version = version
         for guard in self._guards:
             guard.arm()
 
@@ -88,7 +93,6 @@ class Guards:
         if not isinstance(metrics, Mapping):
             return
         for guard in self._guards:
-            wrong = guard.look(metrics)
-            if wrong is not None and not self._told:
-                self._told = True
-                self._tell(wrong)
+            wrong = guard.look(metrics, self._version)
+            if wrong is not None:
+                self._tell(*wrong)

@@ -64,7 +64,7 @@ class Loop:
 
     def guard(self, rules: Mapping[str, Mapping[str, Any]]) -> None:
         """Look at every step's metrics from now on; the engine is told when they leave their bounds."""
-        self._guards = Guards(rules, self._tell_breach) if rules else None
+        self._guards = Guards(rules, self.version, self._tell_breach) if rules else None
 
     def put(self, message: dict[str, Any]) -> None:
         """Take a message of the engine, in the receiving thread."""
@@ -258,7 +258,7 @@ class Loop:
             self.version = reloads[-1]["version"]
             self.effective = reloads[-1].get("effective", [])
             if self._guards is not None:
-                self._guards.arm()
+                self._guards.arm(self.version)
             self._answer([message["version"] for message in reloads[:-1]])
         if self.sample_due:
             self.sample_due = self._paused
@@ -305,8 +305,8 @@ class Loop:
         receipt = {"version": self.version, "step": self.step, "at": time.monotonic(), "superseded": superseded}
         self.channel.send({"kind": "applied", "effective": self.effective, **receipt})
 
-    def _tell_breach(self, message: str) -> None:
-        self.channel.send({"kind": "breached", "version": self.version, "step": self.step, "message": message})
+    def _tell_breach(self, message: str, since: int) -> None:
+        self.channel.send({"kind": "breached", "version": since, "step": self.step, "message": message})
 
     def _complain(self, message: str) -> None:
         """Say something about the task in its log, once."""
