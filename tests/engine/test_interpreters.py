@@ -78,7 +78,7 @@ def test_what_is_no_python_says_how_it_ended(folder: Folder, runner: str, code: 
 def test_what_is_no_program_at_all_says_so(folder: Folder, runner: str) -> None:
     python = program(folder, "nothing that the system could run\n")
     reason = crash(deck(folder, runner, python))
-    assert reason == f"the worker could not be started: [Errno 8] Exec format error: {python!r}"
+    assert reason == f"{python} can't be run: Exec format error"
 
 
 @RUNNERS

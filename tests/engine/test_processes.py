@@ -327,3 +327,70 @@ def test_a_stop_while_the_task_is_being_imported(folder: Folder) -> None:
     assert run.stop() == 143
     assert run.states == ["starting", "stopped"]
     assert run.rows()[1]["status"] == "failed"
+
+
+LOCKED = """
+    import fcntl, signal, sys, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    lock = open("lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        print("alone", flush=True)
+    except BlockingIOError:
+        print("TWO WORKERS", flush=True)
+    while True:
+        time.sleep(0.05)
+"""
+
+
+@linux
+def test_the_next_engine_waits_until_nothing_is_left_of_one_that_was_killed(folder: Folder) -> None:
+    folder.write("c.yaml", "lr: 1\n")
+    folder.write("main.py", LOCKED)
+    deck = (
+        f"jobs: {{a: {{command: [{sys.executable}, main.py], config: c.yaml, on_change: restart, stop: {{grace: 1}}}}}}"
+    )
+    first = folder.run_deck(deck)
+    first.wait_for(log("alone"))
+    first.process.kill()
+    first.process.wait()
+    second = folder.run_deck(deck)
+    second.wait_for(lambda event: event["event"] == "log")
+    assert second.lines == ["alone"]
+    first.end()
+
+
+@linux
+def test_who_became_the_engine_keeps_its_children(folder: Folder) -> None:
+    """As the entry of a container does, which starts a helper and then becomes the program."""
+    folder.task(TICKER)
+    script = 'sleep 600 > /dev/null 2>&1 & echo $! > helper; exec "$@"'
+    run = folder.run("job.py:tick", "-c", "c.yaml", prefix=("sh", "-c", script, "sh"))
+    os.kill(shim_of(run.worker()), signal.SIGKILL)
+    assert run.end() == 1
+    os.kill(int((folder.path / "helper").read_text()), signal.SIGKILL)  # it lives, or this fails
+
+
+@linux
+@pytest.mark.parametrize("runner", ["process", "thread"])
+def test_an_interpreter_that_hangs_is_gone_with_the_engine(folder: Folder, runner: str) -> None:
+    folder.task(TICKER)
+    python = folder.write("python", "#!/bin/sh\necho hangs\nexec sleep 600\n")
+    python.chmod(0o755)
+    run = folder.run_deck(f"jobs: {{a: {{task: job.py:tick, config: c.yaml, runner: {runner}, python: '{python}'}}}}")
+    starting = run.wait_for(lambda event: event["job"] == "a" and state("starting")(event))
+    assert starting["reason"] == f"waits for {python} to begin"
+    run.wait_for(log("hangs"))
+    watch = Watch.tree(run.pid)
+    assert len(watch.pids) == 2
+    run.process.kill()
+    assert watch.survivors() == set()
+    run.end()
+
+
+@linux
+def test_a_shim_that_does_not_listen_holds_up_no_stop(folder: Folder) -> None:
+    run, watch = family(folder)
+    os.kill(shim_of(run.worker()), signal.SIGSTOP)
+    assert run.stop() == 143
+    assert watch.survivors() == set()

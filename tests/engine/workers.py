@@ -110,7 +110,7 @@ class Worker:
         above: Its connections get numbers from here on.
     """
 
-    def __init__(self, folder: Path, python: str = sys.executable, above: int = 0) -> None:
+    def __init__(self, folder: Path, python: str | None = None, above: int = 0) -> None:
         self.folder = folder
         self.messages: list[Message] = []
         self._change = threading.Condition()
@@ -120,7 +120,7 @@ class Worker:
         with shim_end, worker_end:
             ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, above) for end in (shim_end, worker_end)]
             self._shim = subprocess.Popen(
-                [python, str(PROGRAM), str(ends[0]), "0", str(ends[1])],
+                [sys.executable, str(PROGRAM), str(ends[0]), "0", "-", str(ends[1]), *([python] if python else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,

@@ -84,6 +84,11 @@ class Engine:
         """
         tree.adopt_orphans()
         try:
+            presence = place.Presence()
+        except place.PlaceError as error:
+            raise BadStart(str(error)) from error
+        tree.keep(presence.descriptor)
+        try:
             self._catch_signals()
             await self._open()
             self._tasks.start(self._look_after_homes())
@@ -96,6 +101,7 @@ class Engine:
             await asyncio.gather(*(host.end() for host in self._hosts.values()))
         finally:
             await self._close()
+            presence.release()
         return self._exit_code()
 
     async def _start_jobs(self) -> None:

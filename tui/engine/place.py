@@ -16,6 +16,9 @@ from pathlib import Path
 #: So often a lock is asked for: who sweeps holds it for a moment.
 _ATTEMPTS = 3
 
+#: Seconds that the shims of a killed engine may take to end its jobs; they take two at most.
+_REST = 5.0
+
 #: The file of a lock holds a number of so many digits, and then its holder.
 _DIGITS = 20
 
@@ -109,6 +112,51 @@ def _lock_of(folder: Path, config: Path) -> Path:
     return folder / f"{config.name[:64]}-{name}.lock"
 
 
+class Presence:
+    """What an engine and all its shims hold: the next engine with one of its configs sees when nothing of it is left.
+
+    Raises:
+        PlaceError: It can't be made.
+    """
+
+    def __init__(self) -> None:
+        self._path = _presence_of(os.getpid())
+        try:
+            self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise PlaceError(f"{self._path} can't be locked: {error.strerror}") from error
+
+    def release(self) -> None:
+        """The engine has ended in order, and its jobs with it."""
+        self._path.unlink(missing_ok=True)
+        os.close(self.descriptor)
+
+
+def _presence_of(pid: int) -> Path:
+    return sockets_folder() / f"engine-{pid}.lock"
+
+
+def _await_end(former: str) -> None:
+    """Wait until nothing is left of the jobs of the engine that had a lock, should it have been killed just now."""
+    found = re.search(r"\(process (\d+)\)", former)
+    if found is None or int(found[1]) == os.getpid():
+        return
+    try:
+        descriptor = os.open(_presence_of(int(found[1])), os.O_RDWR | os.O_CLOEXEC)
+    except (OSError, PlaceError):
+        return
+    deadline = time.monotonic() + _REST
+    try:
+        while time.monotonic() < deadline:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(0.01)
+    finally:
+        os.close(descriptor)
+
+
 class Lock:
     """The lock of a config, held until it is released or this process ends.
 
@@ -130,7 +178,9 @@ class Lock:
     def __init__(self, folder: Path, config: Path, owner: str) -> None:
         self._path = _lock_of(folder, config)
         self._take(config)
-        self._number = self.left = _read(self._descriptor)[0]
+        self._number, former = _read(self._descriptor)
+        self.left = self._number
+        _await_end(former)
         line = b"%0*d %s\n" % (_DIGITS, self.left, owner.encode())
         with contextlib.suppress(OSError):  # a full disk: it is held all the same
             os.pwrite(self._descriptor, line, 0)

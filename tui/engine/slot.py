@@ -114,6 +114,8 @@ class Slot:
     def _awaited(self) -> str | None:
         """What a worker that starts has to wait for, in words."""
         ready = self._spec.command.ready if self._spec.command is not None else None
+        if ready is None and self._spec.python is not None:
+            return f"waits for {self._spec.python} to begin"
         return f"waits for {ready.words}" if ready is not None else None
 
     def hold(self) -> None:

@@ -35,17 +35,20 @@ class Process:
         self._loop = asyncio.get_running_loop()
         self._unsent = bytearray()
         self._open = True
+        self._pid: int | None = None
+        self._up = python is None  # of another interpreter nobody knows yet if it is one
         channel, worker_end = socket.socketpair()
         self._channel = channel
         try:
-            self.tree = Tree(self, [str(worker_end.fileno())], python=python, cwd=cwd, pass_fds=[worker_end.fileno()])
+            what = [str(worker_end.fileno()), *([python] if python is not None else [])]
+            self.tree = Tree(self, what, cwd=cwd, pass_fds=[worker_end.fileno()])
         except OSError:
             channel.close()
             raise
         finally:
             worker_end.close()
         channel.setblocking(False)
-        self._said = JsonLines(channel, owner.worker_said)
+        self._said = JsonLines(channel, self._hear)
         self._loop.add_reader(channel, self._read)
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -64,7 +67,16 @@ class Process:
 
     def tree_started(self, pid: int) -> None:
         """The worker process exists."""
-        self._owner.worker_started(pid)
+        self._pid = pid
+        if self._up:
+            self._owner.worker_started(pid)
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        if message["kind"] != "up":
+            self._owner.worker_said(message)
+        elif not self._up and self._pid is not None:
+            self._up = True
+            self._owner.worker_started(self._pid)
 
     def tree_refused(self, reason: str) -> None:
         """The interpreter can't be a worker."""

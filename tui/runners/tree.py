@@ -38,6 +38,9 @@ _TTY_SIZE = (40, 120)
 #: The shims of this process that live: its only other children are orphans of a shim that was killed.
 _SHIMS: set[int] = set()
 
+#: The descriptor that every shim holds, if there is one.
+_KEPT: list[int] = []
+
 #: The sessions of processes that were here before any shim: who became this program by `exec` may have had children.
 #: What a shim starts has a session of its own.
 _FOREIGN: set[int] = set()
@@ -68,7 +71,6 @@ class Tree:
     Args:
         watcher: Told of everything that happens.
         arguments: Of the worker's program after the control connection: how to go on in the child.
-        python: The interpreter of the shim and of a Python worker; ours where none is named.
         cwd: The folder in which the program runs.
         env: Variables to add to the environment.
         tty: Give the program a pseudo-terminal.
@@ -83,7 +85,6 @@ class Tree:
         watcher: Watcher,
         arguments: Sequence[str],
         *,
-        python: str | None = None,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         tty: bool = False,
@@ -106,16 +107,17 @@ class Tree:
         try:
             self._shim = subprocess.Popen(
                 [
-                    python or sys.executable,
+                    sys.executable,
                     str(_PROGRAM),
                     str(shim_end.fileno()),
                     str(limits.of_children()),
+                    *(map(str, _KEPT) if _KEPT else "-"),
                     *arguments,
                 ],
                 stdin=write_end if tty else subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,
-                pass_fds=(shim_end.fileno(), *pass_fds),
+                pass_fds=(shim_end.fileno(), *_KEPT, *pass_fds),
                 start_new_session=True,
                 cwd=cwd,
                 env={**os.environ, **env} if env else None,
@@ -255,6 +257,11 @@ def _terminal() -> tuple[int, int]:
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *_TTY_SIZE, 0, 0))
     return ours, theirs
+
+
+def keep(descriptor: int) -> None:
+    """Have every shim hold a descriptor too: what it locks is locked until nothing is left of any job."""
+    _KEPT[:] = [descriptor]
 
 
 def adopt_orphans() -> None:

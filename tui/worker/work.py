@@ -27,6 +27,7 @@ def work(connection: socket.socket) -> None:
     processes.line_buffer_stdout()
     os.environ["PYTHONUNBUFFERED"] = "1"  # for the task's own children: their output belongs in order too
     channel = Channel(connection)
+    channel.send({"kind": "up"})
     os.register_at_fork(after_in_child=lambda: _leave_deck(channel))
     first = channel.receive()
     if first is not None and first["kind"] == "host":
