@@ -33,7 +33,15 @@ async def test_pause_holds_the_job_and_the_same_key_resumes_it(open_deck: OpenDe
         ]
 
 
-@pytest.mark.parametrize("state", ["finished", "crashed", "stopped", "backoff"])
+async def test_who_pauses_a_job_that_waits_for_its_next_try_is_told_why_not(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.news(State("digits", "backoff"))
+        deck.engine.answer(events.Pause, False, "it waits for its next try", "idle")
+        await deck.press("f5")
+        await deck.until(lambda: "Not paused: it waits for its next try" in deck.toasts)
+
+
+@pytest.mark.parametrize("state", ["finished", "crashed", "stopped"])
 async def test_a_job_without_a_worker_is_not_paused_and_starts_without_a_question(
     open_deck: OpenDeck, state: str
 ) -> None:

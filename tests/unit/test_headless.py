@@ -177,7 +177,7 @@ def test_for_a_reader_that_never_reads_metrics_do_not_pile_up(reader: Reader) ->
         printer.put(events.Metrics("job", number, {"loss": 1.0}))
         if number % 5_000 == 4_999:
             sizes.append(len(printer._queue))
-    assert sizes[0] == sizes[-1]
+    assert abs(sizes[0] - sizes[-1]) < 100  # of 15,000 more
     assert sizes[-1] <= 2 * WAITING // headless._OVERHEAD + 2
     metrics = [event.step for event in reader.all(printer) if isinstance(event, events.Metrics)]
     assert metrics[-1] == 19_999

@@ -27,7 +27,7 @@ def test_a_receipt_names_what_the_task_has_instead(effective: dict[str, object] 
 
 def test_a_receipt_finds_what_the_task_has_under_any_key() -> None:
     changed = tuple(Change(key, None, 2) for key in ('d["a.b"]', 'd["ключ"]', "d[1.5]", "d[true]", "l[0]"))
-    has = {"d": {"a.b": 2, "ключ": 2, "1.5": 2, "true": 3}, "l": [2]}
+    has = {"d": {"a.b": 2, "ключ": 2, "1.5": 2, "True": 3}, "l": [2]}
     row = Reload("job", 4, "applied", "set", changed, step=3, latency_ms=2.0, effective=has)
     assert _words(row).partition("; ")[2] == "the task has d[true] 3"
 

@@ -73,6 +73,8 @@ class Process:
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         if message["kind"] != "up":
+            if message["kind"] == "loaded":  # what was written until now was written by the import
+                self.tree.read_output()
             self._owner.worker_said(message)
         elif not self._up and self._pid is not None:
             self._up = True

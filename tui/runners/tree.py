@@ -168,6 +168,11 @@ class Tree:
             self._unsent.clear()
         self._loop.remove_writer(self._control)
 
+    def read_output(self) -> None:
+        """Pass on all that was written up to now."""
+        if not self._gone.is_set():
+            self._output.read_all()
+
     async def wait_gone(self) -> None:
         """Wait until the program and all its descendants are gone."""
         await self._gone.wait()
