@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.engine.runs import Folder, tunedeck
+from tests.engine.runs import TICKER, Folder, row, tunedeck
 
 DECK = """
     jobs:
@@ -51,3 +51,39 @@ def test_a_bad_deck_and_a_missing_file(folder: Folder) -> None:
 def test_a_workflow_of_a_build_server_is_a_config(folder: Folder) -> None:
     folder.write("ci.yaml", "on: push\njobs:\n  test: {runs-on: x, steps: []}\n")
     assert tunedeck("check", "ci.yaml", cwd=folder.path).returncode == 0
+
+
+def test_what_a_validator_says_is_one_harmless_line(folder: Folder) -> None:
+    task = """
+        import time
+        def check(old, new):
+            if new["x"] != "ok":
+                raise ValueError("bad x: " + new["x"] + "\\nsecond line")
+        def run(config):
+            while True:
+                time.sleep(0.01)
+                yield
+    """
+    folder.task(task, "x: ok\n")
+    run = folder.run_deck("jobs: {a: {task: job.py:run, config: c.yaml, validate: job.py:check}}")
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", 'x: "\\e[2J\\a"\n')
+    run.wait_for(row(2, "rejected"))
+    done = tunedeck("check", "c.yaml", cwd=folder.path)
+    assert done.returncode == 2
+    assert done.stdout.count("\n") == 1
+    assert "\x1b" not in done.stdout
+    assert done.stdout.startswith("c.yaml: bad x: ")
+    run.stop()
+
+
+def test_the_schema_of_a_running_job_counts_and_not_that_of_the_file(folder: Folder) -> None:
+    folder.write("strict.json", '{"required": ["nowhere"]}')
+    folder.write("own.json", "{}")
+    folder.task(TICKER, "# yaml-language-server: $schema=strict.json\nlr: 1\n")
+    run = folder.run_deck("jobs: {a: {task: job.py:tick, config: c.yaml, schema: own.json}}")
+    run.wait_for(row(1, "applied"))
+    done = tunedeck("check", "c.yaml", cwd=folder.path)
+    assert (done.returncode, done.stdout) == (0, "a: nothing changes, v1 runs\n")
+    run.stop()
+    assert tunedeck("check", "c.yaml", cwd=folder.path).returncode == 2

@@ -598,3 +598,14 @@ def test_a_check_judges_the_version_that_it_was_asked_about(
         run.wait_for(row(2, "superseded"))
         run.wait_for(row(3, "applied" if second == "good" else "invalid"))
     assert not any("bad" in line for line in run.lines)
+
+
+@linux
+def test_a_terminal_that_a_program_closes_and_opens_anew_is_still_read(folder: Folder) -> None:
+    waiting = "while ! [ -e go ]; do sleep 0.01; done"
+    script = f"exec < /dev/null > /dev/null 2>&1; {waiting}; echo again > /dev/tty; exec sleep 600"
+    run = start(folder, "one: 1\n", shell(script), tty=True)
+    run.wait_for(row(1, "applied"))  # for a second nobody has had it open
+    folder.write("go", "")
+    run.wait_for(log("again"))
+    assert run.stop() == 143

@@ -183,3 +183,20 @@ def test_a_plain_function_is_no_coroutine(folder: Folder) -> None:
     run = start(folder, "jobs: {a: {task: job.py:ticks, config: c.yaml, runner: asyncio}}")
     run.wait_for(of("a", lambda event: "use runner: thread" in str(event.get("reason"))))
     assert run.end() == 2
+
+
+def test_a_job_that_is_held_is_held_in_the_next_host_too(folder: Folder) -> None:
+    run = start(folder, STUCK)
+    run.wait_for(of("stuck", log("endless")))
+    for job in ("ticks", "idle"):
+        run.wait_for(of(job, row(1, "applied")))
+    deck = folder.path / "deck.yaml"
+    assert ask(deck, events.Pause(1, "ticks", paused=True)).ok
+    run.wait_for(of("ticks", state("paused")))
+    old = pids(run)["host"]
+    assert ask(deck, events.Stop(2, "stuck", host=True)).ok
+    run.wait_for(of("idle", row(2, "applied")))
+    run.wait_for(of("ticks", lambda event: event.get("state") == "paused" and event["pid"] not in (None, old)))
+    last = [event for event in run.events if event["event"] == "state" and event["job"] == "ticks"][-1]
+    assert last["state"] == "paused"
+    assert run.stop() == 128 + signal.SIGTERM

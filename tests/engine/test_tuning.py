@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -323,4 +325,128 @@ def test_check_says_what_the_file_would_do_to_a_job_that_is_held(folder: Folder)
         (0, ["job: lr 1 → 2, hidden – → 9 would restart it, for hidden; the task would have batch 32"]),
         (2, ["c.yaml:1:5: lr", "c.yaml:2:9: hidden"]),
     ]
+    run.stop()
+
+
+CHECKED = """
+    jobs:
+      a: {command: [sh, -c, 'exec sleep 600'], config: c.yaml, on_change: restart,
+          check: 'sleep 0.2; if grep bad {config}; then exit 1; fi'}
+"""
+
+
+def test_who_sets_beside_another_gets_his_own_receipt_where_there_is_a_check(folder: Folder) -> None:
+    folder.write("c.yaml", "a: 1\nb: 1\n")
+    folder.write("deck.yaml", CHECKED)
+    run = folder.run("deck.yaml")
+    run.wait_for(row(1, "applied"))
+    with ThreadPoolExecutor() as pool:
+        bad = pool.submit(tunedeck, "set", "c.yaml", "b=bad", cwd=folder.path)
+        good = pool.submit(tunedeck, "set", "c.yaml", "a=20", cwd=folder.path)
+    assert bad.result().returncode == 1
+    assert "bad" in bad.result().stderr
+    assert good.result().returncode == 0, good.result()
+    assert good.result().stdout.endswith("line 1 a: 1 → a: 20\n")
+    assert (folder.path / "c.yaml").read_text() == "a: 20\nb: 1\n"
+    run.stop()
+
+
+SLOW = """
+    import os, time
+    def tick(config):
+        while True:
+            print("config", config, flush=True)
+            while not os.path.exists("go"):
+                time.sleep(0.01)
+            config = yield
+"""
+
+
+def test_a_set_that_a_newer_one_has_overtaken_is_judged_by_that(folder: Folder) -> None:
+    run = folder.run_task(SLOW, "tick", "a: 1\nb: 1\n")
+    run.wait_for(row(1, "applied"))
+    with ThreadPoolExecutor() as pool:
+        one = pool.submit(tunedeck, "set", "c.yaml", "a=2", cwd=folder.path)
+        run.wait_for(row(2, "sent"))
+        other = pool.submit(tunedeck, "set", "c.yaml", "b=2", cwd=folder.path)
+        run.wait_for(row(3, "sent"))
+        folder.write("go", "")
+    for done in (one.result(), other.result()):
+        assert re.fullmatch(r"v3 applied at step \d+ in .* ms: a 1 → 2, b 1 → 2\n", done.stdout), done
+        assert done.returncode == 0
+    run.stop()
+
+
+def test_what_the_file_says_already_and_the_job_has_refused_is_no_success(folder: Folder) -> None:
+    folder.task(RULES, "lr: 1\n")
+    run = folder.run_deck(RULES_DECK)
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", "lr: -1\n")
+    run.wait_for(row(2, "rejected"))
+    for arguments in (("set", "c.yaml", "lr=-1"), ("rollback", "c.yaml", "2")):
+        done = tunedeck(*arguments, cwd=folder.path)
+        assert (done.returncode, done.stdout) == (1, ""), done
+        assert "the file says so already, but job runs v1" in done.stderr
+    run.stop()
+
+
+@pytest.mark.parametrize("before", ["missing", "empty"])
+def test_a_rollback_that_a_blind_check_refuses_leaves_what_was_there(folder: Folder, before: str) -> None:
+    path = folder.write("c.yaml", "bad\n")
+    folder.write(
+        "deck.yaml",
+        CHECKED.replace("grep bad {config}", "[ -e strict ] \\\\&\\\\& grep bad c.yaml").replace("\\\\", ""),
+    )
+    run = folder.run("deck.yaml")
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", "good\n")
+    run.wait_for(row(2, "applied"))
+    folder.write("strict", "")
+    if before == "missing":
+        path.unlink()
+        run.wait_for(lambda event: event["event"] == "notice" and "is missing" in event["message"])
+    else:
+        folder.save("c.yaml", "")
+        run.wait_for(row(3, "applied"))
+    assert tunedeck("rollback", "c.yaml", "1", cwd=folder.path).returncode == 1
+    assert (path.read_text() if path.exists() else "missing") == ("" if before == "empty" else "missing")
+    run.stop()
+
+
+def test_a_deck_that_does_not_answer_is_not_taken_for_none(folder: Folder) -> None:
+    folder.task(TICKER, "lr: 1\n")
+    run = folder.run_deck("jobs: {job: {task: job.py:tick, config: c.yaml}}")
+    run.wait_for(row(1, "applied"))
+    run.process.send_signal(signal.SIGSTOP)
+    try:
+        for arguments in (("set", "c.yaml", "lr=-5"), ("check", "c.yaml")):
+            done = tunedeck(*arguments, cwd=folder.path)
+            assert (done.returncode, done.stdout) == (2, ""), done
+            assert "which does not answer" in done.stderr
+        assert (folder.path / "c.yaml").read_text() == "lr: 1\n"
+    finally:
+        run.process.send_signal(signal.SIGCONT)
+    run.stop()
+
+
+def test_a_version_that_was_no_utf_8_is_not_rolled_back_to(folder: Folder) -> None:
+    run = folder.run_task(TICKER, "tick", "lr: 1\n")
+    run.wait_for(row(1, "applied"))
+    (folder.path / "new").write_bytes(b"lr: 2 # caf\xe9\n")
+    (folder.path / "new").replace(folder.path / "c.yaml")
+    run.wait_for(row(2, "invalid"))
+    folder.save("c.yaml", "lr: 3\n")
+    run.wait_for(row(3, "applied"))
+    done = tunedeck("rollback", "c.yaml", "2", cwd=folder.path)
+    assert (done.returncode, (folder.path / "c.yaml").read_text()) == (1, "lr: 3\n"), done
+    assert "was no text in UTF-8" in done.stderr
+    run.stop()
+
+
+def test_a_receipt_survives_keys_that_are_one_in_json(folder: Folder) -> None:
+    folder.task(RULES, "lr: 1\n")
+    run = folder.run_deck("jobs: {job: {task: job.py:run, config: c.yaml}}")
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", 'lr: 2\n1: a\n"1": b\n')
+    run.wait_for(row(2, "applied"))
     run.stop()

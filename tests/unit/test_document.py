@@ -256,6 +256,13 @@ def test_nan_and_large_configs_are_fine() -> None:
     assert len(data) == 501
 
 
+def test_what_json_writes_in_two_halves_is_one_character() -> None:
+    assert parse('{"a": "\\ud83d\\ude00!"}').data == {"a": "\U0001f600!"}
+    with pytest.raises(ConfigError, match="half a character") as caught:
+        parse('{"a": "\\ud83d!"}')
+    assert (caught.value.problem.line, caught.value.problem.column) == (1, 7)
+
+
 def test_a_config_of_too_many_keys_is_not_said_to_have_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(document, "NODES", 100)
     with pytest.raises(ConfigError, match="more than 100 keys and values: split it"):

@@ -39,6 +39,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("a: |4  # c\n      x\n    y\nb: 1\n", {"a": "p\nq\n"}, "a: |  # c\n    p\n    q\nb: 1\n"),
     ("a: |\nb: 1\n", {"a": 3}, "a: 3\nb: 1\n"),
     ("a: !!str |\n  12\n", {"a": 3}, "a: 3\n"),
+    ("{}\n", {"lr": 0.1}, '{"lr": 0.1}\n'),
     ("s: !!omap\n- a: 1\n- b: 2\n", {"s.b": 3}, "s: !!omap\n- a: 1\n- b: 3\n"),
     ("a:\n  - 1  # one\n  - 2  # two\n", {"a": [1, 3]}, "a:\n  - 1  # one\n  - 3  # two\n"),
     ("a:\n  b: 1  # one\n  c: [2]\n", {"a": {"b": 1, "c": 3, "d": 4}}, "a:\n  b: 1  # one\n  c: 3\n  d: 4\n"),
@@ -61,6 +62,9 @@ REFUSED = [
     ("a:\n  - 1  # one\n  - 2\n", {"a": [1]}, "'# one' in it would be lost", 2),
     ("a:\n  b: 1  # one\n  c: 2\n", {"a": {"c": 1}}, "'# one' in it would be lost", 2),
     ("s: !!omap\n- a: 1\n", {"s.b": 3}, "is an ordered map, a list of pairs: add key b to it by hand", 1),
+    ('a:\n  - "x # y"  # keep\n  - 2\n', {"a": [1]}, "'# keep' in it would be lost", 2),
+    ('{"a": {"x": 1}}', {"a[1]": 5}, "JSON has no such", 1),
+    ('{"a": 1}', {"a": {1: 2}}, "JSON has no such", 1),
     ('{"a": 1}', {"a": spell.read(".inf")}, "set to .inf: JSON has no such value", 1),
     ('{"a": 1}', {"a": spell.read("2024-01-31")}, "set to 2024-01-31: JSON", 1),
 ]

@@ -176,3 +176,21 @@ def test_patterns_are_matched_as_the_library_does(tmp_path: Path) -> None:
 
 def load_yaml(path: Path) -> Any:
     return parse(path.read_text()).data
+
+
+@pytest.mark.parametrize(
+    "text", ["lr: 1\nday: !!set {a, b}\n", "\ufeff# yaml-language-server: $schema=schema.yaml\nlr: no\n"]
+)
+def test_sets_and_byte_order_marks_are_no_trouble(schema: Path, text: str) -> None:
+    config = parse(text)
+    path = named_by(text, schema.parent) or schema
+    assert path == schema
+    assert check(path, config) is not None
+
+
+def test_unevaluated_properties_are_matched_within_a_time_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "LIMIT", 0.1)
+    path = tmp_path / "s.yaml"
+    path.write_text("unevaluatedProperties: false\npatternProperties: {'^(a|aa)+$': true}\n")
+    with pytest.raises(SchemaError, match=r"takes more than 0\.1 s"):
+        check(path, parse(f"{'a' * 60}!: 1\n"))
