@@ -69,7 +69,9 @@ async def test_line_to_type_in_is_no_divider(open_deck: OpenDeck) -> None:
 
 async def test_sizes_hold_for_every_job(open_deck: OpenDeck) -> None:
     async with open_deck(backlog(), backlog("anneal")) as deck:
-        await deck.press("f4", "f4", "alt+right")
+        await deck.press("f4", "f4")
+        await deck.until(lambda: deck.app.main.current == "digits" and deck.view.config.editor.has_focus)
+        await deck.press("alt+right")
         await deck.until(lambda: widths(deck) == (69, 51))
         await deck.press("f4")
         await deck.until(lambda: deck.app.main.current == "anneal" and deck.view.config.editor.has_focus)

@@ -100,7 +100,7 @@ async def test_details_of_a_reload(open_deck: OpenDeck) -> None:
         shown = text_of(deck.app)
         for part in ("v6, v7 runs", "⊘ rejected", "lr must be > 0", "-lr: 0.08", "+lr: 0.05", " batch: 64"):
             assert part in shown
-        assert [(c.job, c.version) for c in deck.engine.commands if isinstance(c, events.Detail)][-1] == ("digits", 6)
+        assert ("digits", 6) in [(c.job, c.version) for c in deck.engine.commands if isinstance(c, events.Detail)]
         await deck.press("escape")
         await deck.until(lambda: deck.type_of_screen() == "MainScreen")
 

@@ -49,6 +49,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
 
 REFUSED = [
     ("a:\n  - 1\n", {"a[1]": 9}, "a is a list of 1", 2),
+    ("a: !!set\n  ? x\n", {"a.y": None}, "is in a set", 1),
+    ("a: !!set\n  ? x\n", {"a.x": 1}, "is in a set", 1),
     ("a: 1\n", {"a.b": 9}, "single value", 1),
     ("b: 1\na: &x 1\nc: *x\n", {"a": 2}, "used elsewhere as \\*x", 2),
     ("a: &x {p: 1}\nb: *x\n", {"a.p": 2}, "used elsewhere", 1),

@@ -76,6 +76,11 @@ class _Edit:
             self._refuse(
                 self._tree.root, f"{self._path} can't be set to {spell.inline(self._value)}: JSON has no such value"
             )
+        whole: Any = intended
+        for step in self._steps[:-1]:
+            whole = _get(whole, step)
+        if isinstance(whole, set):
+            self._refuse(self._tree.root, f"{self._path} is in a set, whose items have no values: edit it by hand")
         old = _put(intended, self._steps, spell.data_of(self._value))
         if old is not _MISSING and same(old, spell.data_of(self._value)):
             return self._tree
