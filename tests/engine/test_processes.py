@@ -390,7 +390,11 @@ def test_an_interpreter_that_hangs_is_gone_with_the_engine(folder: Folder, runne
 
 @linux
 def test_a_shim_that_does_not_listen_holds_up_no_stop(folder: Folder) -> None:
-    run, watch = family(folder)
-    os.kill(shim_of(run.worker()), signal.SIGSTOP)
+    folder.task(TICKER)
+    run = folder.run_deck("jobs: {a: {task: job.py:tick, config: c.yaml, stop: {grace: 0.2}}}")
+    worker = run.worker()
+    watch = Watch.tree(run.pid)
+    os.kill(worker, signal.SIGSTOP)  # or it would end as it is asked to
+    os.kill(shim_of(worker), signal.SIGSTOP)
     assert run.stop() == 143
     assert watch.survivors() == set()

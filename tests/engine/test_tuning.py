@@ -419,8 +419,10 @@ def test_a_deck_that_does_not_answer_is_not_taken_for_none(folder: Folder) -> No
     run.wait_for(row(1, "applied"))
     run.process.send_signal(signal.SIGSTOP)
     try:
-        for arguments in (("set", "c.yaml", "lr=-5"), ("check", "c.yaml")):
-            done = tunedeck(*arguments, cwd=folder.path)
+        asked = (("set", "c.yaml", "lr=-5"), ("check", "c.yaml"))
+        with ThreadPoolExecutor() as pool:
+            answers = list(pool.map(lambda arguments: tunedeck(*arguments, cwd=folder.path), asked))
+        for done in answers:
             assert (done.returncode, done.stdout) == (2, ""), done
             assert "which does not answer" in done.stderr
         assert (folder.path / "c.yaml").read_text() == "lr: 1\n"
