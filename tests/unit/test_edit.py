@@ -40,6 +40,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("a: |\nb: 1\n", {"a": 3}, "a: 3\nb: 1\n"),
     ("a: !!str |\n  12\n", {"a": 3}, "a: 3\n"),
     ("{}\n", {"lr": 0.1}, '{"lr": 0.1}\n'),
+    ("? a  # c\n? b\n", {"a": 3}, "? a  # c\n: 3\n? b\n"),
+    ("x:\n- ? b\n", {"x[0].b": [1]}, "x:\n- ? b\n  : [1]\n"),
     ("s: !!omap\n- a: 1\n- b: 2\n", {"s.b": 3}, "s: !!omap\n- a: 1\n- b: 3\n"),
     ("a:\n  - 1  # one\n  - 2  # two\n", {"a": [1, 3]}, "a:\n  - 1  # one\n  - 3  # two\n"),
     ("a:\n  b: 1  # one\n  c: [2]\n", {"a": {"b": 1, "c": 3, "d": 4}}, "a:\n  b: 1  # one\n  c: 3\n  d: 4\n"),

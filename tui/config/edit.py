@@ -227,6 +227,10 @@ class _Edit:
 
     def _fill(self, slot: Slot, place: int, new: str) -> str:
         """Put a value where there is only the colon or the dash."""
+        if slot.key is not None and slot.after is None and not flow(slot.parent):
+            mark = self._text.rindex("?", 0, slot.key.start_mark.index)
+            line = self._tree.line_end(int(slot.key.end_mark.index))
+            return self._splice_raw(line, line, f"{self._tree.newline}{' ' * self._tree.column(mark)}: {new}")
         if slot.key is not None and slot.after is None:
             place, new = int(slot.key.end_mark.index), f": {new}"
         elif slot.after is not None:
