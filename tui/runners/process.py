@@ -14,7 +14,7 @@ from typing import Any
 
 from tui.runners.base import Owner, Payload
 from tui.runners.task import Task
-from tui.runners.tree import JsonLines, Tree
+from tui.runners.tree import JsonLines, Outbox, Tree
 from tui.worker.channel import pack
 
 
@@ -33,7 +33,6 @@ class Process:
     def __init__(self, owner: Owner, python: str | None, cwd: Path) -> None:
         self._owner = owner
         self._loop = asyncio.get_running_loop()
-        self._unsent = bytearray()
         self._open = True
         self._pid: int | None = None
         self._up = python is None  # of another interpreter nobody knows yet if it is one
@@ -49,20 +48,20 @@ class Process:
             worker_end.close()
         channel.setblocking(False)
         self._said = JsonLines(channel, self._hear)
+        self._outbox = Outbox(channel)
         self._loop.add_reader(channel, self._read)
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message to the worker."""
         if self._open:
-            self._unsent += pack(dict(message))
-            self._flush()
+            self._outbox.send(pack(dict(message)))
 
     def hang_up(self) -> None:
         """Close the channel, which ends the worker."""
         if self._open:
             self._open = False
             self._loop.remove_reader(self._channel)
-            self._loop.remove_writer(self._channel)
+            self._outbox.close()
             self._channel.close()
 
     def tree_started(self, pid: int) -> None:
@@ -101,18 +100,6 @@ class Process:
     def _read(self) -> None:
         if self._open and not self._said.read():
             self._loop.remove_reader(self._channel)
-
-    def _flush(self) -> None:
-        """Write what the socket takes now, the rest when it takes more."""
-        try:
-            while self._unsent:
-                del self._unsent[: self._channel.send(self._unsent)]
-        except BlockingIOError:
-            self._loop.add_writer(self._channel, self._flush)
-            return
-        except (BrokenPipeError, ConnectionResetError):
-            self._unsent.clear()
-        self._loop.remove_writer(self._channel)
 
 
 class ProcessRunner(Task):

@@ -94,7 +94,6 @@ class Tree:
         self._loop = asyncio.get_running_loop()
         self._began = False
         self._exited = False
-        self._unsent = bytearray()
         self._gone = asyncio.Event()
         control, shim_end = socket.socketpair()
         try:
@@ -137,6 +136,7 @@ class Tree:
         _SHIMS.add(self._shim.pid)
         control.setblocking(False)
         self._told = JsonLines(control, self._from_shim)
+        self._outbox = Outbox(control)
         self._output = Drain(output, watcher.tree_wrote)
         self._loop.add_reader(control, self._read_control)
 
@@ -153,20 +153,7 @@ class Tree:
             processes.signal_tree(self._shim.pid, number)
             os.killpg(self._shim.pid, number)
             return
-        self._unsent += json.dumps({"signal": int(number), "alone": alone}).encode() + b"\n"
-        self._flush()
-
-    def _flush(self) -> None:
-        """Tell the shim what it takes now, the rest when it takes more."""
-        try:
-            while self._unsent:
-                del self._unsent[: self._control.send(self._unsent)]
-        except BlockingIOError:
-            self._loop.add_writer(self._control, self._flush)
-            return
-        except (BrokenPipeError, ConnectionResetError):
-            self._unsent.clear()
-        self._loop.remove_writer(self._control)
+        self._outbox.send(json.dumps({"signal": int(number), "alone": alone}).encode() + b"\n")
 
     def read_output(self) -> None:
         """Pass on all that was written up to now."""
@@ -211,7 +198,7 @@ class Tree:
         self._output.close()
         if self._terminal is not None:
             os.close(self._terminal)
-        self._loop.remove_writer(self._control)
+        self._outbox.close()
         self._control.close()
         self._gone.set()
         self._watcher.tree_gone()
@@ -231,6 +218,35 @@ class Tree:
             self._exited = True
             self._output.read_all()
             self._watcher.tree_exited(code)
+
+
+class Outbox:
+    """What is to be written to a socket without waiting: what it takes now, the rest when it takes more."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._loop = asyncio.get_running_loop()
+        self._unsent = bytearray()
+
+    def send(self, data: bytes) -> None:
+        """Write `data` after all that still waits; to nobody where the other end is gone."""
+        self._unsent += data
+        self._flush()
+
+    def close(self) -> None:
+        """Forget what waits, before the socket is closed."""
+        self._loop.remove_writer(self._socket)
+
+    def _flush(self) -> None:
+        try:
+            while self._unsent:
+                del self._unsent[: self._socket.send(self._unsent)]
+        except BlockingIOError:
+            self._loop.add_writer(self._socket, self._flush)
+            return
+        except (BrokenPipeError, ConnectionResetError):
+            self._unsent.clear()
+        self._loop.remove_writer(self._socket)
 
 
 class JsonLines:
