@@ -288,10 +288,12 @@ def keep(descriptor: int) -> None:
 def adopt_orphans() -> None:
     """Become the parent of what a killed shim leaves, and learn which other processes may come to be our children."""
     processes.adopt_orphans()
-    _FOREIGN.update(filter(None, map(_session, [0, *(pid for pid, _ in processes.descendants(os.getpid()))])))
+    sessions = map(_session, [0, *(pid for pid, _ in processes.descendants(os.getpid()))])
+    _FOREIGN.update(session for session in sessions if session is not None)
 
 
 def _session(pid: int) -> int | None:
+    """Return the session of a process: 0 where that was begun outside of this container, None where it is gone."""
     try:
         return os.getsid(pid)
     except (ProcessLookupError, PermissionError):
