@@ -31,12 +31,14 @@ FAMILY = """
         subprocess.Popen([sys.executable, "-c", textwrap.dedent(STAY)])
         if os.fork() == 0:
             os.setsid()
-            if os.fork() == 0:
-                # One write for each line: `print` may write text and newline apart, and "up" come between.
-                os.write(1, b"grandchild %d\\n" % os.getpid())
+            grandchild = os.fork()
+            if grandchild == 0:
                 time.sleep(600)
+            # One write for each line: `print` may write text and newline apart, and "up" come between.
+            os.write(1, b"grandchild %d\\n" % grandchild)
             os._exit(0)
         os.wait()
+        os.write(1, b"its parent has gone\\n")
         while True:
             config = yield {"up": 1}
             time.sleep(0.001)
@@ -48,10 +50,11 @@ def family(folder: Folder) -> tuple[Run, Watch]:
     run = folder.run_task(FAMILY, "run")
     run.worker()
     run.wait_for(log("up"))
-    line = run.wait_for(lambda event: event["event"] == "log" and event["line"].startswith("grandchild"))["line"]
+    run.wait_for(log("its parent has gone"))
+    grandchild = next(int(line.split()[1]) for line in run.lines if line.startswith("grandchild"))
     # The shim, the worker, its child and the grandchild; the process between them has ended.
     watch = Watch.tree(run.pid)
-    assert {run.worker(), int(line.split()[1])} < watch.pids
+    assert {run.worker(), grandchild} < watch.pids
     assert len(watch.pids) == 4
     return run, watch
 
@@ -128,7 +131,7 @@ def test_nothing_survives_whatever_runs(folder: Folder, kind: str, victim: str) 
     what = "task: job.py:run, runner: thread" if kind == "thread" else command
     run = folder.run_deck(f"jobs: {{a: {{{what}, config: c.yaml, stop: {{grace: 1}}}}}}")
     run.wait_for(log("up"))
-    run.wait_for(lambda event: event["event"] == "log" and event["line"].startswith("grandchild"))
+    run.wait_for(log("its parent has gone"))
     worker = run.worker()
     watch = Watch.tree(run.pid)
     assert len(watch.pids) == 4
