@@ -68,7 +68,7 @@ def test_edit_a_value_see_the_receipt_and_the_effect(terminal: Start, tmp_path: 
 def test_what_is_typed_before_the_first_frame_and_in_one_go_is_not_lost(terminal: Start) -> None:
     screen = terminal("demo")
     screen.type("early ")
-    screen.wait(lambda text: re.search(r"1 +early # ", text))
+    screen.wait(lambda text: re.search(r"1 +▎?early # ", text))
     screen.type("\x0fl/epoch\r")  # jump to the log and search it
     screen.wait(lambda text: re.search(r"─ log · .* · epoch", text))
 
