@@ -47,7 +47,7 @@ STYLES: dict[str, Callable[[str], str]] = {
 
 
 #: So many places of each file are enough for a suite that is to stay quick.
-SOME = 8
+SOME = 4
 
 #: Each file in each style, or the files in turn.
 CASES = [
