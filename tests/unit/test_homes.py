@@ -342,24 +342,46 @@ def test_the_numbers_of_an_engine_that_was_killed_survive_a_sweep(config: Path) 
     homes.close()
 
 
-def test_the_numbers_of_a_folder_that_can_be_written_no_more_go_on_elsewhere(
+def test_a_history_whose_folder_can_not_be_written_for_a_while_goes_on_elsewhere_and_comes_back(
     config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with_rows(config, 3)
     real = os.access
     here = config.parent / ".tunedeck"
-    monkeypatch.setattr(os, "access", lambda path, mode: path != here and real(path, mode))
+    with monkeypatch.context() as folder_is_read_only:
+        folder_is_read_only.setattr(os, "access", lambda path, mode: path != here and real(path, mode))
+        homes = Homes("me")
+        kept = homes.open(config, "job")
+        assert [row.version for row in kept.rows()] == [1, 2, 3]
+        assert kept.newest() == 3
+        kept.add(applied(4), "elsewhere")
+        homes.close()
+    assert [row.version for row in rows(config)] == [1, 2, 3]
     homes = Homes("me")
     kept = homes.open(config, "job")
-    assert kept.newest() == 3
-    kept.add(applied(4), "elsewhere")
+    assert [row.version for row in kept.rows()] == [1, 2, 3, 4]
+    assert kept.text(4) == "elsewhere"
     homes.close()
-    monkeypatch.undo()
+    assert [row.version for row in rows(config)] == [1, 2, 3, 4]
+
+
+def test_another_folder_that_can_not_be_read_keeps_its_rows_and_nothing_stops(
+    config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    elsewhere = tmp_path / "state" / "tunedeck"
+    elsewhere.mkdir(parents=True)
+    connection = database.open_database(elsewhere)
+    History(connection, elsewhere, config, "job").add(applied(7), "newer")
+    connection.execute(f"PRAGMA user_version = {database.SCHEMA + 1}")
+    connection.close()
     homes = Homes("me")
-    assert homes.open(config, "job").newest() == 4
+    kept = homes.open(config, "job")
+    assert (list(kept.rows()), kept.newest()) == ([], 7)
+    kept.add(applied(8), "here")
     homes.close()
+    assert [row.version for row in rows(config)] == [8]
 
 
 def test_a_number_that_one_lock_can_not_keep_is_kept_by_the_other(

@@ -206,6 +206,31 @@ def copy(old: sqlite3.Connection, new: sqlite3.Connection, own: Sequence[str]) -
         cursor.execute("COMMIT")
 
 
+def inherit(connection: sqlite3.Connection, config: str, job: str, folder: Path, name: str) -> None:
+    """Copy what is newer than our rows of a job from another folder, which was or is to be written in our place.
+
+    Args:
+        connection: Our database.
+        config: The name of the job's config in it.
+        job: The job's name.
+        folder: The other one.
+        name: The name of the config there.
+
+    Raises:
+        HistoryError: The other database can't be read.
+        sqlite3.Error: Nothing was copied.
+    """
+    query = "SELECT max(version) FROM reload WHERE config = ? AND job = ?"
+    known = connection.execute(query, (config, job)).fetchone()[0] or 0
+    if newest(folder, name, job) <= known:
+        return
+    query = f"SELECT {COLUMNS} FROM reload WHERE config = ? AND job = ? AND version > ?"
+    with contextlib.closing(open_database(folder, read_only=True)) as other, connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for _, *row in other.execute(query, (name, job, known)):
+            connection.execute(INSERT, (config, *row))
+
+
 def abandon(connection: sqlite3.Connection) -> None:
     """Leave a connection to a deleted database open until the process ends.
 

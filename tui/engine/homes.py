@@ -148,10 +148,21 @@ class _Home:
         taken = history.taken(config, job, _left((self.locks, self._claims), config), besides=self.folder)
         kept = History(self._connection, self.folder, config, job, taken, lambda: self._note(config), self._reader)
         kept.newest(), kept.run()  # a damaged one is found here, if it matters
+        self._inherit(config, job)
         self._histories.setdefault(config, []).append(kept)
         with contextlib.suppress(sqlite3.Error):  # told when the first row can't be written
             kept.close_open_rows()
         return kept
+
+    def _inherit(self, config: Path, job: str) -> None:
+        """Take over the rows that were written in another folder while this one could not be, or while that could."""
+        assert self._connection is not None
+        for folder in database.folders(config):
+            if folder != self.folder and database.exists(folder):
+                # What can't be read stays where it is; which numbers it has given is known.
+                with contextlib.suppress(HistoryError, sqlite3.Error):
+                    own = history.key(self.folder, config)
+                    database.inherit(self._connection, own, job, folder, history.key(folder, config))
 
     def _reader(self) -> sqlite3.Connection | None:
         """Open our database once more, to read it in another thread; None while it is not in its place."""
