@@ -305,7 +305,7 @@ class JobLives(RuleBasedStateMachine):
         pending = self.play.job.reloads.pending
         newest = pending[0] if pending else self.play.job.reloads.running
         version, config = self.accepted()[-1]
-        held = self.state == "paused" or self.worker.asked.is_set() or self.play.job._slot.busy
+        held = self.state == "paused" or self.worker.asked.is_set() or self.play.job._slot._tasks._running
         if newest is not None and not held:
             text = self.play.history.text(newest)
             assert text is not None
@@ -338,7 +338,7 @@ class JobLives(RuleBasedStateMachine):
         assert self.state not in LIVE | {"backoff"}
         assert not self.play.job.expected
         assert self.worker is None
-        assert not self.play.job._slot.busy
+        assert not self.play.job._slot._tasks._running
         self.nothing_of_ours_fails()
         self.every_version_has_its_row()
         self.seen.update((row.status, row.source) for row in self.play.rows().values())

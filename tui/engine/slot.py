@@ -68,11 +68,6 @@ class Slot:
         return self._record.state.state in LIVE
 
     @property
-    def busy(self) -> bool:
-        """A worker is being replaced, or another try is waited for."""
-        return len(self._tasks) > 0
-
-    @property
     def outdated(self) -> bool:
         """The worker is to be replaced: no stop came before, nor a worker with the newest config."""
         pending = self._reloads.pending

@@ -13,9 +13,6 @@ class Tasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
-    def __len__(self) -> int:
-        return len(self._running)
-
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work`; a failure comes to the loop's exception handler, and does not vanish with the task."""
         task = asyncio.create_task(work)
