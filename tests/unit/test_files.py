@@ -4,6 +4,7 @@ import asyncio
 import errno
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,6 +175,31 @@ async def test_an_edit_gives_up_where_somebody_else_is_always_faster(
     with pytest.raises(Conflict):
         await file.edit(change, "set", 1.0)
     assert file.path.read_text() == "lr: 1\n#\n#\n#\n"
+
+
+async def test_a_text_that_comes_back_just_before_it_is_replaced_has_its_version(
+    file: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.path.write_text("lr: 5  # nobody has seen it\n")
+    others = [b"lr: 6\n", b"lr: 5  # nobody has seen it\n"]
+    place = store.place
+
+    def write_first() -> None:
+        if others:
+            file.path.write_bytes(others.pop(0))
+
+    def change(raw: bytes) -> str:
+        write_first()
+        return "lr: 2\n"
+
+    def late_place(*arguments: Any, **options: Any) -> store.Placed:
+        write_first()
+        return place(*arguments, **options)
+
+    monkeypatch.setattr(store, "place", late_place)
+    assert await file.edit(change, "set", 1.0)
+    texts = [candidate.text for candidate in file.heard]
+    assert texts[-2:] == ["lr: 5  # nobody has seen it\n", "lr: 2\n"]
 
 
 async def test_a_save_is_on_its_way_before_it_is_there_to_stay(file: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,7 +211,7 @@ def place(
     """
     try:
         real = _target(path)
-        current = _expect(real, base)
+        current = expect(real, base)
         if current is not None and not force:
             _require_writable(path, real)
         if in_place and current is not None:
@@ -311,7 +311,8 @@ def _close(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def _expect(real: Path, base: str | None) -> Content | None:
+def expect(real: Path, base: str | None) -> Content | None:
+    """Return what a file holds; raise Conflict if that is not `base`, None for no file, or StoreError."""
     current = read(real) if os.path.lexists(real) else None
     if current is not None and base is None:
         raise Conflict(f"{real} exists already: nothing was written", current)
@@ -364,11 +365,11 @@ def _take_place(path: Path, temporary: Path, real: Path, base: str | None) -> Pa
     change between the last look and the rename, some microseconds, is overwritten.
     """
     if base is None:
-        _expect(real, None)
+        expect(real, None)
         try:
             swap.claim(temporary, real)
         except FileExistsError:
-            _expect(real, None)
+            expect(real, None)
             raise
         return None
     deadline = time.monotonic() + PATIENCE
@@ -376,7 +377,7 @@ def _take_place(path: Path, temporary: Path, real: Path, base: str | None) -> Pa
         busy = swap.being_written(real)
         patient = time.monotonic() < deadline
         if not busy or not patient:
-            _expect(real, base)
+            expect(real, base)
             own = temporary.stat().st_ino
             if not swap.exchange(temporary, real):
                 temporary.replace(real)
@@ -384,7 +385,7 @@ def _take_place(path: Path, temporary: Path, real: Path, base: str | None) -> Pa
             if _replaced(temporary, base) and not (patient and swap.being_written(temporary)):
                 return temporary
             _put_back(path, temporary, real, own)
-            _expect(real, base)
+            expect(real, base)
         time.sleep(0.01)
 
 

@@ -273,12 +273,16 @@ class ConfigFile:
         await settling
 
     async def _catch_up(self, base: str | None, seen: float) -> None:
-        """Make a version of what is about to be replaced, if it is none yet: no text is lost."""
-        found = store.read(self.path)
-        if found.digest == base:
-            self._take(found, await self._parse(found))
-            self._tell("disk", seen)
-            self.on_document()
+        """Make a version of what is about to be replaced, if it is none yet: no text is lost.
+
+        Raises:
+            store.Conflict: It is not there. It may come back before the write, and would be replaced unseen.
+        """
+        found = store.expect(self.path, base)
+        assert found is not None
+        self._take(found, await self._parse(found))
+        self._tell("disk", seen)
+        self.on_document()
 
     def _still(self, found: store.Content | store.StoreError) -> bool:
         """Return whether what was found is what is there."""
