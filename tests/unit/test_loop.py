@@ -259,6 +259,37 @@ def test_the_receiving_thread_says_when_a_sample_is_due(loop: Loop, channel: Fak
     assert [message["kind"] for message in loop.mailbox.take()] == ["reload", "stop"]
 
 
+def test_what_came_last_is_reported_though_no_checkpoint_follows(loop: Loop, channel: FakeChannel) -> None:
+    def task(config: Any) -> Generator[Mapping[str, Any], Any, None]:
+        for _ in range(2):
+            yield {"loss": 1}
+            yield {"val": 2}
+            loop.sample()  # of what came between two samples the latest counts
+            loop.sample()
+            loop.sample()
+
+    loop.run(task, again=True)
+    said = [(message["step"], message["values"]) for message in channel.of("metrics")]
+    assert said == [(1, {"loss": 1}), (2, {"val": 2}), (3, {"loss": 1}), (4, {"val": 2})]
+
+
+def test_a_mapping_that_the_task_changes_just_now_is_looked_at_the_next_time(loop: Loop, channel: FakeChannel) -> None:
+    changing = iter([RuntimeError("dictionary changed size during iteration"), None])
+
+    class Changing(dict[str, int]):
+        def items(self) -> Any:
+            error = next(changing)
+            if error is not None:
+                raise error
+            return super().items()
+
+    loop.sample_due = False
+    loop.checkpoint(Changing(loss=1))
+    for _ in range(4):
+        loop.sample()
+    assert [message["values"] for message in channel.of("metrics")] == [{"loss": 1}]
+
+
 def test_numbers_keep_their_kind_and_what_is_none_is_left_out(
     loop: Loop, channel: FakeChannel, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -68,7 +68,7 @@ class Host:
         """Ask some jobs for their metrics, in turn, and look after the event loop."""
         runs = list(self._runs.values())
         for offset in range(min(len(runs), SAMPLES)):
-            runs[(self._turn + offset) % len(runs)].loop.sample_due = True
+            runs[(self._turn + offset) % len(runs)].loop.sample()
         self._turn += SAMPLES
         if runs and self._coroutines is not None:
             self._coroutines.watchdog.look()

@@ -6,6 +6,7 @@ in how they call the task and how they wait; what they count, take and answer at
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 import threading
@@ -38,7 +39,7 @@ class Loop:
         config: The config that runs, the same object until the next reload.
         version: The version of that config.
         effective: Where the config that runs is not what the file says; see `tui.worker.effective`.
-        sample_due: Set by the receiving thread when metrics are wanted; the next checkpoint then reports. It stays
+        sample_due: Set by `sample` when metrics are wanted; the next checkpoint then reports. It stays
             set while the task is paused, so that no checkpoint takes the short way.
     """
 
@@ -51,6 +52,7 @@ class Loop:
         self.effective: list[Any] = []
         self.sample_due = True
         self._metrics = Metrics(channel, self._complain)
+        self._latest: Any = None  # the metrics of the last checkpoint
         self._guards: Guards | None = None
         self._lock = threading.RLock()  # a signal handler may come to a checkpoint within a checkpoint
         self._exchange = threading.Lock()
@@ -65,6 +67,17 @@ class Loop:
     def guard(self, rules: Mapping[str, Mapping[str, Any]]) -> None:
         """Look at every step's metrics from now on; the engine is told when they leave their bounds."""
         self._guards = Guards(rules, self.version, self._tell_breach) if rules else None
+
+    def sample(self) -> None:
+        """Have the next checkpoint report, in the receiving thread.
+
+        Where none has come since the last call, the one before it was the latest, and may have reported nothing.
+        """
+        if self.sample_due and self.step and not self._paused:
+            # The task may change its mapping just now; or come to a checkpoint, which reports by itself.
+            with contextlib.suppress(RuntimeError):
+                self._metrics.report(self.step, self._latest)
+        self.sample_due = True
 
     def put(self, message: dict[str, Any]) -> None:
         """Take a message of the engine, in the receiving thread."""
@@ -135,6 +148,7 @@ class Loop:
             SystemExit: The job is being stopped.
             asyncio.CancelledError: The same, on the event loop of an async task.
         """
+        self._latest = metrics
         self.step += 1
         if self._guards is not None:
             with self._lock:
@@ -175,6 +189,7 @@ class Loop:
         try:
             while True:
                 metrics = send(config)
+                self._latest = metrics
                 self.step += 1
                 if guards is not None:
                     guards.look(metrics)
@@ -215,6 +230,7 @@ class Loop:
         self._metrics.report(self.step, metrics)
 
     async def _checkpoint_async(self, metrics: Any) -> None:
+        self._latest = metrics
         self.step += 1
         if self._guards is not None:
             self._guards.look(metrics)

@@ -24,8 +24,8 @@ class Metrics:
         """Send the metrics of a step, unless that was done: they may be left out while the engine does not read."""
         if step == self._reported:
             return
-        self._reported = step
         values = self._numbers(metrics) if isinstance(metrics, Mapping) else {}
+        self._reported = step
         if metrics is not None and not isinstance(metrics, Mapping):
             self._complain(f"a task reports a mapping of metrics or None, not {type(metrics).__name__}")
         self._channel.offer({"kind": "metrics", "step": step, "values": values})

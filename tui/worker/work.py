@@ -40,11 +40,7 @@ def work(connection: socket.socket) -> None:
 
 def feed(channel: Channel, loop: Loop, intake: Intake) -> None:
     """Hand the engine's messages to the job's intake, in a thread of its own, until the engine is gone."""
-
-    def tick() -> None:
-        loop.sample_due = True
-
-    listen(channel, intake.put, tick)
+    listen(channel, intake.put, loop.sample)
     loop.put({"kind": "stop"})
 
 
