@@ -77,6 +77,11 @@ class Terminal:
         """Send keys."""
         self.process.send(text)
 
+    def clear(self) -> None:
+        """Have nothing on the screen any more, without a word to the program."""
+        with self._lock:
+            self.screen.erase_in_display(2)
+
     def resize(self, rows: int) -> None:
         """Become higher or lower."""
         columns = self.screen.columns

@@ -287,6 +287,17 @@ def test_every_size_can_be_used(terminal: Start, columns: int, rows: int) -> Non
     assert screen.ended() == 0
 
 
+def test_an_editor_that_is_missing_is_told_and_the_viewer_goes_on(terminal: Start) -> None:
+    screen = terminal("demo", prefix=("env", "VISUAL=/no/such/editor"))
+    screen.wait("running  v1")
+    screen.type("\x05")
+    screen.wait(lambda text: "VISUAL" in text and "─ digits.yaml" in text)
+    screen.type(CTRL_Q)
+    screen.wait("leave them running")
+    screen.type("s")
+    assert screen.ended() == 0
+
+
 def test_a_suspended_viewer_gives_the_terminal_back_and_catches_up(terminal: Start, tmp_path: Path) -> None:
     shell = (
         "bash",
@@ -309,7 +320,9 @@ def test_a_suspended_viewer_gives_the_terminal_back_and_catches_up(terminal: Sta
     # The job goes on, and takes a config that the viewer has never seen.
     config = "tunedeck-demo/digits.yaml"
     tunedeck(tmp_path, "set", config, "lr=0.02")
+    screen.clear()  # as a terminal's other screen is
     screen.type("\r")
+    screen.wait(lambda text: all(part in text for part in ("─ digits.yaml", "─ timeline", "momentum: 0.9", "Quit")))
     screen.wait(lambda text: re.search(r"v2\s+● applied .* set .* lr 0\.01 → 0\.02", text))
     screen.wait(lambda text: re.search(r"epoch .* lr 0\.02", text))
     screen.type("x")

@@ -106,8 +106,13 @@ class DeckApp(TypingApp):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, self._end, "signal", number)
-        loop.add_signal_handler(signal.SIGCONT, lambda: resume(self._driver))
+        loop.add_signal_handler(signal.SIGCONT, self._resume)
         self.set_interval(1, self._tick)
+
+    def _resume(self) -> None:
+        """Go on after a stop: the screen shows what the shell has left there."""
+        resume(self._driver)
+        self.refresh(layout=True)
 
     def on_unmount(self) -> None:
         """Leave signals as they were found."""

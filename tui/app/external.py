@@ -35,12 +35,16 @@ def edit(path: Path, terminal: AbstractContextManager[None]) -> None:
         EditorError: The editor can't be run, or did not end well.
     """
     words = command()
-    with terminal:
+    failure: OSError | None = None
+    code = 0
+    with terminal:  # which is not taken back where an exception leaves the block
         screen = sys.__stdout__.fileno() if sys.__stdout__ is not None else None
         try:
             code = subprocess.call([*words, str(path)], stdout=screen, stderr=screen)
         except OSError as error:
-            raise EditorError(f"{words[0]}: {error.strerror}; set $VISUAL or $EDITOR to another one") from error
+            failure = error
+    if failure is not None:
+        raise EditorError(f"{words[0]}: {failure.strerror}; set $VISUAL or $EDITOR to another one") from failure
     if code:
         end = f"exit code {code}" if code > 0 else f"signal {-code}"
         raise EditorError(f"{words[0]} ended with {end}; the file is as it left it")

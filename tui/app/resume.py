@@ -7,7 +7,7 @@ from textual.drivers.linux_driver import LinuxDriver
 
 
 def resume(driver: Driver | None) -> None:
-    """Take the terminal again, and draw everything, after SIGCONT.
+    """Take the terminal again after SIGCONT.
 
     Textual alone does not see a SIGSTOP come: it would start its threads a second time, of which the first go on
     reading keys and never end, and leave the terminal raw in the end.
