@@ -183,13 +183,14 @@ class _Talk:
         self._rows: dict[str, dict[int, events.Reload]] = {name: {} for name in names}
         self._states: dict[str, str] = {}
         self._reply: events.Reply | None = None
-        self._source = ""
+        self._wanted: list[tuple[Any, ...]] | None = None  # the keys that are to be set, None for a whole text
         self._sent = False
         self._deadline = 0.0
 
     def run(self, connection: socket.socket, stream: BufferedRWPair, command: events.Command, timeout: float) -> int:
         """Send the command, tell what becomes of it, and return the exit code."""
-        self._source = command.KIND
+        if isinstance(command, events.Set):
+            self._wanted = [keys.steps(path) for path in command.values]
         self._deadline = time.monotonic() + remote.PATIENCE
         for message in self._messages(connection, stream):
             self._take(message)
@@ -244,13 +245,18 @@ class _Talk:
         assert self._reply is not None
         version = self._reply.data.get("versions", {}).get(name)
         row = self._rows[name].get(version)
-        # One that was overtaken is judged by the version that runs instead, if that has the same changes.
+        # One that was overtaken is judged by the version that runs instead, if that has the same changes; those that
+        # were not asked for have been made by others, and may run since.
         while row is not None and row.status == "superseded" and row.by is not None:
             newer = self._rows[name].get(row.by)
-            if newer is None or not _within(row.changes, newer.changes):
+            if newer is None or not _within(filter(self._asked, row.changes), newer.changes):
                 return newer if newer is None else row
             row = newer
         return row
+
+    def _asked(self, change: events.Change) -> bool:
+        path = keys.steps(change.key) if change.key else ()
+        return self._wanted is None or any(path[: len(steps)] == steps for steps in self._wanted)
 
     def _final(self, name: str) -> bool:
         row = self._row(name)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,25 @@ async def test_an_edit_gives_up_where_somebody_else_is_always_faster(
     with pytest.raises(Conflict):
         await file.edit(change, "set", 1.0)
     assert file.path.read_text() == "lr: 1\n#\n#\n#\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
+async def test_a_change_waits_until_nobody_is_in_the_middle_of_writing(file: Watched) -> None:
+    seen: list[bytes] = []
+
+    def change(raw: bytes) -> str:
+        seen.append(raw)
+        return raw.decode().replace("b: 1", "b: 5")
+
+    with file.path.open("w") as other:
+        other.write("lr: 2\n")
+        other.flush()
+        edit = asyncio.create_task(file.edit(change, "set", 1.0))
+        await asyncio.sleep(0.05)
+        other.write("b: 1\n")
+    assert await asyncio.wait_for(edit, 60)
+    assert seen == [b"lr: 2\nb: 1\n"]
+    assert [candidate.text for candidate in file.heard] == ["lr: 2\nb: 1\n", "lr: 2\nb: 5\n"]
 
 
 async def test_a_text_that_comes_back_just_before_it_is_replaced_has_its_version(

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tui.config import document, merge, schema, store
+from tui.config import document, merge, schema, store, swap
 from tui.engine import aside
 from tui.engine.reload import Candidate
 from tui.events import Problem
@@ -202,6 +203,7 @@ class ConfigFile:
             ConfigError: It was refused, or could not be written; the file is as it was.
         """
         for attempt in range(store.ATTEMPTS):
+            await self._at_rest()
             content = store.found(self.path, create=create)
             new = self._encoded(await asyncio.to_thread(change, content.raw if content is not None else b""))
             if content is not None and new == content.raw:
@@ -241,6 +243,7 @@ class ConfigFile:
         force: bool = False,
     ) -> None:
         if base is not None and (base != self.digest or not self._told):
+            await self._at_rest()
             await self._catch_up(base, seen)
         self._own(self.path, store.digest(raw))
         loop = asyncio.get_running_loop()
@@ -271,6 +274,12 @@ class ConfigFile:
         told()
         self.on_document()
         await settling
+
+    async def _at_rest(self) -> None:
+        """Wait until nobody is writing the file in its place: half of a text is no version, and no reason to refuse."""
+        deadline = time.monotonic() + store.PATIENCE
+        while swap.being_written(self.path) and time.monotonic() < deadline:  # noqa: ASYNC110  # nobody tells of it
+            await asyncio.sleep(0.01)
 
     async def _catch_up(self, base: str | None, seen: float) -> None:
         """Make a version of what is about to be replaced, if it is none yet: no text is lost.
