@@ -297,16 +297,22 @@ def test_a_terminal_for_the_program_and_its_output_to_the_last_line(folder: Fold
     assert run.states[-1] == "finished"
 
 
-@pytest.mark.parametrize("on_change", ["SIGHUP", "restart"])
-def test_a_program_that_dies_of_a_reload_goes_on_with_the_last_good_config(folder: Folder, on_change: str) -> None:
-    run = start(folder, "one: 1\n", shell(SERVE), on_change)
+@pytest.mark.parametrize(
+    ("on_change", "restart", "code"),
+    [("SIGHUP", "never", 3), ("restart", "never", 3), ("SIGHUP", "never", 0), ("restart", "always", 0)],
+)
+def test_a_program_that_dies_of_a_reload_goes_on_with_the_last_good_config(
+    folder: Folder, on_change: str, restart: str, code: int
+) -> None:
+    """What serves dies, even if it ends in order."""
+    run = start(folder, "one: 1\n", shell(SERVE.replace("exit 3", f"exit {code}")), on_change, restart=restart)
     run.wait_for(row(1, "applied"))
     folder.save("c.yaml", "one: bad\n")
     died = run.wait_for(row(2, "reverted"))
-    assert (died["by"], died["error"]["message"]) == (3, "ended with exit code 3")
+    assert (died["by"], died["error"]["message"]) == (3, f"ended with exit code {code}")
     back = run.wait_for(row(3, "applied"))
     assert back["source"] == "guard"
-    assert run.wait_for(state("backoff"))["reason"] == "ended with exit code 3; going back to v1 as v3"
+    assert run.wait_for(state("backoff"))["reason"] == f"ended with exit code {code}; going back to v1 as v3"
     assert run.lines == ["up one: 1", ("took" if on_change == "SIGHUP" else "up") + " one: bad", "up one: 1"]
     assert (folder.path / "c.yaml").read_text() == "one: bad\n"
     copy = folder.path / ".c.a.tunedeck.yaml"

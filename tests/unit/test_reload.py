@@ -110,14 +110,22 @@ def test_a_new_start_tells_what_changed_since_the_last_run() -> None:
     assert row.changes == (Change("lr", 0.1, 0.2),)
 
 
+def test_before_anything_has_run_a_save_changes_what_was_sent_before() -> None:
+    reloads = Reloads("job")
+    assert reloads.begin(good(0.1, source="start"), live=True, time=0).changes == ()
+    row = reloads.begin(good(0.2), live=True, time=0)
+    assert (row.changes, row.base) == ((Change("lr", 0.1, 0.2),), None)
+    assert reloads.applied(2, 0, 0)[-1].changes == row.changes
+
+
 def test_the_end_of_the_worker_fails_what_it_has_not_answered() -> None:
     reloads = running()
     reloads.begin(good(0.2), live=True, time=0)
     reloads.begin(good(0.3), live=True, time=0)
     rows = reloads.ended("the worker was killed")
-    assert [(row.version, row.status, row.error) for row in rows] == [
-        (2, "failed", Problem("the worker was killed")),
-        (3, "failed", Problem("the worker was killed")),
+    assert [(row.version, row.status, row.by, row.error) for row in rows] == [
+        (2, "superseded", 3, None),
+        (3, "failed", None, Problem("the worker was killed")),
     ]
     assert (reloads.running, reloads.text, reloads.pending) == (None, "lr: 0.1\n", None)
     assert reloads.ended("again") == []

@@ -50,11 +50,14 @@ def test_what_is_on_trial_itself_is_nothing_to_go_back_to() -> None:
     assert trial.back == OTHER
 
 
-@pytest.mark.parametrize(("step", "at"), [(110, 50.1), (101, 60.0)])
-def test_some_steps_or_some_seconds_are_enough_to_be_gone_back_to(step: int, at: float) -> None:
+@pytest.mark.parametrize(("step", "at", "back"), [(110, 50.1, BEFORE), (101, 60.0, BEFORE), (110, 60.0, OTHER)])
+def test_what_has_not_lived_through_both_steps_and_seconds_is_taken_back_too(
+    step: int, at: float, back: tuple[int, Any]
+) -> None:
     trial = begun()
     trial.begin(Reload("job", 3, "applied", "disk", step=step), OTHER, at)
-    assert trial.back == OTHER
+    assert trial.back == back
+    assert [row.version for row in trial.since_back] == ([2, 3] if back == BEFORE else [3])
 
 
 class Case(Play):
@@ -141,7 +144,7 @@ async def test_the_last_good_one_of_several_quick_reloads_is_the_one_before_them
     case.vanish()
     await case.launched[1].wait()
     assert case.worker.told == [("setup", 5, {"lr": 1})]
-    assert [status for _, status, *_ in case.told()] == ["applied", "applied", "reverted", "applied", "sent"]
+    assert [status for _, status, *_ in case.told()] == ["applied", "reverted", "reverted", "applied", "sent"]
 
 
 async def test_a_newer_save_that_the_worker_has_not_taken_is_tried_first() -> None:
@@ -157,7 +160,7 @@ async def test_a_newer_save_that_the_worker_has_not_taken_is_tried_first() -> No
     case.vanish()
     await case.launched[2].wait()
     assert case.worker.told == [("setup", 4, {"lr": 1})]
-    assert case.told()[1:3] == [(2, "applied", "disk", None), (3, "reverted", "disk", 4)]
+    assert case.told()[1:3] == [(2, "reverted", "disk", 4), (3, "reverted", "disk", 4)]
 
 
 async def test_a_command_has_seconds_only() -> None:

@@ -94,19 +94,20 @@ class Attempt:
         self.cause = ("could not load the task: " if message["kind"] == "unloadable" else "") + message["message"]
         self.traceback, self.step = message.get("traceback", ""), message.get("step")
 
-    def reason(self, code: int | None, *, began: bool, python: str | None = None) -> str | None:
+    def reason(self, code: int | None, spec: JobSpec, reloads: Reloads, *, began: bool) -> str | None:
         """Return why it failed, in words; None where it did not.
 
         Args:
             code: Its exit code or minus a signal; None when it was killed with its shim.
+            spec: What the deck says of the job.
+            reloads: Its reloads.
             began: The process has told its id.
-            python: Its interpreter, where one is named.
         """
         if code == 0 and began:
-            return None
+            return life.exit_words(code) if spec.serves and self._dies_of_reload(spec, reloads) else None
         if not began and self.cause is None:
             self.unloadable = True
-            self.cause = f"{python or 'the interpreter'} did not start the worker: {life.exit_words(code)}"
+            self.cause = f"{spec.python or 'the interpreter'} did not start the worker: {life.exit_words(code)}"
         return self.cause or life.exit_words(code)
 
     def end(self, spec: JobSpec, reloads: Reloads, *, failed: bool) -> End:

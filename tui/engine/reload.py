@@ -103,6 +103,7 @@ class Reloads:
         self.former: tuple[int, Data] | None = None
         self.trial = Trial(settle)
         self._sent: dict[int, tuple[Reload, Candidate]] = {}
+        self._tried: Data | None = None  # what was sent last: as long as nothing has run, a save changes that
         # The version that is to take some back, why, and which; and what a guard has found meanwhile.
         self._breach: tuple[int, Problem, list[Reload]] | None = None
         self._late: tuple[int, str] | None = None
@@ -146,6 +147,7 @@ class Reloads:
             return _first(row, "applied", step=step, latency_ms=0.0)
         row = _first(row, "sent")
         self._sent[row.version] = (row, candidate)
+        self._tried = candidate.data
         return row
 
     def skip(self, candidate: Candidate, time: float) -> Reload:
@@ -211,10 +213,10 @@ class Reloads:
         self.running = None
 
     def ended(self, reason: str) -> list[Reload]:
-        """The worker ended: nothing runs, and what it has not answered has failed."""
+        """The worker ended: nothing runs, and the newest that it has not answered has failed."""
         self.running = None
         self.trial.close()
-        return [self._answer(version, "failed", **_errors(Problem(reason))) for version in list(self._sent)]
+        return self._answer_all("failed", **_errors(Problem(reason)))
 
     def revert(self, reason: str, *, seen: float, time: float, trial: bool = False) -> list[Reload]:
         """The worker died of the newest reload: go back to the last good version, as a new one.
@@ -232,13 +234,9 @@ class Reloads:
         why = {"by": self.newest + 1, **_errors(Problem(reason))}
         good = self.trial.back if trial else self.last
         assert good is not None
-        if self._sent:
-            *older, newest = self._sent
-            rows = [self._answer(version, "superseded", by=newest) for version in older]
-            rows.append(self._answer(newest, "reverted", **why))
-        else:
-            assert self.trial.row is not None
-            rows = [move(self.trial.row, "reverted", self._clock(), **why)]
+        taken = self.trial.since_back if trial else []
+        rows = [move(row, "reverted", self._clock(), **why) for row in taken]
+        rows += self._answer_all("reverted", **why)
         self.trial.end()
         return [*rows, self._go_back(good, seen, time)]
 
@@ -290,8 +288,8 @@ class Reloads:
         self.newest += 1
         if candidate.source == "start":
             self.run += 1
-        known = self._data is not None and candidate.data is not None
-        changed = changes(self._data, candidate.data) if known else ()  # type: ignore[arg-type]
+        old = self._tried if self._data is None and candidate.source != "start" else self._data
+        changed = changes(old, candidate.data) if old is not None and candidate.data is not None else ()
         return Reload(
             self.job,
             self.newest,
@@ -307,6 +305,12 @@ class Reloads:
     def _run(self, version: int, candidate: Candidate) -> None:
         self.running = version
         self.last = version, candidate
+
+    def _answer_all(self, status: str, **fields: Any) -> list[Reload]:
+        """Settle all that is open: the newest so, which has taken the place of the others."""
+        *older, newest = self._sent or [0]
+        rows = [self._answer(version, "superseded", by=newest) for version in older]
+        return [*rows, self._answer(newest, status, **fields)] if newest else []
 
     def _answer(self, version: int, status: str, **fields: Any) -> Reload:
         row = self._sent.pop(version)[0]

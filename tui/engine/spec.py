@@ -62,6 +62,11 @@ class JobSpec:
         """A reload starts a new worker, or sends a signal that the worker may die of."""
         return self.command is not None or self.on_change == "restart"
 
+    @property
+    def serves(self) -> bool:
+        """It is a command that is not meant to end: one that takes signals, or is started again whatever happens."""
+        return self.command is not None and (self.on_change != "restart" or self.restart == "always")
+
 
 @dataclass(frozen=True)
 class Deck:

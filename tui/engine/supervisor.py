@@ -35,7 +35,7 @@ class Supervisor:
             code: Its exit code or minus a signal; None when it was killed with its shim.
         """
         attempt = self._slot.attempt
-        reason = attempt.reason(code, began=self._record.state.pid is not None, python=self._spec.python)
+        reason = attempt.reason(code, self._spec, self._reloads, began=self._record.state.pid is not None)
         end = attempt.end(self._spec, self._reloads, failed=reason is not None)
         if end is End.REPLACED:
             self._reloads.lost()

@@ -1,7 +1,7 @@
 """Whether the reload that runs has proved itself, and what to go back to as long as it has not.
 
 A worker that crashes soon after a reload probably does so because of it: such a reload is on trial for some seconds
-and for some checkpoints, whichever is longer. To be gone back to, it need only have lived through the shorter of them.
+and for some checkpoints, whichever is longer. What has not lived through them is no version to go back to.
 A guard may take a reload back at any later time, once.
 """
 
@@ -53,10 +53,10 @@ class Trial:
     def begin(self, row: Reload, before: tuple[int, Candidate], at: float) -> None:
         """A reload was taken `at` so many monotonic seconds, in the place of another version.
 
-        One that has lived through neither the seconds nor the checkpoints is no version to go back to.
+        As long as that one is on trial itself, it is no version to go back to.
         """
         step = row.step or 0
-        if self.back is None or not self.goes_on(at, step) or self._has_proved_itself(at, step):
+        if self.back is None or not self.goes_on(at, step):
             self.back = before
         self.row, self._since, self._step, self._open = row, at, step, True
         self.line = [*self.line[1 - MOST :], (row, before)]
@@ -64,11 +64,18 @@ class Trial:
     def before(self, version: int) -> tuple[tuple[int, Candidate], list[Reload]] | None:
         """Return what to go back to from a reload that does harm, and the rows that this takes back."""
         if self.row is not None and self.back is not None and version == self.row.version:
-            return self.back, [self.row]
+            return self.back, self.since_back
         for index, (row, before) in enumerate(self.line):
             if row.version == version:
                 return before, [row for row, _ in self.line[index:]]
         return None
+
+    @property
+    def since_back(self) -> list[Reload]:
+        """The rows that are taken back with the last one: of all since `back`, none has proved itself."""
+        good = self.back[0] if self.back is not None else None
+        first = next((index for index, (_, before) in enumerate(self.line) if before[0] == good), len(self.line) - 1)
+        return [row for row, _ in self.line[first:]]
 
     def goes_on(self, now: float, step: int) -> bool:
         """Return whether the reload has still to prove itself at this time and step."""
@@ -76,10 +83,6 @@ class Trial:
             return False
         # Of a worker that was started anew the steps begin at 0.
         return now - self._since < self.settle.seconds or 0 <= step - self._step < self.settle.steps
-
-    def _has_proved_itself(self, now: float, step: int) -> bool:
-        seconds, steps = self.settle
-        return now - self._since >= seconds > 0 or step - self._step >= steps > 0
 
     def close(self) -> None:
         """A worker that ends from now on does not do so for the reload; a guard may still take it back."""
