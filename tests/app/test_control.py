@@ -105,6 +105,15 @@ async def test_enter_alone_does_nothing_to_a_job(open_deck: OpenDeck, key: str) 
         assert deck.app.is_running
 
 
+@pytest.mark.parametrize("key", ["ctrl+t", "f5"])
+async def test_a_key_for_a_job_that_runs_says_when_it_does_not(open_deck: OpenDeck, key: str) -> None:
+    async with open_deck() as deck:
+        await deck.news(State("digits", "stopped", time=NOW))
+        await deck.press(key)
+        await deck.until(lambda: "It does not run: ctrl+r starts it." in text_of(deck.app))
+        assert commands(deck) == []
+
+
 async def test_a_host_shows_its_log_and_no_config(open_deck: OpenDeck) -> None:
     host = [events.Job("host", "the host", "", "host", time=NOW), State("host", "running", pid=7, time=NOW)]
     async with open_deck(backlog(), host) as deck:

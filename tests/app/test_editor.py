@@ -73,6 +73,12 @@ async def test_undo_reaches_back_past_a_change_on_disk(open_deck: OpenDeck) -> N
         assert deck.view.config.editor.text == TEXT
 
 
+async def test_key_that_keeps_a_text_in_a_conflict_selects_none_without_one(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.press("f7", "x")
+        await deck.until(lambda: deck.view.config.editor.text == f"x{TEXT}")
+
+
 async def test_selection_survives_a_change_on_disk(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         editor = deck.view.config.editor

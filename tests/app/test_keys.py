@@ -113,6 +113,7 @@ STEPS: dict[str, list[Step]] = {
         Step("ctrl+e", lambda deck: deck.toasts, "log"),  # what it does in a terminal, tests/terminal sees
         Step("ctrl+o", screen, then=("escape",)),
         Step("f1", screen, then=("escape",)),
+        Step("question_mark", screen, "log", then=("escape",)),
         Step("f6", focus, "config"),
         Step("ctrl+r", screen, then=("escape",)),
         Step("ctrl+t", screen, then=("escape",)),

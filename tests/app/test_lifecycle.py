@@ -17,6 +17,13 @@ def shutdowns(deck: Deck) -> int:
     return sum(isinstance(command, Shutdown) for command in deck.engine.commands)
 
 
+async def test_quit_counts_many_jobs_and_leaves_out_their_host(open_deck: OpenDeck) -> None:
+    host = [events.Job("host", "", "", "host"), State("host", "running", pid=8)]
+    async with open_deck(*(backlog(f"job-{n}", 5) for n in range(4)), host) as deck:
+        await deck.press("ctrl+q")
+        await deck.until(lambda: "4 jobs are still running" in text_of(deck.app))
+
+
 async def test_quit_with_a_live_job_can_be_taken_back(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.press("ctrl+q")

@@ -131,6 +131,8 @@ async def test_broken_expression_is_told_beside_what_was_typed(open_deck: OpenDe
     async with open_deck() as deck:
         await searching(deck, "re:(x")
         await deck.until(lambda: "no regular expression: missing )" in text_of(deck.app))
+        await deck.press("enter")
+        assert deck.view.log_pane.prompt.has_focus_within, "it can still be mended"
         await deck.press("backspace", "backspace", *"nothing")
         await deck.until(lambda: "not found" in title(deck))
 

@@ -55,6 +55,15 @@ def test_crash_without_a_line_in_the_log_has_its_reason_here() -> None:
     assert "e in the log leads to the error" in said(Lines("a", 0, "ValueError: no", 1, time=NOW), crashed)
 
 
+def test_job_that_waits_for_a_valid_config_is_not_told_to_start_again() -> None:
+    document = Document("a", "lr: [", "d", Problem("no end", 1, 5), time=NOW)
+    waiting = State("a", "stopped", reason="waiting for a valid config: no end", time=NOW)
+    assert said(document, waiting) == (
+        "the job waits for a config that is right: mend a.yaml, ctrl+s saves it, and the job starts"
+    )
+    assert "ctrl+r starts" in said(document, State("a", "stopped", time=NOW))  # by the user: no save starts it
+
+
 def test_missing_config_is_asked_for() -> None:
     document = Document("a", None, None, missing=True, time=NOW)
     for state in ("starting", "crashed"):

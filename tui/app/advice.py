@@ -26,7 +26,8 @@ def advice(job: JobModel, now: float) -> str:
     name = plain(Path(job.info.config).name)
     if document is not None and document.missing and state != "running":
         return f"{name} does not exist yet: write it here, ctrl+s saves it, and the job starts"
-    if state == "starting" and job.problem is not None:
+    # One that the user has stopped has no reason, and no save starts it.
+    if job.problem is not None and (state == "starting" or (state == "stopped" and job.state.reason)):
         return f"the job waits for a config that is right: mend {name}, ctrl+s saves it, and the job starts"
     if state == "crashed" and not job.lines.written:
         why = plain((job.state.reason or "").partition("\n")[0])

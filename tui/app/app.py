@@ -38,6 +38,9 @@ STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
 LEAVE = Choice("l", "leave", "leave them running", "tunedeck attach brings you back")
 QUIT = Choice("q", "quit", "quit without saving")
 
+#: The names of so many jobs have room in the title of a dialog.
+MOST_NAMED = 3
+
 #: Seconds that the first frame waits for an engine; what comes later is drawn when it comes.
 PATIENCE = 0.3
 
@@ -311,19 +314,21 @@ class DeckApp(TypingApp):
 
     @work(exclusive=True, group="quit")
     async def _quit(self) -> None:
-        alive = [plain(job.name) for job in self.jobs.values() if job.alive] if not self._lost else []
+        live = [job for job in self.jobs.values() if job.alive] if not self._lost else []
+        alive = [plain(job.name) for job in live if not job.is_host]
         unsaved = self.main.unsaved()
         note = f"Not saved: {', '.join(unsaved)}." if unsaved else ""
         choice = "stop"
         if alive:
-            title = f"{', '.join(alive)} {'is' if len(alive) == 1 else 'are'} still running"
+            who = f"{len(alive)} jobs" if len(alive) > MOST_NAMED else ", ".join(alive)
+            title = f"{who} {'is' if len(alive) == 1 else 'are'} still running"
             choice = await self.push_screen_wait(Dialog(title, note, [STOP, LEAVE]))
         elif unsaved:
             choice = await self.push_screen_wait(Dialog("Quit without saving?", note, [QUIT]))
         if choice == "leave":
             self._end("quit-leave")
         elif choice:
-            await self._shut_down(wait=bool(alive))
+            await self._shut_down(wait=bool(live))
 
     async def _shut_down(self, wait: bool) -> None:
         if self._lost or not self.greeted:

@@ -30,6 +30,7 @@ async def restart(deck: DeckApp, job: JobModel) -> None:
 async def stop(deck: DeckApp, job: JobModel) -> None:
     """Stop the job, after asking."""
     if not job.alive:
+        _say_idle(deck, job)
         return
     title = f"Stop {plain(job.name)}?"
     if await deck.push_screen_wait(Dialog(title, "The deck stays open; ctrl+r starts it again.", [STOP])):
@@ -42,6 +43,12 @@ async def pause(deck: DeckApp, job: JobModel) -> None:
         paused = job.state is not None and job.state.state == "paused"
         what = "Not resumed" if paused else "Not paused"
         await deck.order(events.Pause(0, job.name, paused=not paused), what)
+    else:
+        _say_idle(deck, job)
+
+
+def _say_idle(deck: DeckApp, job: JobModel) -> None:
+    deck.notify("It does not run: ctrl+r starts it.", title=plain(job.name), severity="warning", markup=False)
 
 
 async def show_stack(deck: DeckApp, job: JobModel) -> None:

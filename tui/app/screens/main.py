@@ -108,6 +108,7 @@ class MainScreen(Screen[None]):
             for n in range(1, 10)
         ),
         Binding("f1", "help", "Help", tooltip="All keys", id="help"),
+        Binding("question_mark", "help", "Help in log and timeline", show=False),  # the editor takes it for text
     ]
 
     current: var[str] = var("")

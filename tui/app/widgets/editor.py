@@ -76,6 +76,10 @@ class ConfigEditor(LongTextArea):
         super().__init__(
             id="editor", soft_wrap=False, show_line_numbers=True, tab_behavior="indent", max_checkpoints=500
         )
+        # Textual's "select line" and "select all": here f6 leads on, and who keeps his text after a conflict that has
+        # gone meanwhile must not type over all of it.
+        for key in ("f6", "f7"):
+            self._bindings.key_to_bindings.pop(key, None)
         self.indent_width = 2
         # A blinking cursor would redraw an idle screen twice a second.
         self.cursor_blink = False

@@ -113,20 +113,26 @@ class LogPane(Vertical):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
+        self._take(event.value)
+
+    def _take(self, words: str) -> bool:
+        """Show what is asked for; a complaint stands beside what can't be."""
         try:
             if self._asked == SEARCH:
-                self._look_for(query(event.value))
+                self._look_for(query(words))
             else:
-                self._show_only(line_filter(event.value))
+                self._show_only(line_filter(words))
         except ValueError as error:
             self.prompt.complain(str(error))
-        else:
-            self.prompt.complain("")
+            return False
+        self.prompt.complain("")
+        return True
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._close()
+        if self._take(event.value):
+            self._close()
 
     def _close(self) -> None:
         self.view.focus()
