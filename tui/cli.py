@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -25,14 +26,25 @@ def main() -> None:
     arguments = _parser().parse_args(words, argparse.Namespace(command=command))
     try:
         code: int = arguments.run(arguments)
+        sys.stdout.flush()
     except (Usage, PlaceError) as error:
         print(f"tunedeck: {error}", file=sys.stderr)
         code = 2
     except BrokenPipeError:
         # The reader of our output has seen enough. Python would complain when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _mute()
         code = 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        print(f"tunedeck: the output could not be written: {error.strerror}", file=sys.stderr)
+        _mute()
+        code = 2
     sys.exit(code)
+
+
+def _mute() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.engine.runs import PATIENCE, TICKER, Folder, row, tunedeck
+from tests.engine.runs import PATIENCE, TICKER, Folder, command, row, tunedeck
 from tui import events, wire
 from tui.engine import database, place
 from tui.engine.history import History
@@ -32,6 +34,22 @@ def test_a_viewer_is_told_the_newest_rows_alone(folder: Folder) -> None:
             told += [message.version] if isinstance(message, Reload) else []
     assert told == list(range(102, 302))
     run.stop()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_can_not_be_written_is_told(folder: Folder) -> None:
+    config = folder.write("c.yaml", "lr: 1\n")
+    with contextlib.closing(database.open_database(database.folder_of(config))) as connection:
+        History(connection, database.folder_of(config), config, "tick").add(
+            Reload("tick", 1, "applied", "disk"), "lr: 1\n"
+        )
+    for arguments in (("history", "c.yaml", "--json"), ("show", "c.yaml", "1")):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                command(*arguments), cwd=folder.path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE
+            )
+        assert done.returncode == 2
+        assert done.stderr == "tunedeck: the output could not be written: No space left on device\n"
 
 
 def test_show_and_diff_read_the_history_while_the_engine_runs(folder: Folder) -> None:
