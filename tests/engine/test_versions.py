@@ -44,7 +44,7 @@ def test_output_that_can_not_be_written_is_told(folder: Folder) -> None:
             Reload("tick", 1, "applied", "disk"), "lr: 1\n"
         )
     for arguments in (("history", "c.yaml", "--json"), ("show", "c.yaml", "1")):
-        with open("/dev/full", "wb") as full:
+        with Path("/dev/full").open("wb") as full:
             done = subprocess.run(
                 command(*arguments), cwd=folder.path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE
             )
