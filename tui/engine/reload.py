@@ -308,9 +308,9 @@ class Reloads:
 
     def _answer_all(self, status: str, **fields: Any) -> list[Reload]:
         """Settle all that is open: the newest so, which has taken the place of the others."""
-        *older, newest = self._sent or [0]
-        rows = [self._answer(version, "superseded", by=newest) for version in older]
-        return [*rows, self._answer(newest, status, **fields)] if newest else []
+        versions = list(self._sent)
+        rows = [self._answer(version, "superseded", by=versions[-1]) for version in versions[:-1]]
+        return rows + [self._answer(version, status, **fields) for version in versions[-1:]]
 
     def _answer(self, version: int, status: str, **fields: Any) -> Reload:
         row = self._sent.pop(version)[0]
