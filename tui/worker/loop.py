@@ -74,8 +74,9 @@ class Loop:
         Where none has come since the last call, the one before it was the latest, and may have reported nothing.
         """
         if self.sample_due and self.step and not self._paused:
-            # The task may change its mapping just now; or come to a checkpoint, which reports by itself.
-            with contextlib.suppress(RuntimeError):
+            # The task may change its mapping just now, or it is one of its own that fails: this thread must go on, and
+            # a checkpoint tells.
+            with contextlib.suppress(Exception):
                 self._metrics.report(self.step, self._latest)
         self.sample_due = True
 
