@@ -197,6 +197,13 @@ async def test_a_change_waits_until_nobody_is_in_the_middle_of_writing(file: Wat
     assert [candidate.text for candidate in file.heard] == ["lr: 2\nb: 1\n", "lr: 2\nb: 5\n"]
 
 
+async def test_a_schema_that_is_elsewhere_is_remarked(file: Watched) -> None:
+    await file.save("# yaml-language-server: $schema=https://x.org/s\nlr: 2\n", file.digest, False, 1.0)
+    assert file.remark == "not checked: the schema https://x.org/s is not on this machine: only local files are read"
+    await file.save("lr: 2\n", file.digest, False, 1.0)
+    assert file.remark is None
+
+
 async def test_a_text_that_comes_back_just_before_it_is_replaced_has_its_version(
     file: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

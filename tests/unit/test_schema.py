@@ -11,7 +11,7 @@ import pytest
 
 from tui.config import matching
 from tui.config.document import parse
-from tui.config.schema import SchemaError, check, load, named_by
+from tui.config.schema import SchemaError, check, load, named_by, require
 
 SCHEMA = """\
 $defs: {rate: {type: number, exclusiveMinimum: 0}}
@@ -126,13 +126,20 @@ def test_a_schema_counts_as_it_is_now(schema: Path) -> None:
         ("#yaml-language-server: $schema=../s.json", "/conf/../s.json"),
         ("# yaml-language-server: $schema=file:///a/b%20c.json", "/a/b c.json"),
         ("# yaml-language-server: $schema=/a/s.json", "/a/s.json"),
-        ("# yaml-language-server: $schema=https://example.com/s.json", None),
         ("lr: 1 # yaml-language-server: $schema=s.json", None),
         ("lr: 1", None),
     ],
 )
 def test_the_first_lines_name_a_local_schema(line: str, found: str | None) -> None:
     assert named_by(f"# first\n{line}\na: 1\n", Path("/conf")) == (Path(found) if found else None)
+
+
+def test_a_schema_that_is_elsewhere_is_not_fetched_and_that_is_told(tmp_path: Path) -> None:
+    text = "# yaml-language-server: $schema=https://example.com/s.json\na: 1\n"
+    words = "the schema https://example.com/s.json is not on this machine: only local files are read"
+    with pytest.raises(SchemaError, match=words):
+        named_by(text, tmp_path)
+    assert require(tmp_path / "c.yaml", text) == f"not checked: {words}"
 
 
 def test_the_library_is_imported_only_for_a_schema() -> None:

@@ -32,13 +32,17 @@ class SchemaError(Exception):
 
 
 def named_by(text: str, folder: Path) -> Path | None:
-    """Return the schema that the ``yaml-language-server`` comment of a config names, None where it is no local file."""
+    """Return the schema that the ``yaml-language-server`` comment of a config names, None where there is none.
+
+    Raises:
+        SchemaError: It is not on this machine.
+    """
     found = _MODELINE.search(text)
     if found is None:
         return None
     parts = urlsplit(found[1])
     if parts.scheme not in ("", "file"):
-        return None
+        raise SchemaError(f"the schema {found[1]} is not on this machine: only local files are read")
     return folder / (unquote(parts.path) if parts.scheme else found[1])
 
 
@@ -69,11 +73,9 @@ def require(path: Path, text: str) -> str | None:
     Raises:
         ConfigError: The schema objects to it.
     """
-    named = named_by(text, path.parent)
-    if named is None:
-        return None
     try:
-        problem = check(named, document.parse(text))
+        named = named_by(text, path.parent)
+        problem = check(named, document.parse(text)) if named is not None else None
     except SchemaError as error:
         return f"not checked: {error}"
     if problem is not None:

@@ -318,12 +318,16 @@ class ConfigFile:
         parsed = await _parse(content)
         if parsed.document is None:
             return parsed
-        named = schema.named_by(parsed.document.text, self.path.parent)
+        named = remark = None
+        try:
+            named = schema.named_by(parsed.document.text, self.path.parent)
+        except schema.SchemaError as error:
+            remark = f"not checked: {error}"
         if named is None and not self._schemas:
-            return parsed
+            return parsed._replace(remark=remark)
         # In a thread: the library may have to be imported, and takes its time for a large config.
-        faults, remark = await asyncio.to_thread(_check, parsed.document, self._schemas, named)
-        return parsed._replace(faults=faults, remark=remark)
+        faults, found = await asyncio.to_thread(_check, parsed.document, self._schemas, named)
+        return parsed._replace(faults=faults, remark=remark or found)
 
     def _miss(self, error: store.StoreError) -> None:
         self.text = self.digest = self._document = self.remark = None
