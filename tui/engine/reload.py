@@ -143,8 +143,10 @@ class Reloads:
             problem = Problem("the job is not running; its next start takes the file as it is then")
             return _first(row, "failed", **_errors(problem))
         if self.running is not None and not self._sent and self.last is not None and same(self._data, candidate.data):
+            row = _first(row, "applied", step=step, latency_ms=0.0)
+            self.trial.follow(row, self.last)
             self._run(row.version, candidate)
-            return _first(row, "applied", step=step, latency_ms=0.0)
+            return row
         row = _first(row, "sent")
         self._sent[row.version] = (row, candidate)
         self._tried = candidate.data

@@ -61,6 +61,11 @@ class Trial:
         self.row, self._since, self._step, self._open = row, at, step, True
         self.line = [*self.line[1 - MOST :], (row, before)]
 
+    def follow(self, row: Reload, before: tuple[int, Candidate]) -> None:
+        """The same was saved again, in another text: it is taken back with the reload."""
+        if self.row is not None:
+            self.line = [*self.line[1 - MOST :], (row, before)]
+
     def before(self, version: int) -> tuple[tuple[int, Candidate], list[Reload]] | None:
         """Return what to go back to from a reload that does harm, and the rows that this takes back."""
         if self.row is not None and self.back is not None and version == self.row.version:
