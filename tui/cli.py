@@ -74,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="reload|restart|SIGNAL",
         help="a task: reload (else) or restart; a command must say restart or a signal name such as SIGHUP",
     )
+    run.add_argument(
+        "--once",
+        action="store_const",
+        const=True,
+        help="call a plain function of a task once; else again and again, unless it has called tui.checkpoint",
+    )
     run.add_argument("--check", metavar="CMD", help="of a command: must exit 0 before a change is sent")
     run.set_defaults(run=_run)
     for command in (demo, run):
@@ -119,15 +125,16 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     what: str | None = arguments.what
     command: list[str] | None = arguments.command
-    given = {key for key in ("config", "name", "runner", "on_change", "check") if getattr(arguments, key) is not None}
+    options = ("config", "name", "runner", "on_change", "once", "check")
+    given = {key for key in options if getattr(arguments, key) is not None}
     if command is not None:
         return _open(_command(what, command, given, arguments), arguments)
     if what is None:
         raise Usage("name what to run: a deck, a task, or -- and a command")
     if what.endswith((".yaml", ".yml", ".json")):
         if given:
-            options = ", ".join(f"--{key.replace('_', '-')}" for key in sorted(given))
-            raise Usage(f"{what} is a deck, which says all of this itself: leave out {options}")
+            too_much = ", ".join(f"--{key.replace('_', '-')}" for key in sorted(given))
+            raise Usage(f"{what} is a deck, which says all of this itself: leave out {too_much}")
         return _open({"deck": what}, arguments)
     if arguments.config is None:
         raise Usage(f"{what} is a task, so it needs its config: add -c CONFIG (a deck ends in .yaml)")
@@ -136,6 +143,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.on_change not in (None, "reload", "restart"):
         raise Usage(f"--on-change of a task is reload or restart, not {arguments.on_change}")
     job = {"what": what, "config": arguments.config, "name": arguments.name, "on_change": arguments.on_change}
+    job["loop"] = False if arguments.once else None
     return _open({**job, "runner": arguments.runner or "process"}, arguments)
 
 
@@ -151,6 +159,8 @@ def _command(what: str | None, command: list[str], given: set[str], arguments: a
         raise Usage(f"{command[0]} needs its config: add -c CONFIG")
     if "runner" in given:
         raise Usage("--runner is for tasks")
+    if "once" in given:
+        raise Usage("--once is for tasks")
     if "on_change" not in given:
         raise Usage("a command needs --on-change restart, or a signal name such as SIGHUP: a restart costs its state")
     problem = on_change_problem(arguments.on_change)

@@ -212,6 +212,8 @@ def test_all_bad_configs_of_a_deck_are_told_at_once(folder: Folder) -> None:
         (("run", "-c", "c.yaml", "--on-change", "SIGHUB", "--headless", "--", "ls"), "did you mean SIGHUP?"),
         (("run", "--on-change", "restart", "--headless", "--", "ls"), "add -c CONFIG"),
         (("run", "-c", "c.yaml", "--on-change", "restart", "--headless", "--", "./no"), "there is no program"),
+        (("run", "deck.yaml", "--once", "--headless"), "leave out --once"),
+        (("run", "-c", "c.yaml", "--on-change", "restart", "--once", "--headless", "--", "ls"), "--once is for tasks"),
         (("run", "job.py:tick", "-c", "c.yaml", "--check", "true", "--headless"), "--check is for commands"),
         (("run", "job.py:tick", "-c", "c.yaml", "--on-change", "SIGHUP", "--headless"), "is reload or restart"),
         (("run", "job.py:run", "-c", "c.yaml", "--json"), "--json goes with --headless"),

@@ -120,6 +120,28 @@ def test_the_command_line_runs_a_command(folder: Folder) -> None:
     assert run.lines == ["up [not: yaml"]
 
 
+def test_what_python_prints_comes_at_once_where_nobody_says_otherwise(folder: Folder) -> None:
+    folder.write("c.yaml", "")
+    script = "print('printed'); import time; time.sleep(600)"
+    run = folder.run("-c", "c.yaml", "--on-change", "restart", "--", sys.executable, "-c", script)
+    run.wait_for(log("printed"))
+
+
+@pytest.mark.parametrize(
+    ("outside", "env", "seen"), [(None, None, "1"), ("", None, ""), (None, "0", "0"), ("2", "", "")]
+)
+def test_how_python_buffers_is_said_by_the_job_then_by_the_environment(
+    folder: Folder, outside: str | None, env: str | None, seen: str
+) -> None:
+    prefix = [] if outside is None else ["env", f"PYTHONUNBUFFERED={outside}"]
+    env_key = "" if env is None else f", env: {{PYTHONUNBUFFERED: '{env}'}}"
+    folder.write("c.yaml", "")
+    shown = "[sh, -c, 'echo \"seen <$PYTHONUNBUFFERED>\"']"
+    folder.write("deck.yaml", f"jobs: {{j: {{command: {shown}, config: c.yaml, on_change: restart{env_key}}}}}")
+    run = folder.run("deck.yaml", prefix=prefix)
+    run.wait_for(log(f"seen <{seen}>"))
+
+
 @pytest.mark.parametrize("tty", [False, True])
 def test_a_line_says_that_it_is_ready(folder: Folder, tty: bool) -> None:
     script = "echo up; while ! [ -e go ]; do sleep 0.01; done; echo ready; exec sleep 600"

@@ -136,6 +136,69 @@ def test_a_plain_function_is_called_until_it_is_done(folder: Folder) -> None:
     assert (last["step"], last["values"]) == (3, {"calls": 3})
 
 
+#: A script as people write them, in each way that checkpoints come to be inside of a plain function.
+SCRIPTS = """
+    import threading, tui
+
+    def direct(config):
+        tui.checkpoint(config, loss=1)
+        print("done", config["lr"])
+
+    def thread(config):
+        worker = threading.Thread(target=tui.checkpoint, args=(config,))
+        worker.start()
+        worker.join()
+        print("done", config["lr"])
+
+    async def coroutine(config):
+        tui.checkpoint(config, loss=1)
+        print("done", config["lr"])
+"""
+ENDS = (
+    "tunedeck: the task has returned after 1 checkpoint inside, so it is finished; "
+    "loop: true in the deck calls it again"
+)
+
+
+def test_a_plain_function_that_has_called_checkpoint_is_a_whole_run(folder: Folder) -> None:
+    folder.task(SCRIPTS)
+    ways = [(function, "process") for function in ("direct", "thread", "coroutine")]
+    ways += [("direct", "thread"), ("thread", "thread"), ("coroutine", "thread"), ("coroutine", "asyncio")]
+    jobs = [f"{f}-{r}: {{task: job.py:{f}, runner: {r}, config: c.yaml}}" for f, r in ways]
+    run = folder.run_deck(f"jobs: {{{', '.join(jobs)}}}")
+    assert run.end() == 0
+    for function, runner in ways:
+        events = [event for event in run.events if event["job"] == f"{function}-{runner}"]
+        assert [event["line"] for event in events if event["event"] == "log"] == ["done 1", ENDS], (function, runner)
+        assert [event["state"] for event in events if event["event"] == "state"][-1] == "finished"
+
+
+def test_once_calls_a_plain_function_once(folder: Folder) -> None:
+    folder.task("def run(config):\n    print('called')")
+    run = folder.run("job.py:run", "-c", "c.yaml", "--once")
+    assert run.end() == 0
+    assert run.lines == ["called"]
+    assert run.states[-1] == "finished"
+
+
+def test_loop_true_calls_again_what_has_called_checkpoint(folder: Folder) -> None:
+    folder.task(
+        """
+        import tui
+        def run(config):
+            if config["lr"] == 2:
+                raise tui.Done
+            print("called")
+            tui.checkpoint(config)
+        """
+    )
+    run = folder.run_deck("jobs: {j: {task: job.py:run, config: c.yaml, loop: true}}")
+    run.wait_for(lambda _: run.lines[:2] == ["called", "called"])
+    folder.save("c.yaml", "lr: 2\n")
+    assert run.end() == 0
+    assert set(run.lines) == {"called"}
+
+
 def test_loop_false_calls_a_plain_function_once_and_its_checkpoints_reload(folder: Folder) -> None:
     folder.task(
         """

@@ -202,8 +202,8 @@ def test_a_task_from_the_command_line(tmp_path: Path, monkeypatch: pytest.Monkey
     assert found == Deck(
         "train", None, (JobSpec("train", "src/train.py:train", None, tmp_path / "c.yaml", cwd=tmp_path),)
     )
-    other = single("pkg.mod:f", "c.yaml", "mine", runner="thread", on_change="restart").jobs[0]
-    assert (other.name, other.runner, other.on_change) == ("mine", "thread", "restart")
+    other = single("pkg.mod:f", "c.yaml", "mine", runner="thread", on_change="restart", loop=False).jobs[0]
+    assert (other.name, other.runner, other.on_change, other.loop) == ("mine", "thread", "restart", False)
     with pytest.raises(ConfigError, match=r"FILE\.py:FUNC"):
         single("train", "c.yaml")
 

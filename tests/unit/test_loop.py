@@ -107,6 +107,53 @@ def test_without_loop_a_plain_function_is_called_once(loop: Loop, channel: FakeC
     assert loop.step == 0
 
 
+@pytest.mark.parametrize("again", [None, True, False])
+@pytest.mark.parametrize("inside", [0, 1, 3])
+@pytest.mark.parametrize("threaded", [False, True])
+def test_a_call_with_checkpoints_inside_is_a_whole_run(
+    deck: Loop, capsys: pytest.CaptureFixture[str], again: bool | None, inside: int, threaded: bool
+) -> None:
+    calls = 0
+
+    def work(config: Any) -> None:
+        for _ in range(inside):
+            tui.checkpoint(config, loss=1)
+
+    def task(config: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise tui.Done
+        if threaded:
+            thread = threading.Thread(target=work, args=(config,))
+            thread.start()
+            thread.join()
+        else:
+            work(config)
+
+    deck.run(task, again)
+    whole = again is None and inside > 0
+    assert calls == (1 if whole or again is False else 3)
+    said = capsys.readouterr().err
+    assert said.count("\n") == whole
+    if whole:
+        assert f"returned after {inside} checkpoint" in said
+        assert "loop: true" in said
+
+
+def test_only_the_call_with_a_checkpoint_inside_is_a_whole_run(deck: Loop) -> None:
+    calls = 0
+
+    def task(config: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            tui.checkpoint(config)
+
+    deck.run(task, None)
+    assert (calls, deck.step) == (4, 4)
+
+
 def test_done_ends_a_generator_and_closes_it(loop: Loop) -> None:
     def task(config: Any) -> Generator[None, Any, None]:
         yield

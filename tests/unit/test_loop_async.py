@@ -83,6 +83,25 @@ async def test_without_loop_an_async_function_is_called_once(loop: Loop) -> None
     assert loop.step == 0
 
 
+@pytest.mark.parametrize(("again", "inside", "times"), [(None, 2, 1), (None, 0, 3), (True, 2, 3), (False, 2, 1)])
+async def test_a_call_with_checkpoints_inside_is_a_whole_run(
+    loop: Loop, capsys: pytest.CaptureFixture[str], again: bool | None, inside: int, times: int
+) -> None:
+    calls = 0
+
+    async def task(config: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise tui.Done
+        for _ in range(inside):
+            loop.checkpoint({})
+
+    await loop.run_async(task, again)
+    assert calls == times
+    assert ("loop: true" in capsys.readouterr().err) == (again is None and inside > 0)
+
+
 async def test_what_arrived_before_the_event_loop_ran_is_not_lost(loop: Loop, channel: FakeChannel) -> None:
     loop.put(reload(2, lr=2))
     loop.put(reload(3, lr=3))

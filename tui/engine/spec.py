@@ -29,7 +29,7 @@ class JobSpec:
     config: Path
     runner: str = "process"
     on_change: str = "reload"
-    loop: bool = True
+    loop: bool | None = None
     restart: str = "never"
     stop_signal: str = "SIGTERM"
     grace: float = 10.0
@@ -85,6 +85,7 @@ def single(
     runner: str = "process",
     on_change: str | None = None,
     check: str | None = None,
+    loop: bool | None = None,
 ) -> Deck:
     """Return the deck of one job from the command line.
 
@@ -95,6 +96,7 @@ def single(
         runner: Of a task.
         on_change: What a change does; a command must say it.
         check: Of a command.
+        loop: Whether a plain function is called again; None: unless it has called `tui.checkpoint`.
 
     Raises:
         ConfigError: The task is not spelled as one, or the program does not exist.
@@ -102,7 +104,7 @@ def single(
     path, cwd = place.absolute(config), Path.cwd()
     if isinstance(what, str):
         name = name or task_function(what)
-        job = JobSpec(name, what, None, path, runner=runner, on_change=on_change or "reload", cwd=cwd)
+        job = JobSpec(name, what, None, path, runner=runner, on_change=on_change or "reload", loop=loop, cwd=cwd)
     else:
         assert on_change is not None
         missing = missing_program(what[0], cwd)

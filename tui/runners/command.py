@@ -151,7 +151,9 @@ class CommandRunner:
         try:
             self._filled = spec.fill(payload.data, self._config_for(payload))
             arguments = ["--tty" if spec.tty else "--", *self._filled.arguments]
-            self._tree = Tree(self, arguments, cwd=spec.cwd, env=self._filled.env, tty=spec.tty)
+            # Python keeps what it prints into a pipe for itself until that is 8 KiB, or for ever if it is killed.
+            env = {"PYTHONUNBUFFERED": os.environ.get("PYTHONUNBUFFERED", "1"), **self._filled.env}
+            self._tree = Tree(self, arguments, cwd=spec.cwd, env=env, tty=spec.tty)
         except BaseException:
             self._remove_copy()
             raise

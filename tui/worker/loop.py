@@ -87,12 +87,13 @@ class Loop:
             if message["kind"] == "cancel" and isinstance(self.mailbox, AsyncMailbox):
                 self.mailbox.call(self._cancel)
 
-    def run(self, task: Callable[[Any], Any], again: bool) -> None:
+    def run(self, task: Callable[[Any], Any], again: bool | None) -> None:
         """Call `task` and drive what it returns until it is done.
 
         Args:
             task: The user's function or generator function.
-            again: Call a plain function again and again; the gap between two calls is a checkpoint.
+            again: Call a plain function again and again; the gap between two calls is a checkpoint. None: as long
+                as it has no checkpoints inside.
 
         Raises:
             SystemExit: The job was stopped at a checkpoint inside the task.
@@ -105,19 +106,21 @@ class Loop:
                 self._drive(metrics)
                 return
             _refuse_async(metrics)
-            while again:
+            before = 0
+            while self._calls_again(again, before):
                 self.checkpoint(metrics)
+                before = self.step
                 metrics = task(self.config)
         except tui.Done:
             pass
         self._metrics.report(self.step, metrics)
 
-    async def run_async(self, task: Callable[[Any], Any], again: bool) -> None:
+    async def run_async(self, task: Callable[[Any], Any], again: bool | None) -> None:
         """Call an async `task` and drive what it returns until it is done or stopped.
 
         Args:
             task: The user's async function or async generator function.
-            again: Call an async function again and again.
+            again: As in `run`.
 
         Raises:
             asyncio.CancelledError: The task was cancelled, and not because the job was to stop.
@@ -137,7 +140,7 @@ class Loop:
             if inspect.isasyncgen(result):
                 await self._drive_async(result)
             else:
-                await self._call_async(result, task if again else None)
+                await self._call_async(result, task, again)
         except asyncio.CancelledError:
             if not self._stopping:
                 raise
@@ -217,18 +220,31 @@ class Loop:
         finally:
             await generator.aclose()  # also when it was cancelled here, where the generator does not see it
 
-    async def _call_async(self, result: Any, task: Callable[[Any], Any] | None) -> None:
+    async def _call_async(self, result: Any, task: Callable[[Any], Any], again: bool | None) -> None:
         metrics = None
         try:
             metrics = await result
-            while task is not None:
+            before = 0
+            while self._calls_again(again, before):
                 await self._checkpoint_async(metrics)
                 if self._stopping:
                     return
+                before = self.step
                 metrics = await task(self.config)
         except tui.Done:
             pass
         self._metrics.report(self.step, metrics)
+
+    def _calls_again(self, again: bool | None, before: int) -> bool:
+        """Whether a function that has returned is called again: it had come to step `before` when it was called."""
+        inside = self.step - before
+        if again is not None or not inside:
+            return again is not False
+        self._complain(
+            f"the task has returned after {inside} checkpoint{'s' * (inside > 1)} inside, so it is finished; "
+            "loop: true in the deck calls it again"
+        )
+        return False
 
     async def _checkpoint_async(self, metrics: Any) -> None:
         self._latest = metrics

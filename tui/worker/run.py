@@ -8,7 +8,7 @@ from tui.worker import task
 from tui.worker.loop import Loop
 
 
-def run(loop: Loop, function: Callable[[Any], Any], again: bool) -> None:
+def run(loop: Loop, function: Callable[[Any], Any], again: bool | None) -> None:
     """Run a task to its end; an async one gets an event loop of its own."""
     if task.is_async(function):
         import asyncio  # takes longer to import than everything else of a worker together
