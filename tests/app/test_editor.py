@@ -73,9 +73,9 @@ async def test_undo_reaches_back_past_a_change_on_disk(open_deck: OpenDeck) -> N
         assert deck.view.config.editor.text == TEXT
 
 
-async def test_key_that_keeps_a_text_in_a_conflict_selects_none_without_one(open_deck: OpenDeck) -> None:
+async def test_keys_of_the_panes_select_nothing_in_the_text(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        await deck.press("f7", "x")
+        await deck.press("f7", "f7", "x")
         await deck.until(lambda: deck.view.config.editor.text == f"x{TEXT}")
 
 
@@ -116,16 +116,16 @@ async def test_what_does_not_clash_is_merged_into_the_text_and_undo_brings_mine_
         await deck.news(Document("digits", OTHER, "d8"))
         await deck.until(lambda: deck.view.config.editor.text == MERGED)
         assert deck.view.config.dirty
-        assert "keep mine" not in text_of(deck.app)
+        assert "ctrl+s settles it" not in text_of(deck.app)
         assert any("is merged into your text" in toast for toast in deck.toasts)
         await deck.press("ctrl+z")
         assert deck.view.config.editor.text == "x" + TEXT
-        await deck.until(lambda: "keep mine" in text_of(deck.app))  # it is based on the older text again
+        await deck.until(lambda: "ctrl+s settles it" in text_of(deck.app))  # it is based on the older text again
         deck.engine.answer(Save, text=MERGED, digest="d9", version=9)
         await deck.press("ctrl+s")
         await deck.until(lambda: deck.view.config.editor.text == MERGED)
         assert deck.engine.saves() == [Save(0, "digits", "x" + TEXT, "d7")]
-        await deck.until(lambda: "keep mine" not in text_of(deck.app))
+        await deck.until(lambda: "ctrl+s settles it" not in text_of(deck.app))
         assert not deck.view.config.dirty
 
 
@@ -183,7 +183,9 @@ async def test_their_values_come_into_my_text(open_deck: OpenDeck) -> None:
         await deck.news(Document("digits", OTHER, "d8"))
         await deck.until(lambda: "2 keys were changed on disk" in text_of(deck.app))
         deck.engine.answer(Merge, text=MERGED, digest="d8")
-        await deck.press("f8")
+        await deck.pilot.click("#conflict", offset=(40, 0))
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        await deck.press("t")
         await deck.until(lambda: deck.view.config.editor.text == MERGED)
         merges = [command for command in deck.engine.commands if isinstance(command, Merge)]
         assert [merge.choices for merge in merges] == [{}, {"": "theirs"}]
@@ -193,12 +195,15 @@ async def test_their_values_come_into_my_text(open_deck: OpenDeck) -> None:
 
 async def test_mine_is_written_over_theirs(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        deck.engine.answer(Save, digest="d9", version=9)
+        deck.engine.answer(Save, ok=False, code="conflict", text=OTHER, digest="d8")
         await deck.press("x")
         await deck.news(Document("digits", OTHER, "d8"))
-        await deck.press("f7")
-        await deck.until(deck.engine.saves)
-        assert deck.engine.saves() == [Save(0, "digits", "x" + TEXT, "d8")]
+        await deck.press("ctrl+s")
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        deck.engine.answer(Save, digest="d9", version=9)
+        await deck.press("m")
+        await deck.until(lambda: len(deck.engine.saves()) == 2)
+        assert deck.engine.saves()[1] == Save(0, "digits", "x" + TEXT, "d8")
         await deck.until(lambda: "changed on disk" not in text_of(deck.app))
 
 
@@ -206,7 +211,9 @@ async def test_theirs_is_loaded_and_undo_brings_mine_back(open_deck: OpenDeck) -
     async with open_deck() as deck:
         await deck.press("x")
         await deck.news(Document("digits", OTHER, "d8"))
-        await deck.pilot.click("#conflict", offset=(38, 0))
+        await deck.pilot.click("#conflict", offset=(28, 0))
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        await deck.press("t")
         await deck.until(lambda: deck.view.config.editor.text == OTHER)
         assert not deck.view.config.dirty
         await deck.press("ctrl+z")
@@ -225,7 +232,10 @@ async def test_difference_is_shown_before_the_choice(open_deck: OpenDeck) -> Non
     async with open_deck() as deck:
         await deck.press("x")
         await deck.news(Document("digits", OTHER, "d8"))
-        await deck.press("f9")
+        deck.engine.answer(Save, ok=False, code="conflict", text=OTHER, digest="d8")
+        await deck.press("ctrl+s")
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        await deck.press("d")
         await deck.until(lambda: "-batch: 64" in text_of(deck.app))
         assert deck.type_of_screen() == "DiffScreen"
         assert "+batch: 128" in text_of(deck.app)

@@ -91,10 +91,6 @@ def sent(kind: type[events.Command]) -> Callable[[Deck], object]:
     return lambda deck: sum(isinstance(command, kind) for command in deck.engine.commands)
 
 
-def conflict(deck: Deck) -> object:
-    return deck.type_of_screen(), deck.view.config.draft.theirs is None, len(deck.engine.commands)
-
-
 def scrolled(*pairs: tuple[str, str], sees: Callable[[Deck], object], at: str = "") -> list[Step]:
     """Return steps of keys that go one way, each with one that goes back first."""
     return [Step(key, sees, at, first=(back, back)) for key, back in pairs]
@@ -122,7 +118,6 @@ STEPS: dict[str, list[Step]] = {
         Step("f4", current),
         Step("f3", current),
         *(Step(f"alt+{n}", current) for n in (2, 3, 4, 5, 6, 7, 8, 9, 1)),
-        *(Step(key, conflict, "conflict", then=("escape", "escape")) for key in ("f9", "f7", "f8")),
     ],
     "JobView": [
         *(
@@ -191,7 +186,9 @@ STEPS: dict[str, list[Step]] = {
         *scrolled(("right", "h"), ("l", "left"), ("left", "l"), ("h", "right"), sees=diff_at),
         Step("s", lambda deck: deck.app.screen.query_one(DiffView).side_by_side),
     ],
-    "DiffScreen": [Step(key, screen, "conflict", first=("f9",), then=("escape",)) for key in ("escape", "q", "enter")],
+    "DiffScreen": [
+        Step(key, screen, "conflict", first=("ctrl+s", "d"), then=("escape",)) for key in ("escape", "q", "enter")
+    ],
     "DetailScreen": [
         *(Step(key, screen, "timeline", first=("enter",)) for key in ("escape", "q", "enter")),
         Step("p", row, "timeline", first=("enter",), then=("escape",)),
@@ -248,7 +245,8 @@ async def come_to(deck: Deck, at: str) -> None:
     if at == "differs":
         await deck.news(Running("digits", 7, NOW, differs=True))
     elif at == "conflict":
-        deck.engine.answer(events.Merge, ok=False, code="conflict", clashes=[])
+        for kind in (events.Merge, events.Save):
+            deck.engine.answer(kind, ok=False, code="conflict", text="theirs: 1\n", digest="d8", clashes=[])
         deck.app.main.set_focus(deck.view.config.editor)
         await deck.press("x")
         await deck.news(Document("digits", f"{TEXT}# by somebody else {deck.step}\n", f"d{deck.step}", time=NOW))

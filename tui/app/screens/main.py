@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 #: What can't be done to a host.
 _OF_JOBS = frozenset({"save", "preview", "edit_outside", "settle", "restart", "stop", "pause"})
 
-#: When there is anything to settle.
-CONFLICT = "In a conflict with the disk"
-
 #: What leads to the jobs in jump mode: their numbers, then the letters that lead to no pane.
 JOB_KEYS = "123456789abdefghijkmnopqrsuvwxyz"
 
@@ -66,16 +63,6 @@ class MainScreen(Screen[None]):
             show=False,
             tooltip="The config in $VISUAL or $EDITOR",
             id="edit",
-        ),
-        *(
-            Binding(
-                key, f"settle('{choice}')", what, show=False, priority=True, tooltip=CONFLICT, id=f"conflict.{choice}"
-            )
-            for key, choice, what in (
-                ("f7", "mine", "Keep mine"),
-                ("f8", "theirs", "Take theirs"),
-                ("f9", "difference", "Show the difference"),
-            )
         ),
         Binding(
             "ctrl+g",

@@ -38,11 +38,8 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 
 _YAML = (".yaml", ".yml", ".json")
 
-#: Keys that answer a conflict, in the line that tells of it; none is torn from its words.
-ANSWERS = "  ".join(
-    f"[@click=screen.settle('{choice}')]{words.replace(' ', NO_BREAK)}[/]"
-    for choice, words in (("mine", "f7 keep mine"), ("theirs", "f8 take theirs"), ("difference", "f9 show difference"))
-)
+#: How a conflict is ended, in the line that tells of it.
+SETTLE = f"[@click=screen.settle('ask')]{'ctrl+s settles it'.replace(' ', NO_BREAK)}[/]"
 
 #: So often a merge is asked for again because the user has typed on.
 TRIES = 5
@@ -66,7 +63,7 @@ class ConfigPane(Vertical):
 
     def compose(self) -> ComposeResult:
         """Yield what tells of a conflict, the editor, find, and the line of a problem; the editor is always there."""
-        yield Static(f"[b]▲ changed on disk[/b]  {ANSWERS}", id="conflict")
+        yield Static(f"[b]▲ changed on disk[/b]  {SETTLE}", id="conflict")
         editor = ConfigEditor()
         yield editor
         yield FindBar(editor)
@@ -135,7 +132,7 @@ class ConfigPane(Vertical):
         conflict = self.query_one("#conflict", Static)
         keys = [plain(one.key) for one in self.draft.clashes if one.key]
         what = f"{keys[0]} was" if len(keys) == 1 else f"{len(keys)} keys were" if keys else ""
-        conflict.update(f"[b]▲ {escape(what)} changed on disk[/b]  {ANSWERS}".replace("  changed", " changed"))
+        conflict.update(f"[b]▲ {escape(what)} changed on disk[/b]  {SETTLE}".replace("  changed", " changed"))
         if conflict.display != (self.draft.theirs is not None):
             conflict.display = self.draft.theirs is not None
             self.screen.refresh_bindings()

@@ -1,0 +1,128 @@
+"""Which charts are shown, and from where to where: every key of the pane, without a screen."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.geometry import Region, Size
+
+from tui.app.charts.board import Board
+
+SIZE = Size(120, 36)
+
+
+def board(count: int = 3) -> Board:
+    made = Board()
+    made.learn([f"m{number}" for number in range(count)], 0, 1000)
+    return made
+
+
+@given(st.integers(0, 300), st.integers(0, 220), st.integers(0, 70), st.integers(0, 299))
+def test_charts_of_a_grid_fill_the_room_and_the_one_in_use_is_there(
+    count: int, width: int, height: int, at: int
+) -> None:
+    made = board(count)
+    made.choose(at)
+    places = made.places(Size(width, height))
+    if places:
+        assert made.current in places
+        assert sum(region.area for region in places.values()) <= width * height
+        assert all(Region(0, 0, width, height).contains_region(region) for region in places.values())
+        assert all(region.height >= 5 for region in places.values())
+        cells = {(x, y) for region in places.values() for x in region.column_range for y in region.line_range}
+        assert len(cells) == sum(region.area for region in places.values())
+
+
+def test_alone_and_over_each_other_have_all_the_room() -> None:
+    made = board()
+    assert len(made.places(SIZE)) == 3
+    made.alone = True
+    assert made.places(SIZE) == {"m0": SIZE.region}
+    made.alone, made.over = False, True
+    assert made.places(SIZE) == {"m0": SIZE.region}
+
+
+def test_names_that_fit_and_the_one_in_use() -> None:
+    made = board(12)
+    made.choose(-1)
+    assert made.current == "m11"
+    made.sought = "M1"
+    assert made.shown == ["m1", "m10", "m11"]
+    assert made.current == "m11"
+    made.choose(1)
+    assert made.current == "m1"
+    made.sought = "nothing"
+    assert (made.current, made.places(SIZE)) == ("", {})
+    made.choose(1)  # nothing to choose from
+
+
+def test_zoom_goes_around_the_cursor_and_back_to_the_whole() -> None:
+    made = board()
+    assert made.follows
+    made.zoom(0.5)
+    assert made.view == (500, 1000)
+    made.cursor = 600
+    made.zoom(0.5)
+    assert made.view == (550, 800)
+    for _ in range(20):
+        made.zoom(0.5)
+    assert made.x.last - made.x.first >= 1
+    for _ in range(30):
+        made.zoom(2)
+    assert made.follows
+    made.learn(made.names, 0, 2000)
+    assert (made.x.first, made.x.last) == (0, 2000)
+
+
+def test_the_view_is_moved_within_the_whole() -> None:
+    made = board()
+    made.zoom(0.5)
+    made.pan(-0.5)
+    assert made.view == (250, 750)
+    for _ in range(5):
+        made.pan(-0.5)
+    assert made.view == (0, 500)
+    for _ in range(5):
+        made.pan(0.5)
+    assert made.view == (500, 1000)
+
+
+def test_the_cursor_reads_from_the_newest_value_on() -> None:
+    made = board()
+    made.read(-1, 100)
+    assert made.cursor == 990
+    made.read(1, 100)
+    assert made.cursor is None
+    made.read(-200, 100)
+    assert made.cursor == 0
+    made.zoom(0.5)
+    assert made.view == (0, 500)
+    made.read(60, 100)
+    assert made.cursor == pytest.approx(300)
+    made.read(60, 100)
+    assert made.cursor == pytest.approx(600)
+    assert made.x.first <= 600 <= made.x.last
+    made.show_all()
+    assert made.cursor is None
+
+
+def test_time_and_steps_have_places_of_their_own() -> None:
+    made = board()
+    made.zoom(0.5)
+    made.cursor = 700
+    made.turn(by_time=True)
+    assert (made.view, made.cursor) == (None, None)
+    made.zoom(0.5)
+    made.turn(by_time=True)
+    assert not made.follows
+
+
+def test_log_scales_belong_to_their_metrics() -> None:
+    made = board()
+    made.toggle_log()
+    made.choose(1)
+    made.toggle_log()
+    assert made.logs == {"m0", "m1"}
+    made.toggle_log()
+    assert made.logs == {"m0"}
