@@ -270,7 +270,7 @@ class Tensor:
         return 0.5
 
 
-def test_metrics_are_converted_only_when_a_sample_is_due(loop: Loop, channel: FakeChannel) -> None:
+def test_metrics_are_converted_only_when_a_sample_is_due_or_a_block_has_ended(loop: Loop, channel: FakeChannel) -> None:
     loss = Tensor()
 
     def task(config: Any) -> Generator[Mapping[str, Any], Any, None]:
@@ -281,7 +281,7 @@ def test_metrics_are_converted_only_when_a_sample_is_due(loop: Loop, channel: Fa
 
     loop.run(task, again=True)
     assert [message["step"] for message in channel.of("metrics")] == [11, 21, 100]
-    assert loss.conversions == 3
+    assert loss.conversions == 3 + len(channel.of("block"))
     assert channel.of("metrics")[0]["values"] == {"loss": 0.5}
 
 

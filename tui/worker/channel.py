@@ -32,6 +32,8 @@ to engine  applied    version, step, at (seconds of the monotonic clock), supers
                       task has something else than the config says, as lists of steps, requested and effective value
 to engine  paused     step: the task is held at a checkpoint
 to engine  metrics    step, values
+to engine  block      first (step), size (in steps), at (as in applied), values by name: a number, where there was just
+                      one; else count, mean, least, most and last of the finite ones, and how many were not finite
 to engine  wrote      text: what Python code of the job printed, in whole lines where possible; from a host only
 to engine  blocking   seconds, where ("file.py:12 in step"): this coroutine keeps the host's event loop from all
                       others; told about once a second; with seconds 0 and no `where` when it is over
@@ -145,9 +147,9 @@ class JobChannel:
         """Send a message that must arrive."""
         self._channel.send({"job": self._job, **message})
 
-    def offer(self, message: dict[str, Any]) -> None:
-        """Send a message that may be left out."""
-        self._channel.offer({"job": self._job, **message})
+    def offer(self, message: dict[str, Any]) -> bool:
+        """Send a message that may be left out; return whether it was sent."""
+        return self._channel.offer({"job": self._job, **message})
 
 
 def listen(channel: Channel, handle: Callable[[dict[str, Any]], None], tick: Callable[[], None]) -> None:

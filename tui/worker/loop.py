@@ -15,6 +15,7 @@ import types
 from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, Generator, Mapping, NoReturn
 
 import tui
+from tui.worker.blocks import Blocks
 from tui.worker.channel import JobChannel
 from tui.worker.guards import Guards
 from tui.worker.mailbox import AsyncMailbox, Mailbox
@@ -52,6 +53,7 @@ class Loop:
         self.effective: list[Any] = []
         self.sample_due = True
         self._metrics = Metrics(channel, self._complain)
+        self._blocks = Blocks(channel, self._complain)
         self._latest: Any = None  # the metrics of the last checkpoint
         self._guards: Guards | None = None
         self._lock = threading.RLock()  # a signal handler may come to a checkpoint within a checkpoint
@@ -79,6 +81,7 @@ class Loop:
             with contextlib.suppress(Exception):
                 self._metrics.report(self.step, self._latest)
         self.sample_due = True
+        self._blocks.tell()
 
     def put(self, message: dict[str, Any]) -> None:
         """Take a message of the engine, in the receiving thread."""
@@ -113,6 +116,8 @@ class Loop:
                 metrics = task(self.config)
         except tui.Done:
             pass
+        finally:
+            self._blocks.finish()
         self._metrics.report(self.step, metrics)
 
     async def run_async(self, task: Callable[[Any], Any], again: bool | None) -> None:
@@ -144,6 +149,8 @@ class Loop:
         except asyncio.CancelledError:
             if not self._stopping:
                 raise
+        finally:
+            self._blocks.finish()
 
     def checkpoint(self, metrics: Any) -> Any:
         """Complete a checkpoint that is no `yield`: report, take what is waiting, return the current config.
@@ -154,6 +161,7 @@ class Loop:
         """
         self._latest = metrics
         self.step += 1
+        self._blocks.add(self.step, metrics)
         if self._guards is not None:
             with self._lock:
                 self._guards.look(metrics)
@@ -188,13 +196,16 @@ class Loop:
         # The idle path of a live job: everything that is not needed at each step is elsewhere.
         send = generator.send
         waiting = self.mailbox.event.is_set
+        add = self._blocks.add
         guards = self._guards
         config = metrics = None
         try:
             while True:
                 metrics = send(config)
                 self._latest = metrics
-                self.step += 1
+                self.step = step = self.step + 1
+                if metrics is not None:
+                    add(step, metrics)
                 if guards is not None:
                     guards.look(metrics)
                 if self.sample_due or waiting():
@@ -249,6 +260,7 @@ class Loop:
     async def _checkpoint_async(self, metrics: Any) -> None:
         self._latest = metrics
         self.step += 1
+        self._blocks.add(self.step, metrics)
         if self._guards is not None:
             self._guards.look(metrics)
         # A task that never waits would neither let the others run nor the event be set.

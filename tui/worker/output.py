@@ -41,11 +41,10 @@ class Outlet(JobChannel):
             if not self._ended:
                 super().send(message)
 
-    def offer(self, message: dict[str, Any]) -> None:
-        """Send a message that may be left out."""
+    def offer(self, message: dict[str, Any]) -> bool:
+        """Send a message that may be left out; return whether it was sent."""
         with self._lock:
-            if not self._ended:
-                super().offer(message)
+            return not self._ended and super().offer(message)
 
     def write(self, stream: str, text: str) -> bool:
         """Send the whole lines and keep the rest; return False when the run has ended."""
