@@ -12,7 +12,7 @@ from tui import events, remote, tuning
 from tui.config import document, schema, store
 from tui.config.document import ConfigError
 from tui.config.errors import in_file, keyed
-from tui.engine import deck, place
+from tui.engine import claims, deck, place
 from tui.engine.headless import change_words, value_words
 from tui.engine.spec import JobSpec
 from tui.events import Change, Problem
@@ -78,7 +78,7 @@ def _of_file(file: Path, text: str) -> Iterator[Finding]:
     if tuning.engine_of(file) is not None:  # what the jobs have it checked against counts
         yield from _of_jobs(file, text)
         return
-    if (holder := place.holder(file)) is not None:
+    if (holder := claims.holder(file)) is not None:
         raise Usage(f"{file} is in use by {holder}, which does not answer")
     try:
         if (remark := schema.require(file, text)) is not None:

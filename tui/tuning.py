@@ -95,7 +95,9 @@ def _change(
     if found is None:
         if job is not None and not versions:
             raise Usage(f"no job {job} is running with {config}")
-        if (holder := place.holder(path)) is not None:
+        from tui.engine import claims
+
+        if (holder := claims.holder(path)) is not None:
             raise Usage(f"{config} is in use by {holder}, which does not answer: nothing was written")
         return _change_file(config, path, change, create=versions)
     names = [name for name, known in found.jobs.items() if same(Path(known.config), path)]

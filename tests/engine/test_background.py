@@ -63,7 +63,7 @@ def test_the_log_of_another_engine_is_not_taken_for_our_own(folder: Folder) -> N
 
 def test_what_a_killed_engine_has_left_goes_away_at_the_next_look(folder: Folder) -> None:
     process, log = start(folder)
-    name = next((folder.path / ".tunedeck").glob("*.lock")).name
+    name = place.lock_name(log.parent, folder.path / "c.yaml")
     assert tunedeck("ls", cwd=folder.path).returncode == 0
     assert (log.parent / name).exists()
     end(process, signal.SIGKILL)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.engine.runs import TICKER, Folder, Run, row, tunedeck
+from tests.engine.runs import PATIENCE, TICKER, Folder, Run, row, tunedeck
 from tests.statuses import FINAL
 from tui.engine import place
 
@@ -176,3 +178,48 @@ def test_a_damaged_history_is_told_and_the_job_runs_without_one(folder: Folder) 
     assert run.end() == 0
     assert run.rows()[1]["status"] == "applied"
     assert (folder.path / ".tunedeck/history.db").read_text() == "no database " * 100
+
+
+def test_a_socket_that_was_deleted_is_made_again(folder: Folder) -> None:
+    folder.task(TICKER)
+    run = started(folder)
+    socket = place.socket_of(str(folder.path / "c.yaml"))
+    former = socket.stat()
+    socket.unlink()
+    deadline = time.monotonic() + PATIENCE
+    while not socket.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not os.path.samestat(socket.stat(), former)
+    assert f"process {run.pid}" in tunedeck("ls", cwd=folder.path).stdout
+    assert "v2 applied" in tunedeck("set", "c.yaml", "lr=2", cwd=folder.path).stdout
+    assert tunedeck("stop", "c.yaml", cwd=folder.path).stdout == "stopped tick\n"
+    assert run.end() == 0
+    assert not socket.exists()
+
+
+def test_an_engine_with_a_file_that_another_one_has_is_told_which(folder: Folder) -> None:
+    """By whatever name: the owner is told in words, and a change by the other name comes to it."""
+    folder.task(TICKER)
+    run = started(folder)
+    (folder.path / "sub").mkdir()
+    (folder.path / "sub/d.yaml").hardlink_to(folder.path / "c.yaml")
+    second = tunedeck("run", "--headless", "job.py:tick", "-c", "sub/d.yaml", cwd=folder.path)
+    assert (second.returncode, second.stdout) == (2, "")
+    owner = f"the deck tick (process {run.pid})"
+    assert second.stderr == f"{folder.path / 'sub/d.yaml'} is in use by {owner}; `tunedeck ls` shows it\n"
+    assert "applied" in tunedeck("set", "sub/d.yaml", "lr=3", cwd=folder.path).stdout
+    run.stop()
+
+
+def test_a_deck_file_that_was_given_other_configs_is_not_run_beside_itself(folder: Folder) -> None:
+    folder.task(TICKER)
+    run = folder.run_deck("jobs: {a: {task: job.py:tick, config: c.yaml}}")
+    run.wait_for(row(1, "applied"))
+    folder.write("d.yaml", "lr: 1\n")
+    folder.write("deck.yaml", "jobs: {a: {task: job.py:tick, config: d.yaml}}")
+    second = tunedeck("run", "--headless", "deck.yaml", cwd=folder.path)
+    assert second.returncode == 2
+    assert "another engine listens at " in second.stderr
+    assert f"process {run.pid}" in tunedeck("ls", cwd=folder.path).stdout
+    run.stop()

@@ -54,7 +54,7 @@ def test_a_full_disk_loses_nothing(folder: Folder, full: Mounts) -> None:
     disk = full.path / "disk"
     run = start(folder, full, 1)
     fill(disk)
-    reply = ask(folder.path / "disk/c.yaml", Save(1, "tick", "lr: 2\n" * 1_000, digest(OLD.encode())))
+    reply = ask(disk / "c.yaml", Save(1, "tick", "lr: 2\n" * 1_000, digest(OLD.encode())))
     assert (reply.ok, reply.code) == (False, "unwritable")
     assert "No space left on device" in reply.message
     assert (disk / "c.yaml").read_text() == OLD

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.killed import kill
 from tui.engine import database, history, place
 from tui.engine.history import History
 from tui.engine.homes import Homes, News
@@ -333,9 +334,7 @@ def test_the_numbers_of_an_engine_that_was_killed_survive_a_sweep(config: Path) 
     homes.open(config, "job").add(sent(1), "new")
     for lock in (config.parent / ".tunedeck").glob("*.lock"):
         lock.unlink()
-    for claim in homes._claims.values():
-        os.close(claim._descriptor)  # as the end of a process does
-    homes._in_memory.close()
+    kill(homes)
     place.sweep()
     homes = Homes("you")
     assert homes.open(config, "job").newest() == 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import os
 import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -23,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.conftest import THOROUGHLY
 from tests.statuses import FINAL
+from tests.unit.killed import kill
 from tests.unit.plays import FakeWorker, turn
 from tui import events
 from tui.config import document, store
@@ -229,13 +229,7 @@ class Engine:
         """End at once: nothing is written or told any more, and the system gives the locks back."""
         self.job.record._emit = lambda event: None
         self.job.history.move(mock.Mock(execute=mock.Mock(side_effect=AssertionError("it is dead"))))
-        for locks in (self.homes._claims, *(home.locks for home in self.homes._homes.values())):
-            for lock in locks.values():
-                os.close(lock._descriptor)
-        for home in self.homes._homes.values():
-            assert home._connection is not None
-            home._connection.close()
-        self.homes._in_memory.close()
+        kill(self.homes)
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
         self.loop.spin()

@@ -6,10 +6,12 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tui.engine.place import user
 from tui.engine.rows import COLUMNS, INSERT
 
 #: The format of the database. One of a newer format is left alone; an older one is brought up to date.
@@ -65,15 +67,35 @@ def folder_of(config: Path) -> Path:
     """
     problems = []
     for folder in folders(config):
-        try:
-            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            make_folder(folder)
-            if os.access(folder, os.W_OK | os.X_OK):
-                return folder
-            problems.append(f"{folder} is not writable")
-        except OSError as error:
-            problems.append(f"{folder}: {error.strerror}")
+        problem = _obstacle(folder)
+        if problem is None:
+            return folder
+        problems.append(problem)
     raise HistoryError("; ".join(problems))
+
+
+def _obstacle(folder: Path) -> str | None:
+    """Make a folder for histories, if it is missing; return why none can be kept in it."""
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
+    except OSError as error:
+        return foreign(folder) or f"{folder}: {error.strerror}"
+    writable = os.access(folder, os.W_OK | os.X_OK)
+    if writable and (not exists(folder) or os.access(folder / _FILE, os.R_OK | os.W_OK)):
+        return None
+    return foreign(folder) or f"{folder} is not writable"
+
+
+def foreign(folder: Path) -> str | None:
+    """Return what is to be told of a folder or a history in it that belongs to somebody else; None where it is ours."""
+    for path in (folder, folder / _FILE):
+        with contextlib.suppress(OSError):
+            owner = path.stat().st_uid
+            if owner != os.geteuid():
+                mine = f"sudo chown -R {user(os.geteuid())} {shlex.quote(str(folder))}"
+                return f"{path} belongs to {user(owner)}, as after a run with sudo; {mine} makes it yours"
+    return None
 
 
 def make_folder(folder: Path) -> None:
@@ -93,7 +115,12 @@ def folders(config: Path) -> Iterator[Path]:
 
 def exists(folder: Path) -> bool:
     """Return whether there is a database in a folder."""
-    return (folder / _FILE).exists()
+    return os.path.exists(folder / _FILE)  # noqa: PTH110 - Path.exists raises where a folder is somebody else's
+
+
+def readable(folder: Path) -> bool:
+    """Return whether the database in a folder may be read."""
+    return os.access(folder / _FILE, os.R_OK)
 
 
 def newest(folder: Path, config: str, job: str | None) -> int:
@@ -105,7 +132,7 @@ def newest(folder: Path, config: str, job: str | None) -> int:
     try:
         with contextlib.closing(_to_read(folder / _FILE, _BUSY / 1000)) as connection:
             return connection.execute(query, (config, job)).fetchone()[0] or 0
-    except sqlite3.Error:
+    except (OSError, sqlite3.Error):
         return 0
 
 

@@ -60,7 +60,7 @@ class Engine:
         self._listener = listener
         self._files: dict[Path, ConfigFile] = {}
         self._left: dict[Path, str] = {}  # what is told of a text that a killed save has left
-        self._homes = Homes(f"the deck {deck.path or deck.name} (process {os.getpid()})")
+        self._homes: Homes  # once it runs
         self._tasks = Tasks()
         self._over = asyncio.Event()
         self._started = self._refused = False
@@ -88,6 +88,7 @@ class Engine:
         except place.PlaceError as error:
             raise BadStart(str(error)) from error
         tree.keep(presence.descriptor)
+        self._homes = Homes(f"the deck {self.deck.path or self.deck.name} (process {os.getpid()})", presence.name)
         try:
             self._catch_signals()
             await self._open()
@@ -149,12 +150,17 @@ class Engine:
 
     async def _listen(self) -> Path:
         try:
-            socket = place.socket_of(str(self.deck.path or self.deck.jobs[0].config))
+            socket = self._socket
             talkers: list[Job | HostJob] = [*self.jobs.values(), *self._hosts.values()]
             await self._server.open(socket, {talker.name: talker.scrollback for talker in talkers})
         except (OSError, place.PlaceError) as error:
             raise BadStart(str(error)) from error
         return socket
+
+    @property
+    def _socket(self) -> Path:
+        """Where viewers look for the engine."""
+        return place.socket_of(str(self.deck.path or self.deck.jobs[0].config))
 
     async def _close(self) -> None:
         self._server.refuse()
@@ -238,6 +244,8 @@ class Engine:
                 yield job.document
 
     def _tell_document(self, file: ConfigFile) -> None:
+        for news in self._homes.follow(file.path):
+            self._tell(*news)
         for document in self._documents(file):
             job = self.jobs[document.job]
             self._emit(document)
@@ -277,8 +285,7 @@ class Engine:
         """Yield what is wrong around a job for longer than a moment."""
         config = job.spec.config
         if config in self._homes.problems:
-            reason = self._homes.problems[config]
-            yield Notice(job.name, f"the history of {config.name} is not kept: {reason}", "warning")
+            yield Notice(job.name, self._homes.problems[config], "warning")
         if job.file.remark is not None:
             yield Notice(job.name, job.file.remark, "warning")
         if config in self._left:
@@ -305,6 +312,8 @@ class Engine:
             await asyncio.sleep(_LOOK)
             for news in self._homes.look():
                 self._tell(*news)
+            with contextlib.suppress(OSError, place.PlaceError):  # it is tried again
+                await self._server.restore(self._socket)
 
     async def _obey(self, command: events.Command) -> Reply:
         if isinstance(command, events.Shutdown):

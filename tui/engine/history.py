@@ -38,7 +38,11 @@ def key(folder: Path, config: Path) -> str:
 def folder_of(config: Path) -> Path | None:
     """Return the folder that holds the newest history of `config`, None where there is none; nothing is made."""
     found = [folder for folder in database.folders(config) if database.exists(folder)]
-    return max(found, key=lambda folder: database.newest(folder, key(folder, config), None), default=None)
+
+    def rank(folder: Path) -> tuple[int, bool]:
+        return database.newest(folder, key(folder, config), None), database.readable(folder)
+
+    return max(found, key=rank, default=None)
 
 
 def taken(config: Path, job: str, left: int, besides: Path | None = None) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tui.engine import database, history, place
+from tui.engine import database, history
+from tui.engine.claims import Claim
 from tui.engine.database import HistoryError
 from tui.engine.history import History
 from tui.engine.place import Lock, PlaceError
@@ -28,14 +29,17 @@ class Homes:
 
     Args:
         owner: Who holds the locks, for the message to another engine.
+        presence: The owner's, empty if it has none.
 
     Attributes:
-        problems: Why the history of a config is not kept, by config.
+        problems: Why the history of a config is not kept, or not beside it, by config.
     """
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, presence: str = "") -> None:
         self._owner = owner
-        self._claims: dict[Path, Lock] = {}
+        self._presence = presence
+        self._claims: dict[Path, Claim] = {}
+        self._shared: dict[Path, str] = {}  # configs whose file another engine has too, and what was told of it
         self._homes: dict[Path, _Home] = {}
         self._in_memory = contextlib.ExitStack()
         self.problems: dict[Path, str] = {}
@@ -46,22 +50,31 @@ class Homes:
         Raises:
             place.PlaceError: Another engine holds the config.
         """
-        self._claim(config)
+        if config not in self._claims:
+            self._claims[config] = Claim(config, self._owner, self._presence)
         folder = None
         try:
             folder = database.folder_of(config)
-            home = self._homes.setdefault(folder, _Home(folder, self._owner, self._claims))
+            home = self._homes.setdefault(folder, _Home(folder, self._lock, self._claims))
             home.lock(config)
-            return home.open(config, job)
+            kept = home.open(config, job)
         except (HistoryError, OSError) as error:
-            self.problems[config] = str(error)
+            self.problems[config] = _unkept_words(config, str(error))
         except sqlite3.Error as error:
-            self.problems[config] = f"{folder} holds a history that can't be read: {error}"
+            self.problems[config] = _unkept_words(config, f"{folder} holds a history that can't be read: {error}")
+        else:
+            foreign = database.foreign(config.parent / ".tunedeck") if folder.parent != config.parent else None
+            if foreign is not None:
+                self.problems[config] = f"the history of {config.name} is kept in {folder}: {foreign}"
+            return kept
         return self._unkept(config, job)
+
+    def _lock(self, folder: Path, config: Path) -> Lock:
+        return Lock(folder, config, self._owner, self._presence)
 
     def _unkept(self, config: Path, job: str) -> History:
         """Return a history that is not kept: its numbers are, as far as there is a place for them."""
-        locks = [self._claims, *(home.locks for home in self._homes.values())]
+        locks: list[_Holders] = [self._claims, *(home.locks for home in self._homes.values())]
         kept = History(
             self._in_memory.enter_context(contextlib.closing(database.in_memory())),
             config.parent,
@@ -75,8 +88,7 @@ class Homes:
     def look(self) -> Iterator[News]:
         """Restore what has been deleted, write what could not be written before, and tell of both."""
         for config in self._claims:
-            with contextlib.suppress(PlaceError):
-                self._claim(config)
+            yield from self.follow(config)
         for home in self._homes.values():
             try:
                 restored = home.restore()
@@ -86,10 +98,21 @@ class Homes:
             for config in home.configs:
                 yield from self._flush(home, config, restored)
 
+    def follow(self, config: Path) -> Iterator[News]:
+        """Lock the file that is there now, and tell if another engine has it."""
+        try:
+            self._claims[config].follow()
+        except PlaceError as error:
+            if self._shared.get(config) != str(error):
+                self._shared[config] = str(error)
+                yield News(config, f"{error}; from now on both take what is saved in it", "warning")
+        else:
+            self._shared.pop(config, None)
+
     def _fail(self, configs: list[Path], reason: str) -> Iterator[News]:
         for config in configs:
             if config not in self.problems:
-                self.problems[config] = reason
+                self.problems[config] = _unkept_words(config, reason)
                 yield News(config, f"the history of {config.name} is no longer kept: {reason}", "error")
 
     def _flush(self, home: _Home, config: Path, restored: bool) -> Iterator[News]:
@@ -113,19 +136,14 @@ class Homes:
         for claim in self._claims.values():
             claim.release()
 
-    def _claim(self, config: Path) -> None:
-        """Take a second lock, out of reach of who deletes the first one with all else in its folder."""
-        with contextlib.suppress(OSError):
-            _hold(self._claims, place.sockets_folder(), config, self._owner)
-
 
 class _Home:
     """One folder: its database, and the locks and histories of the configs that are kept in it."""
 
-    def __init__(self, folder: Path, owner: str, claims: dict[Path, Lock]) -> None:
+    def __init__(self, folder: Path, lock: Callable[[Path, Path], Lock], claims: Mapping[Path, Claim]) -> None:
         self.folder = folder
         self.locks: dict[Path, Lock] = {}
-        self._owner = owner
+        self._lock = lock
         self._claims = claims
         self._histories: dict[Path, list[History]] = {}
         self._connection: sqlite3.Connection | None = None
@@ -137,8 +155,13 @@ class _Home:
         return list(self._histories)
 
     def lock(self, config: Path) -> None:
-        """Hold the lock of a config."""
-        _hold(self.locks, self.folder, config, self._owner)
+        """Hold a lock of a config that others find: a new one, where there is none or its file has been deleted."""
+        before = self.locks.get(config)
+        if before is None or not before.intact:
+            self.locks[config] = self._lock(self.folder, config)
+            if before is not None:
+                self.locks[config].note(before.kept)
+                before.release()
 
     def open(self, config: Path, job: str) -> History:
         """Return the history of a job; no row of it is open."""
@@ -232,23 +255,21 @@ class _Home:
             lock.release()
 
 
-def _hold(locks: dict[Path, Lock], folder: Path, config: Path, owner: str) -> None:
-    """Have a lock that others find: a new one, where there is none or its file has been deleted."""
-    before = locks.get(config)
-    if before is None or not before.intact:
-        locks[config] = Lock(folder, config, owner)
-        if before is not None:
-            locks[config].note(before.kept)
-            before.release()
+#: What may keep a number for the next holder of a config, by config.
+_Holders = Mapping[Path, Lock] | Mapping[Path, Claim]
 
 
-def _left(holders: Iterable[dict[Path, Lock]], config: Path) -> int:
+def _left(holders: Iterable[_Holders], config: Path) -> int:
     """Return the number that the last holder of a config has left in one of its locks."""
     return max((locks[config].left for locks in holders if config in locks), default=0)
 
 
-def _note(holders: Iterable[dict[Path, Lock]], config: Path, number: int) -> None:
+def _note(holders: Iterable[_Holders], config: Path, number: int) -> None:
     """Leave a number in each lock of a config: one of the disks may be full."""
     for locks in holders:
         if config in locks:
             locks[config].note(number)
+
+
+def _unkept_words(config: Path, reason: str) -> str:
+    return f"the history of {config.name} is not kept: {reason}"

@@ -8,16 +8,24 @@ import hashlib
 import os
 import pwd
 import re
+import secrets
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 #: So often a lock is asked for: who sweeps holds it for a moment.
 _ATTEMPTS = 3
 
 #: Seconds that the shims of a killed engine may take to end its jobs; they take two at most.
 _REST = 5.0
+
+#: The environment variable that names the folder of the sockets.
+_FOLDER = "TUNEDECK_RUNTIME_DIR"
+
+#: A name of so many bytes has no room for what makes it that of a lock.
+_LONGEST = 230
 
 #: The file of a lock holds a number of so many digits, and then its holder.
 _DIGITS = 20
@@ -34,11 +42,15 @@ def absolute(path: str) -> Path:
 
 def who() -> str:
     """Return the user and the host, such as ``ada@lab``."""
+    return f"{user(os.getuid())}@{os.uname().nodename}"
+
+
+def user(number: int) -> str:
+    """Return the name of a user."""
     try:
-        user = pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwuid(number).pw_name
     except KeyError:  # in a container a user may have a number only
-        user = str(os.getuid())
-    return f"{user}@{os.uname().nodename}"
+        return str(number)
 
 
 def sockets_folder() -> Path:
@@ -49,15 +61,19 @@ def sockets_folder() -> Path:
     Raises:
         PlaceError: Somebody else made it.
     """
-    folder = Path(f"/tmp/tunedeck-{os.getuid()}")
+    given = os.environ.get(_FOLDER)
+    folder = absolute(given) if given else Path(f"/tmp/tunedeck-{os.getuid()}")
+    another = f"set {_FOLDER} to another folder"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        raise PlaceError(f"{folder} can't be made: {error.strerror}") from error
+        raise PlaceError(f"{folder} can't be made: {error.strerror}; {another}") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise PlaceError(f"{folder} belongs to somebody else; it must be a folder of yours")
+        raise PlaceError(f"{folder} belongs to {user(found.st_uid)}, it must be a folder of yours: {another}")
     if found.st_mode & 0o077:
+        if given:  # it may be more than ours
+            raise PlaceError(f"{folder} must be open to nobody but you: chmod 700, or {another}")
         folder.chmod(0o700)
     return folder
 
@@ -65,7 +81,24 @@ def sockets_folder() -> Path:
 def socket_of(path: str) -> Path:
     """Return the socket of the deck with this absolute path, its config's where it has no deck file."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", Path(path).stem)[:32]
-    return sockets_folder() / f"{name}-{hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()}.sock"
+    return sockets_folder() / f"{name}-{place_of(Path(path))}.sock"
+
+
+def place_of(path: Path) -> str:
+    """Return a short name of a place for a file: the same through any way to its folder, links and mounts.
+
+    A path is none: in two containers it may lead to two files.
+    """
+    try:
+        folder = path.parent.stat()
+        place = b"%d:%d/%s" % (folder.st_dev, folder.st_ino, os.fsencode(path.name))
+    except OSError:
+        place = os.fsencode(path)
+    return _digest(place)
+
+
+def _digest(name: bytes) -> str:
+    return hashlib.blake2b(name, digest_size=6).hexdigest()
 
 
 def log_of(socket: Path) -> Path:
@@ -85,42 +118,40 @@ def sweep() -> None:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not _read(descriptor)[0] and os.path.samestat(os.fstat(descriptor), path.stat()):
+                if not _read(descriptor).number and os.path.samestat(os.fstat(descriptor), path.stat()):
                     path.unlink()
             finally:
                 os.close(descriptor)
 
 
-def holder(config: Path) -> str | None:
-    """Return who holds a config, None where nobody does; the lock in the folder of the sockets tells."""
+def holder_of(lock: Path) -> str | None:
+    """Return who holds a lock, None where nobody does or that can't be seen."""
     try:
-        descriptor = os.open(_lock_of(sockets_folder(), config), os.O_RDWR | os.O_CLOEXEC)
-    except (OSError, PlaceError):
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _read(descriptor)[1] or "another engine"
+        return _read(descriptor).holder or "another engine"
     finally:
         os.close(descriptor)
     return None
 
 
-def _lock_of(folder: Path, config: Path) -> Path:
-    # The same file under another spelling of its folder has the same lock.
-    name = hashlib.blake2b(os.fsencode(config.parent.resolve() / config.name), digest_size=6).hexdigest()
-    return folder / f"{config.name[:64]}-{name}.lock"
-
-
 class Presence:
     """What an engine and all its shims hold: the next engine with one of its configs sees when nothing of it is left.
+
+    Attributes:
+        name: Of its file. A process id is none: two engines of two containers may have the same.
 
     Raises:
         PlaceError: It can't be made.
     """
 
     def __init__(self) -> None:
-        self._path = _presence_of(os.getpid())
+        self.name = f"engine-{os.getpid()}-{secrets.token_hex(6)}.lock"
+        self._path = sockets_folder() / self.name
         try:
             self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,17 +164,12 @@ class Presence:
         os.close(self.descriptor)
 
 
-def _presence_of(pid: int) -> Path:
-    return sockets_folder() / f"engine-{pid}.lock"
-
-
-def _await_end(former: str) -> None:
+def _await_end(presence: str) -> None:
     """Wait until nothing is left of the jobs of the engine that had a lock, should it have been killed just now."""
-    found = re.search(r"\(process (\d+)\)", former)
-    if found is None or int(found[1]) == os.getpid():
+    if not re.fullmatch(r"engine-[\w-]+\.lock", presence):
         return
     try:
-        descriptor = os.open(_presence_of(int(found[1])), os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(sockets_folder() / presence, os.O_RDWR | os.O_CLOEXEC)
     except (OSError, PlaceError):
         return
     deadline = time.monotonic() + _REST
@@ -161,36 +187,43 @@ class Lock:
     """The lock of a config, held until it is released or this process ends.
 
     Its file says who holds it. It also keeps a number for the next holder, in room that it has from the beginning: it
-    can be written even when the disk is full.
+    can be written even when the disk is full. Everybody may read it: who can't take it sees at least if it is held.
 
     Args:
         folder: Where the lock lies.
         config: The config file as given.
         owner: Who takes it, for the message that the next one gets.
+        presence: The owner's, empty if it has none.
+        name: Of the lock's file; else the one by which all engines know the lock of this config in that folder.
 
     Attributes:
+        path: Its file.
         left: The number that the last holder has left, 0 for none.
 
     Raises:
-        PlaceError: Another engine has it.
+        PlaceError: Another engine has it, or may have it.
     """
 
-    def __init__(self, folder: Path, config: Path, owner: str) -> None:
-        self._path = _lock_of(folder, config)
+    def __init__(self, folder: Path, config: Path, owner: str, presence: str = "", *, name: str = "") -> None:
+        self.path = folder / (name or lock_name(folder, config))
+        self._inherited = 0
         self._take(config)
-        self._number, former = _read(self._descriptor)
-        self.left = self._number
-        _await_end(former)
-        line = b"%0*d %s\n" % (_DIGITS, self.left, owner.encode())
+        former = _read(self._descriptor)
+        # The numbers of devices and inodes are given again: elsewhere the lock may have been that of another file.
+        ours = folder.parent == config.parent or former.config == str(config)
+        self._number = self.left = max(former.number if ours else 0, self._inherited)
+        if former.presence != presence:
+            _await_end(former.presence)
+        content = _Content(self.left, owner, presence, str(config)).encode()
         with contextlib.suppress(OSError):  # a full disk: it is held all the same
-            os.pwrite(self._descriptor, line, 0)
-            os.ftruncate(self._descriptor, len(line))
+            os.pwrite(self._descriptor, content, 0)
+            os.ftruncate(self._descriptor, len(content))
 
     @property
     def intact(self) -> bool:
         """Others find the lock; else its file has been deleted."""
         try:
-            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
         except OSError:
             return False
 
@@ -211,17 +244,21 @@ class Lock:
         """Give the lock back; its file goes away, unless it has something to keep."""
         if not self._number and self.intact:
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                self.path.unlink()
         os.close(self._descriptor)
 
     def _take(self, config: Path) -> None:
         attempts = 0
         while True:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except PermissionError:
+                self._clear(config)
+                continue
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = _read(self._descriptor)[1] or "another engine"
+                holder = _read(self._descriptor).holder or "another engine"
                 os.close(self._descriptor)
                 attempts += 1
                 if attempts < _ATTEMPTS:
@@ -232,8 +269,58 @@ class Lock:
                 return
             os.close(self._descriptor)  # the last holder has removed it meanwhile
 
+    def _clear(self, config: Path) -> None:
+        """Remove the lock of another user that nobody holds; what it keeps for the next holder is ours.
 
-def _read(descriptor: int) -> tuple[int, str]:
-    """Return the number in a lock and who holds it."""
-    number, _, holder = os.pread(descriptor, 1 << 12, 0).decode("utf-8", "replace").strip().partition(" ")
-    return (int(number), holder) if number.isdecimal() else (0, "")
+        Raises:
+            PlaceError: Somebody holds it, or it can't be seen, or not be removed.
+            OSError: There is none, only a folder in which we can't make one.
+        """
+        whose = user(self.path.stat().st_uid)
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._inherited = _read(descriptor).number
+                self.path.unlink()
+            except BlockingIOError:
+                holder = _read(descriptor).holder or "another engine"
+                message = f"{config} is in use by {holder} of the user {whose}, whose `tunedeck ls` shows it"
+                raise PlaceError(message) from None
+            finally:
+                os.close(descriptor)
+        except PermissionError:
+            way = f"if {whose} runs no deck with it (sudo -u {whose} tunedeck ls), remove it: sudo rm {self.path}"
+            raise PlaceError(f"{config} is locked by {self.path}, which belongs to {whose}; {way}") from None
+
+
+def lock_name(folder: Path, config: Path) -> str:
+    """Return the name of a config's lock in a folder.
+
+    Beside the config its name is enough, and is the same for all who come to that folder, even from containers.
+    """
+    name = config.name if len(os.fsencode(config.name)) < _LONGEST else _digest(os.fsencode(config.name))
+    with contextlib.suppress(OSError):
+        if folder.parent.samefile(config.parent):
+            return f"{name}.lock"
+    return f"{name}-{place_of(config)}.lock"
+
+
+class _Content(NamedTuple):
+    """What is in the file of a lock."""
+
+    number: int = 0
+    holder: str = ""
+    presence: str = ""
+    config: str = ""
+
+    def encode(self) -> bytes:
+        """Return what is written to the file."""
+        lines = (f"{self.number:0{_DIGITS}d} {self.holder}", self.presence, self.config)
+        return os.fsencode("".join(line.replace("\n", " ") + "\n" for line in lines))
+
+
+def _read(descriptor: int) -> _Content:
+    first, *rest = os.fsdecode(os.pread(descriptor, 1 << 14, 0)).split("\n")
+    number, _, holder = first.partition(" ")
+    return _Content(int(number), holder.strip(), *rest[:2]) if number.isdecimal() else _Content()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 from tui import events, wire
 from tui.engine.output import Output, Scrollback
+from tui.engine.place import PlaceError
 from tui.events import Command, Event, Hello, Message, Reply
 
 #: The longest line of JSON that is accepted: a save of a large config.
@@ -208,23 +210,48 @@ class Server:
         self._senders: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
+        self._own: os.stat_result | None = None  # the socket, which nobody may take for another one in its place
 
     async def open(self, path: Path, scrollbacks: dict[str, Scrollback]) -> None:
         """Listen at `path` and serve the scrollback of each job.
 
-        The caller holds the locks of the deck's configs, so what lies at `path` is left from a dead engine.
+        What a dead engine has left at `path` is replaced.
+
+        Raises:
+            PlaceError: An engine with other configs has been started with the same deck file.
+            OSError: It can't be listened there.
         """
         self._scrollbacks = scrollbacks
+        await self._listen_at(path)
+
+    async def restore(self, path: Path) -> None:
+        """Listen anew where viewers look, if the socket has been deleted, or they look at another place by now."""
+        if self._server is None or self._listens_at(path):
+            return
+        former = self._server
+        await self._listen_at(path)
+        former.close()
+
+    def _listens_at(self, path: Path) -> bool:
+        try:
+            return self._own is not None and os.path.samestat(path.lstat(), self._own)
+        except FileNotFoundError:
+            return False
+
+    async def _listen_at(self, path: Path) -> None:
+        if _is_served(path):
+            raise PlaceError(f"another engine listens at {path}; `tunedeck ls` shows it")
         # It takes its place when it listens: before, it would be taken for the socket of a dead engine and removed.
-        new = path.with_suffix(f".{os.getpid()}")
+        new = path.with_suffix(f".{secrets.token_hex(4)}")
         listener = socket.socket(socket.AF_UNIX)
         try:
-            new.unlink(missing_ok=True)
             listener.bind(str(new))
             listener.listen(_BACKLOG)
+            self._own = new.lstat()
             new.replace(path)
         except BaseException:
             listener.close()
+            new.unlink(missing_ok=True)
             raise
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LIMIT, backlog=_BACKLOG)
         self._path = path
@@ -233,7 +260,8 @@ class Server:
         """Let no more viewers in."""
         if self._server is not None and self._path is not None:
             self._server.close()
-            self._path.unlink(missing_ok=True)
+            if self._listens_at(self._path):
+                self._path.unlink(missing_ok=True)
 
     async def close(self) -> None:
         """Send what is waiting, then end every connection. A viewer that hangs is not waited for."""
@@ -301,6 +329,19 @@ class Server:
             viewer.post(Reply(command.id, ok=False, message=f"this went wrong in the engine: {error!r}", code="error"))
             raise  # into the engine's log
         viewer.post(reply)
+
+
+def _is_served(path: Path) -> bool:
+    """Return whether an engine listens at a socket, even if it hangs."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except BlockingIOError:  # many wait for it already
+            pass
+    return True
 
 
 def _decode(line: bytes) -> Message | None:
