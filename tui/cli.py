@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tui
-from tui import versions
+from tui import streams, versions
 from tui.engine.place import PlaceError
 from tui.usage import Usage
 
@@ -22,29 +20,20 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command that the arguments name and exit with its code."""
+    streams.secure()
     words, command = _split(sys.argv[1:])
-    arguments = _parser().parse_args(words, argparse.Namespace(command=command))
+    arguments = _parser().parse_args(words, argparse.Namespace(command=command, acts=False))
     try:
         code: int = arguments.run(arguments)
-        sys.stdout.flush()
     except (Usage, PlaceError) as error:
         print(f"tunedeck: {error}", file=sys.stderr)
         code = 2
-    except BrokenPipeError:
-        # The reader of our output has seen enough. Python would complain when it flushes at the end.
-        _mute()
-        code = 0
-    except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
-            raise
-        print(f"tunedeck: the output could not be written: {error.strerror}", file=sys.stderr)
-        _mute()
-        code = 2
+    lost = streams.unwritten()
+    if lost is not None:
+        print(f"tunedeck: the output could not be written: {lost.strerror}", file=sys.stderr)
+        # Of a command that changes something the code says whether it has.
+        code = code if arguments.acts else code or 2
     sys.exit(code)
-
-
-def _mute() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
@@ -94,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=help_)
         command.add_argument("deck", nargs="?", metavar="DECK", help="its name or path, where more than one is running")
-        command.set_defaults(run=function)
+        command.set_defaults(run=function, acts=True)
 
     check = commands.add_parser("check", help="show what is wrong with a deck or a config")
     check.add_argument("file", metavar="DECK | CONFIG")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 #: Viewer and engine greet each other with this number; they part when it differs.
-PROTOCOL = 2
+PROTOCOL = 3
 
 #: States in which a worker exists.
 LIVE = frozenset({"starting", "running", "paused"})
@@ -25,11 +25,16 @@ ENDED = frozenset({"finished", "crashed", "stopped"})
 
 @dataclass(frozen=True)
 class Change:
-    """One changed key of a config: `key` as ``opt.betas[1]``; a missing side is None."""
+    """One changed key of a config: `key` as ``opt.betas[1]``; a missing side is None.
+
+    Null is a value: `added` and `removed` alone tell that the key came or went.
+    """
 
     key: str
     old: Any
     new: Any
+    added: bool = field(default=False, metadata={"sparse": True})
+    removed: bool = field(default=False, metadata={"sparse": True})
 
 
 @dataclass(frozen=True)
@@ -333,6 +338,8 @@ class Merge(Command):
 class Set(Command):
     """Change values in the job's config file as it is on disk, all or none; `values` are YAML, by key paths.
 
+    A key that is not there is refused, with the one that may be meant, or made with `add`.
+
     With a `base`, the digest of what the user has seen, a value that somebody else has changed since is a conflict; all
     else that changed is none. The reply has the `versions` that came of it, by the names of the jobs with that config;
     none where the file says so already, and none of a job that checks its config before it makes a version of it.
@@ -342,6 +349,7 @@ class Set(Command):
     job: str
     values: Mapping[str, str]
     base: str | None = None
+    add: bool = False
 
 
 @dataclass(frozen=True)

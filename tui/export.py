@@ -45,9 +45,8 @@ def one_line(text: str) -> str:
 
 def change(item: Change) -> str:
     """Return a change in one line, such as ``lr: 0.1 → 0.05``; a side that is missing as ``–``."""
-    old, new = (
-        "–" if side is None else json.dumps(jsonable(side), ensure_ascii=False) for side in (item.old, item.new)
-    )
+    sides = (item.added, item.old), (item.removed, item.new)
+    old, new = ("–" if missing else json.dumps(jsonable(side), ensure_ascii=False) for missing, side in sides)
     return one_line(f"{item.key}: {old} → {new}")
 
 

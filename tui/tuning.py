@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BufferedRWPair
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tui import events, remote, wire
 from tui.config import keys
@@ -32,28 +32,37 @@ _PLAIN = re.compile(r"[A-Za-z_]\w*|[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 _FINAL = frozenset({"applied", "rejected", "failed", "invalid", "superseded", "reverted"})
 
 
-def set_values(config: str, words: list[str], job: str | None, timeout: float) -> int:
+def set_values(config: str, words: list[str], job: str | None, timeout: float, *, add: bool, json_lines: bool) -> int:
     """Carry out ``tunedeck set``, and return its exit code."""
     values = _values(words)
     return _change(
         config,
         job,
         timeout,
-        lambda name: events.Set(1, name, values),
-        lambda raw: _edited(raw, values),
+        lambda name: events.Set(1, name, values, add=add),
+        lambda raw: _edited(raw, values, add=add),
+        json_lines=json_lines,
     )
 
 
-def _edited(raw: bytes, values: Mapping[str, str]) -> str:
-    from tui.config import document, edit, spell
+def _edited(raw: bytes, values: Mapping[str, str], *, add: bool) -> str:
+    from tui.config import document, edit
 
-    return edit.set_values(document.decode(raw), {path: spell.read(value) for path, value in values.items()})
+    return edit.set_typed(document.decode(raw), values, add=add)
 
 
-def roll_back(config: str, version: int, job: str | None, timeout: float, stored: Callable[[], str]) -> int:
+def roll_back(
+    config: str, version: int, job: str | None, timeout: float, stored: Callable[[], str], *, json_lines: bool
+) -> int:
     """Carry out ``tunedeck rollback``, and return its exit code; `stored` reads the version where no engine runs."""
     return _change(
-        config, job, timeout, lambda name: events.Rollback(1, name, version), lambda _: stored(), versions=True
+        config,
+        job,
+        timeout,
+        lambda name: events.Rollback(1, name, version),
+        lambda _: stored(),
+        json_lines=json_lines,
+        versions=True,
     )
 
 
@@ -82,11 +91,13 @@ def _change(
     command: Callable[[str], events.Command],
     change: Callable[[bytes], str],
     *,
+    json_lines: bool,
     versions: bool = False,
 ) -> int:
     """Have the config changed by its engine, or change it here.
 
-    With `versions`, which each job has of its own, a whole one is written, and brings a deleted file back.
+    With `versions`, which each job has of its own, a whole one is written, and brings a deleted file back. With
+    `json_lines`, standard output gets the reloads and nothing else.
     """
     path = place.absolute(config)
     if not versions and not path.exists():
@@ -99,13 +110,13 @@ def _change(
 
         if (holder := claims.holder(path)) is not None:
             raise Usage(f"{config} is in use by {holder}, which does not answer: nothing was written")
-        return _change_file(config, path, change, create=versions)
+        return _change_file(config, path, change, create=versions, said=sys.stderr if json_lines else sys.stdout)
     names = [name for name, known in found.jobs.items() if same(Path(known.config), path)]
     if job is not None and job not in names:
         raise Usage(f"no job {job} is running with {config}, but {', '.join(names)}")
     if versions and job is None and len(names) > 1:
         raise Usage(f"{config} serves several jobs: {', '.join(names)}; choose one with --job")
-    talk = _Talk(names if job is None else [job], several=len(names) > 1)
+    talk = _Talk(names if job is None else [job], several=len(names) > 1, json_lines=json_lines)
     try:
         with remote.talk(found.socket) as (connection, stream):
             return talk.run(connection, stream, command(job or names[0]), timeout)
@@ -140,7 +151,7 @@ def same(one: Path, other: Path) -> bool:
         return False  # one of them is missing
 
 
-def _change_file(config: str, path: Path, change: Callable[[bytes], str], *, create: bool) -> int:
+def _change_file(config: str, path: Path, change: Callable[[bytes], str], *, create: bool, said: TextIO) -> int:
     """Change a file that no job runs with: its syntax is checked, and the schema that it names."""
     from tui.config import schema, store
     from tui.config.document import ConfigError
@@ -159,7 +170,7 @@ def _change_file(config: str, path: Path, change: Callable[[bytes], str], *, cre
         return _refused(words(error.problem))
     if remark is not None:
         print(f"tunedeck: {remark}", file=sys.stderr)
-    print(f"{config} is written: no job is running with it" if changed else f"{config} says so already")
+    print(f"{config} is written: no job is running with it" if changed else f"{config} says so already", file=said)
     if changed:
         print("tunedeck: what a job itself objects to will be seen at its next start", file=sys.stderr)
     return 0
@@ -177,22 +188,24 @@ class _Talk:
     Args:
         names: The jobs whose receipts are waited for.
         several: The receipts are told with the names of their jobs.
+        json_lines: They are told as JSON.
     """
 
-    def __init__(self, names: list[str], *, several: bool) -> None:
+    def __init__(self, names: list[str], *, several: bool, json_lines: bool = False) -> None:
         self._names = names
         self._several = several
+        self._json_lines = json_lines
         self._rows: dict[str, dict[int, events.Reload]] = {name: {} for name in names}
         self._states: dict[str, str] = {}
         self._reply: events.Reply | None = None
-        self._wanted: list[tuple[Any, ...]] | None = None  # the keys that are to be set, None for a whole text
+        self._wanted: list[tuple[str, ...]] | None = None  # the keys that are to be set, None for a whole text
         self._sent = False
         self._deadline = 0.0
 
     def run(self, connection: socket.socket, stream: BufferedRWPair, command: events.Command, timeout: float) -> int:
         """Send the command, tell what becomes of it, and return the exit code."""
         if isinstance(command, events.Set):
-            self._wanted = [keys.steps(path) for path in command.values]
+            self._wanted = [tuple(map(str, keys.steps(path))) for path in command.values]
         self._deadline = time.monotonic() + remote.PATIENCE
         for message in self._messages(connection, stream):
             self._take(message)
@@ -218,7 +231,7 @@ class _Talk:
     def _tell_unchanged(self, others: Mapping[str, int]) -> int:
         """Tell that nothing was written; what was refused or taken back before is no success."""
         if not others:
-            print("the file says so already")
+            print("the file says so already", file=sys.stderr if self._json_lines else sys.stdout)
             return 0
         runs = ", ".join(f"{harmless(name)} runs v{version}" for name, version in others.items())
         return _refused(f"the file says so already, but {runs}: tunedeck history says why")
@@ -257,7 +270,8 @@ class _Talk:
         return row
 
     def _asked(self, change: events.Change) -> bool:
-        path = keys.steps(change.key) if change.key else ()
+        # As text: ``names.1`` may have been the key 1.
+        path = tuple(map(str, keys.steps(change.key) if change.key else ()))
         return self._wanted is None or any(path[: len(steps)] == steps for steps in self._wanted)
 
     def _final(self, name: str) -> bool:
@@ -267,11 +281,19 @@ class _Talk:
     def _tell(self, name: str) -> int:
         row = self._row(name)
         prefix = f"{name}: " if self._several else ""
+        if row is not None and self._json_lines:
+            print(wire.encode(row).decode(), end="")
         if row is None or row.status not in _FINAL:
             version = f"v{row.version}" if row is not None else "the change"
-            print(f"{prefix}{version} is in the file and on its way: the job has not taken it yet")
+            said = sys.stderr if self._json_lines else sys.stdout
+            print(f"{prefix}{version} is in the file and on its way: the job has not taken it yet", file=said)
             return 0
+        if self._json_lines:
+            return self._code(row, name)
         print(prefix + "\n".join(map(harmless, _words(row).split("\n"))))
+        return self._code(row, name)
+
+    def _code(self, row: events.Reload, name: str) -> int:
         idle = row.status == "failed" and self._states.get(name) not in events.LIVE
         return 0 if row.status == "applied" or idle else 1
 
@@ -293,7 +315,9 @@ def _words(row: events.Reload) -> str:
     # Of what is not the same, the keys that were changed are what the user has asked about.
     changed = row.changes if row.effective else ()
     kept = [(change.key, _effective(row.effective, change.key), change.new) for change in changed]
-    odd = ", ".join(f"{key} {value_words(value)}" for key, value, asked in kept if value != asked)
+    odd = ", ".join(
+        f"{key} {'–' if value is None else value_words(value)}" for key, value, asked in kept if value != asked
+    )
     head = f"{head}: {said}" if said else head
     return f"{head}; the task has {odd}" if odd else head
 

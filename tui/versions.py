@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.streams import wanted
 from tui.usage import Usage
 
 if TYPE_CHECKING:
@@ -37,17 +38,19 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     change = commands.add_parser("set", help="change values in a config, all or none, and see what the job says")
     change.add_argument("config", metavar="CONFIG")
     change.add_argument("values", metavar="key.path=value", nargs="+")
-    change.set_defaults(run=_set)
+    change.add_argument("--add", action="store_true", help="make keys that are not there; else they are refused")
+    change.set_defaults(run=_set, acts=True)
     back = commands.add_parser("rollback", help="write a version back to the file, and see what the job says")
     back.add_argument("config", metavar="CONFIG", type=Path)
     back.add_argument("version", metavar="VERSION", type=version)
-    back.set_defaults(run=_rollback)
+    back.set_defaults(run=_rollback, acts=True)
     for command in (change, back):
         _add_receipt(command)
 
 
 def _add_receipt(command: argparse.ArgumentParser) -> None:
     command.add_argument("--job", metavar="NAME", help="wait for this job alone, where the config serves several")
+    command.add_argument("--json", action="store_true", help="print what became of it as JSON lines, as history does")
     command.add_argument("--timeout", metavar="SECONDS", type=seconds, default=10.0, help="to wait for the job (10)")
 
 
@@ -72,7 +75,14 @@ def seconds(word: str) -> float:
 def _set(arguments: argparse.Namespace) -> int:
     from tui import tuning
 
-    return tuning.set_values(arguments.config, arguments.values, arguments.job, arguments.timeout)
+    return tuning.set_values(
+        arguments.config,
+        arguments.values,
+        arguments.job,
+        arguments.timeout,
+        add=arguments.add,
+        json_lines=arguments.json,
+    )
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
@@ -85,7 +95,14 @@ def _rollback(arguments: argparse.Namespace) -> int:
                 raise Usage(f"version {arguments.version} was never valid: tunedeck history says why")
         return text
 
-    return tuning.roll_back(str(arguments.config), arguments.version, arguments.job, arguments.timeout, stored)
+    return tuning.roll_back(
+        str(arguments.config),
+        arguments.version,
+        arguments.job,
+        arguments.timeout,
+        stored,
+        json_lines=arguments.json,
+    )
 
 
 def _history(arguments: argparse.Namespace) -> int:
@@ -95,12 +112,12 @@ def _history(arguments: argparse.Namespace) -> int:
     paint = Paint()
     with _rows_of(arguments) as found:
         if arguments.format == "jsonl":
-            sys.stdout.buffer.writelines(found.json_lines())
+            sys.stdout.buffer.writelines(wanted(found.json_lines()))
         elif arguments.format is not None:
-            for line in export.write(found.rows(), arguments.format):
+            for line in wanted(export.write(found.rows(), arguments.format)):
                 sys.stdout.buffer.write(f"{line}\n".encode("utf-8", "replace"))
         else:
-            for row in found.rows():
+            for row in wanted(found.rows()):
                 print(_row_words(row, paint))
     return 0
 

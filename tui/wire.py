@@ -54,7 +54,7 @@ def jsonable(value: Any) -> Any:
         return {
             item.name: jsonable(getattr(value, item.name))
             for item in dataclasses.fields(value)
-            if "local" not in item.metadata
+            if "local" not in item.metadata and ("sparse" not in item.metadata or getattr(value, item.name))
         }
     return str(value)
 

@@ -17,7 +17,7 @@ from tui.events import Change, Problem, Reload
 OLD = TEXT.replace("lr: 0.05 ", "lr: 0.08 ").replace("batch: 64\n", "")
 
 FULL = Reload(
-    *("digits", 8, "rejected", "editor", (Change("lr", 0.05, -1), Change("batch", 64, None))),
+    *("digits", 8, "rejected", "editor", (Change("lr", 0.05, -1), Change("batch", 64, None, removed=True))),
     *(12_400, 3204.0),
     error=Problem("lr must be > 0", 2, 5, "lr"),
     errors=(Problem("must be > 0", 2, 5, "lr"), Problem("batch is missing\nv7 still runs")),
@@ -44,7 +44,7 @@ def answer(deck: Deck, **more: Any) -> None:
 async def test_detail_screen(open_deck: OpenDeck, snapshot: Callable[[App[Any]], None], size: str) -> None:
     width, height = map(int, size.split("x"))
     async with open_deck([*backlog(), FULL], size=(width, height)) as deck:
-        answer(deck, differences=[{"key": "opt.eps", "old": None, "new": 1e-8}])
+        answer(deck, differences=[{"key": "opt.eps", "old": None, "new": 1e-8, "added": True}])
         deck.view.timeline.focus()
         await deck.press("enter")
         await deck.until(lambda: "v8, v7 runs" in text_of(deck.app))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +41,7 @@ def test_set_on_a_running_job_prints_the_receipt(folder: Folder) -> None:
 def test_what_a_config_says_does_nothing_to_the_terminal(folder: Folder) -> None:
     run = folder.run_task(TICKER, "tick", "lr: 0.1\n")
     run.wait_for(row(1, "applied"))
-    done = tunedeck("set", "c.yaml", 'g="\\e[31mred\\a"', 'n="a\\nb"', cwd=folder.path)
+    done = tunedeck("set", "--add", "c.yaml", 'g="\\e[31mred\\a"', 'n="a\\nb"', cwd=folder.path)
     assert done.returncode == 0, done
     assert "\x1b" not in done.stdout
     assert done.stdout.count("\n") == 1
@@ -97,12 +98,51 @@ def test_jobs_that_share_a_config_answer_each(folder: Folder) -> None:
 
 def test_without_a_job_the_file_is_edited(folder: Folder) -> None:
     path = folder.write("c.yaml", "lr: 1 # c\n")
-    done = tunedeck("set", "c.yaml", "lr=2", 'env["a=b"].c=x y', cwd=folder.path)
+    done = tunedeck("set", "c.yaml", "lr=2", 'env["a=b"].c=x y', "--add", cwd=folder.path)
     assert (done.returncode, done.stdout) == (0, "c.yaml is written: no job is running with it\n")
     assert path.read_text() == "lr: 2 # c\nenv:\n  a=b:\n    c: x y\n"
-    done = tunedeck("set", "c.yaml", "lr=1", "lr2.x=1", "env.y.z=2", "lr.q=2", cwd=folder.path)
+    done = tunedeck("set", "c.yaml", "lr=1", "lr2.x=1", "env.y.z=2", "lr.q=2", "--add", cwd=folder.path)
     assert done.returncode == 1
     assert path.read_text().startswith("lr: 2 # c\n")
+    done = tunedeck("set", "c.yaml", "lr=1", "lrate=1", cwd=folder.path)
+    refused = "tunedeck: refused: there is no lrate: did you mean lr? (--add makes a new key)\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", refused)
+    done = tunedeck("set", "c.yaml", "lr=#1", "--json", cwd=folder.path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("c.yaml is written: no job is running with it\n")
+    assert path.read_text().startswith('lr: "#1" # c\n')
+
+
+def test_the_engine_reads_what_was_typed_as_the_command_line_does(folder: Folder) -> None:
+    run = folder.run_task(TICKER, "tick", "lr: 0.1  # keep\nn: null\nnames: {0: a, 1: b}\n")
+    run.wait_for(row(1, "applied"))
+    path = folder.path / "c.yaml"
+    done = tunedeck("set", "c.yaml", "lr=#random", "n='null'", "names.1=dog", cwd=folder.path)
+    said = 'lr 0.1 → #random (number → text), n null → "null", names[1] b → dog\n'
+    assert (done.returncode, done.stdout.partition(": ")[2]) == (0, said), done
+    assert path.read_text() == 'lr: "#random"  # keep\nn: "null"\nnames: {0: a, 1: dog}\n'
+    for values, words in (
+        ({"n": "[] #x"}, "begins as a list"),
+        ({"lrate": "1"}, "there is no lrate: did you mean lr?"),
+        ({"names.2": "1"}, "there is no names.2: names has 0, 1"),
+    ):
+        reply = ask(path, events.Set(1, "tick", values))
+        assert (reply.ok, reply.code) == (False, "refused")
+        assert words in reply.message
+    done = tunedeck("set", "c.yaml", "lrate=1", cwd=folder.path)
+    assert (done.returncode, done.stdout) == (1, "")
+    done = tunedeck("set", "c.yaml", "lrate=1", "n=null", "--add", "--json", cwd=folder.path)
+    assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, ""), done
+    told = json.loads(done.stdout)
+    assert told == run.wait_for(row(3, "applied"))
+    assert told["changes"] == [
+        {"key": "n", "old": "null", "new": None},
+        {"key": "lrate", "old": None, "new": 1, "added": True},
+    ]
+    done = tunedeck("rollback", "c.yaml", "2", "--json", cwd=folder.path)
+    assert json.loads(done.stdout)["changes"][1] == {"key": "lrate", "old": 1, "new": None, "removed": True}
+    assert done.stdout == tunedeck("history", "c.yaml", "--json", cwd=folder.path).stdout.splitlines(keepends=True)[-1]
+    run.stop()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +150,9 @@ def test_without_a_job_the_file_is_edited(folder: Folder) -> None:
     [
         (("none.yaml", "lr=1"), "none.yaml is missing"),
         (("c.yaml", "lr"), "sets nothing"),
-        (("c.yaml", "lr=[1"), "is no value"),
+        (("c.yaml", "lr=[1"), "begins as a list, but is no such value"),
+        (("c.yaml", "lr=[] #x"), "only a part of it is the value"),
+        (("c.yaml", "lr=\udcff"), "no text in UTF-8"),
         (("c.yaml", "lr=1", "lr=2"), "set twice"),
         (("c.yaml", "lr=1", "--job", "x"), "no job x is running"),
     ],
@@ -205,7 +247,8 @@ def test_what_the_worker_refuses_leaves_the_file_as_it_was(folder: Folder) -> No
     assert (done.returncode, done.stderr) == (1, "tunedeck: refused: three is not allowed\n")
     assert (path.read_text(), path.stat()) == (text, before)
     done = tunedeck("set", "c.yaml", "lr=2", "batch=4", cwd=folder.path)
-    assert re.fullmatch(r"v4 applied at step \d+ in .* ms: lr 1 → 2, batch 16 → 4\n", done.stdout), done
+    wanted = r'v4 applied at step \d+ in .* ms: lr 1 → 2, batch "16" → 4 \(text → number\)\n'
+    assert re.fullmatch(wanted, done.stdout), done
     folder.save("c.yaml", "lr: 5\n")
     run.wait_for(row(5, "applied"))
     assert tunedeck("rollback", "c.yaml", "2", cwd=folder.path).returncode == 1
@@ -214,7 +257,7 @@ def test_what_the_worker_refuses_leaves_the_file_as_it_was(folder: Folder) -> No
     done = tunedeck("check", "c.yaml", cwd=folder.path)
     assert (done.returncode, done.stdout) == (0, "job: nothing changes, v5 runs\n")
     folder.write("other.yaml", "lr: 1\nhidden: 9\n")
-    done = tunedeck("set", "c.yaml", "hidden=9", cwd=folder.path)
+    done = tunedeck("set", "c.yaml", "hidden=9", "--add", cwd=folder.path)
     assert re.fullmatch(r"v7 applied at step 0 in .* ms: hidden – → 9\n", done.stdout), done
     run.wait_for(log("start 9"))
     run.stop()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tui.config.diff import changes, same
 from tui.events import Change
+from tui.wire import jsonable
 
 NAN = float("nan")
 
@@ -18,30 +19,43 @@ NAN = float("nan")
     ("old", "new", "expected"),
     [
         ({"lr": 0.1}, {"lr": 0.05}, [("lr", 0.1, 0.05)]),
-        ({1: "a"}, {True: "a"}, [("[true]", None, "a"), ("[1]", "a", None)]),
-        ({1: "a"}, {1.0: "a"}, [("[1.0]", None, "a"), ("[1]", "a", None)]),
+        ({1: "a"}, {True: "a"}, [("[true]", None, "a", "+"), ("[1]", "a", None, "-")]),
+        ({1: "a"}, {1.0: "a"}, [("[1.0]", None, "a", "+"), ("[1]", "a", None, "-")]),
         ({"opt": {"betas": [1, 2]}}, {"opt": {"betas": [1, 3]}}, [("opt.betas[1]", 2, 3)]),
         ({"env": {"a.b": 1}}, {"env": {"a.b": 2}}, [('env["a.b"]', 1, 2)]),
-        ({}, {"a b": 1, "": 2, 'q"': 3}, [('["a b"]', None, 1), ('[""]', None, 2), ('["q\\""]', None, 3)]),
+        (
+            {},
+            {"a b": 1, "": 2, 'q"': 3},
+            [('["a b"]', None, 1, "+"), ('[""]', None, 2, "+"), ('["q\\""]', None, 3, "+")],
+        ),
         ({1: 0, "1": 0}, {1: 1, "1": 2}, [("[1]", 0, 1), ("1", 0, 2)]),
-        ({}, {True: 1, None: 2}, [("[true]", None, 1), ("[null]", None, 2)]),
-        ({"a": [1]}, {"a": [1, {"b": 2}]}, [("a[1]", None, {"b": 2})]),
-        ({"a": [1, 2, 3]}, {"a": [1]}, [("a[1]", 2, None), ("a[2]", 3, None)]),
-        ({"a": {"b": 1}}, {"c": 1}, [("c", None, 1), ("a", {"b": 1}, None)]),
+        ({}, {True: 1, None: 2}, [("[true]", None, 1, "+"), ("[null]", None, 2, "+")]),
+        ({"a": [1]}, {"a": [1, {"b": 2}]}, [("a[1]", None, {"b": 2}, "+")]),
+        ({"a": [1, 2, 3]}, {"a": [1]}, [("a[1]", 2, None, "-"), ("a[2]", 3, None, "-")]),
+        ({"a": {"b": 1}}, {"c": 1}, [("c", None, 1, "+"), ("a", {"b": 1}, None, "-")]),
         ({"a": {"b": 1}}, {"a": [1]}, [("a", {"b": 1}, [1])]),
         ({"a": 1}, {"a": 1.0}, [("a", 1, 1.0)]),
         ({"a": 1}, {"a": True}, [("a", 1, True)]),
         ({"a": NAN}, {"a": float("nan")}, []),
         ({"a": NAN}, {"a": 0.0}, [("a", NAN, 0.0)]),
-        ({"a": None}, {}, [("a", None, None)]),
+        ({"a": None}, {}, [("a", None, None, "-")]),
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}, []),
-        (None, {"a": 1}, [("a", None, 1)]),
+        (None, {"a": 1}, [("a", None, 1, "+")]),
     ],
 )
-def test_changes(old: Any, new: Any, expected: list[tuple[str, Any, Any]]) -> None:
+def test_changes(old: Any, new: Any, expected: list[tuple[Any, ...]]) -> None:
     found = changes(old, new)
-    assert repr(found) == repr(tuple(Change(*item) for item in expected))
+    wanted = (Change(key, old, new, sign == ["+"], sign == ["-"]) for key, old, new, *sign in expected)
+    assert repr(found) == repr(tuple(wanted))
     assert same(old or {}, new) is not bool(expected)
+
+
+def test_a_key_that_came_or_went_is_told_from_null() -> None:
+    assert changes({"n": None}, {"n": "null"}) == (Change("n", None, "null"),)
+    assert changes({"n": "null"}, {"n": None}) == (Change("n", "null", None),)
+    assert jsonable(changes({}, {"n": None})[0]) == {"key": "n", "old": None, "new": None, "added": True}
+    assert jsonable(changes({"n": None}, {})[0]) == {"key": "n", "old": None, "new": None, "removed": True}
+    assert jsonable(changes({"n": 1}, {"n": None})[0]) == {"key": "n", "old": 1, "new": None}
 
 
 # No null: a missing side of a change is None too, so nulls can't be told from what is not there.

@@ -107,9 +107,9 @@ def test_values_are_read_as_yaml(text: str, data: Any) -> None:
     assert spell.read(text).data == data
 
 
-@pytest.mark.parametrize("text", ["a: b", "[1", "1\nw: 2", "*x", "'a"])
+@pytest.mark.parametrize("text", ["[1", "'a", '"a" b', "[] #x", "[&x ]", "{{a}}", "\udcff"])
 def test_what_is_no_value_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="value"):
+    with pytest.raises(ConfigError, match=r"value|UTF-8"):
         spell.read(text)
 
 

@@ -18,7 +18,7 @@ from tui.wire import encode
 ROWS = [
     Reload("job", 1, "applied", "start", step=0, latency_ms=41.25, who="ada@lab", run=1, time=1_790_000_000.123456),
     Reload(
-        *("job", 2, "applied", "editor", (Change("opt.lr", 0.1, 0.08), Change("näme", None, "=1+1 | <b>"))),
+        *("job", 2, "applied", "editor", (Change("opt.lr", 0.1, 0.08), Change("näme", None, "=1+1 | <b>", added=True))),
         *(12_345, 3.0),
         base=1,
         run=1,

@@ -199,7 +199,7 @@ def test_metrics_are_not_told_to_people() -> None:
     ("row", "words"),
     [
         (
-            Reload("a", 2, "applied", "disk", (Change("lr", 1, 0.5), Change("x", None, 2)), 7, 12.34),
+            Reload("a", 2, "applied", "disk", (Change("lr", 1, 0.5), Change("x", None, 2, added=True)), 7, 12.34),
             "* v2 applied (disk) at step 7 in 12.3 ms lr 1 → 0.5, x – → 2",
         ),
         (Reload("a", 2, "superseded", "editor", by=3), "* v2 superseded (editor) by v3"),
@@ -208,6 +208,16 @@ def test_metrics_are_not_told_to_people() -> None:
             "* v2 invalid (disk) line 3:7: no good",
         ),
         (Reload("a", 2, "sent", "disk", (Change("t", "x" * 99, ""),)), f"* v2 sent (disk) t {'x' * 39}… → "),
+        (
+            Reload("a", 2, "sent", "set", (Change("x", 1, "1"), Change("b", True, "true"), Change("d", "1", "0,5"))),
+            '* v2 sent (set) x 1 → "1" (number → text), b true → "true" (boolean → text), d "1" → 0,5',
+        ),
+        (
+            Reload(
+                "a", 2, "sent", "set", (Change("n", None, "null"), Change("m", 1, None), Change("k", None, None, True))
+            ),
+            '* v2 sent (set) n null → "null", m 1 → null, k – → null',
+        ),
     ],
 )
 def test_a_reload_in_one_line(row: Reload, words: str) -> None:

@@ -8,21 +8,21 @@ from tui.engine.headless import reload_words
 from tui.events import Change, Problem, Reload
 from tui.tuning import _words
 
-CHANGES = (Change("batch", 16, "5"), Change("opt.lr", 1, 2))
+CHANGES = (Change("batch", 16, "x5"), Change("opt.lr", 1, 2))
 
 
 @pytest.mark.parametrize(
     ("effective", "said"),
     [
         (None, ""),
-        ({"batch": "5", "opt": {"lr": 2.0}, "more": 1}, ""),
+        ({"batch": "x5", "opt": {"lr": 2.0}, "more": 1}, ""),
         ({"batch": 5, "opt": {"lr": 0.5}}, "; the task has batch 5, opt.lr 0.5"),
-        ({"batch": "5", "opt": {}}, "; the task has opt.lr –"),
+        ({"batch": "x5", "opt": {}}, "; the task has opt.lr –"),
     ],
 )
 def test_a_receipt_names_what_the_task_has_instead(effective: dict[str, object] | None, said: str) -> None:
     row = Reload("job", 4, "applied", "set", CHANGES, step=3, latency_ms=2.0, effective=effective)
-    assert _words(row) == f"v4 applied at step 3 in 2.0 ms: batch 16 → 5, opt.lr 1 → 2{said}"
+    assert _words(row) == f"v4 applied at step 3 in 2.0 ms: batch 16 → x5 (number → text), opt.lr 1 → 2{said}"
 
 
 def test_a_receipt_finds_what_the_task_has_under_any_key() -> None:
@@ -37,7 +37,7 @@ def test_a_check_names_what_the_task_would_have_instead() -> None:
     changed = [{"key": "lr", "old": 1, "new": "2"}]
     effective = [{"key": "lr", "old": "2", "new": 2}]
     assert _effect({**job, "changes": changed, "effective": effective}) == (
-        "digits: lr 1 → 2 would be taken live; the task would have lr 2"
+        'digits: lr 1 → "2" (number → text) would be taken live; the task would have lr 2'
     )
 
 

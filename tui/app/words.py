@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tui.app.lines import plain
 from tui.events import Change, Problem, Reload
+from tui.wording import misleading, retyped
 
 
 class Sign(NamedTuple):
@@ -109,17 +110,19 @@ def moment(when: float, style: str, now: float) -> str:
 
 def value(item: Any) -> str:
     """Return a config value as a config would say it."""
-    if isinstance(item, str) and item and item == item.strip():
+    if isinstance(item, str) and item and item == item.strip() and not misleading(item):
         return plain(item)
     return plain(json.dumps(item, ensure_ascii=False))
 
 
 def change(item: Change) -> str:
-    """Return one change: ``lr 0.1 → 0.05``, ``+ momentum 0.9``, ``− momentum``."""
+    """Return one change: ``lr 0.1 → 0.05``, ``+ momentum 0.9``, ``− momentum``; and its type where that changed."""
     key = plain(item.key)
-    if item.old is None:
+    if item.added:
         return f"+ {key} {value(item.new)}"
-    return f"− {key}" if item.new is None else f"{key} {value(item.old)} → {value(item.new)}"
+    kinds = retyped(item)
+    told = f"{key} {value(item.old)} → {value(item.new)}" + (f" ({kinds})" if kinds else "")
+    return f"− {key}" if item.removed else told
 
 
 def place(item: Problem) -> str:

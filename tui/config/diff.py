@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
-from tui.config.keys import child
+from tui.config.keys import MISSING, child
 from tui.events import Change
-
-_MISSING = object()
 
 #: Parsed, or the text itself.
 Config = Mapping[Any, Any] | str
@@ -32,9 +30,9 @@ def _lines(old: str, new: str) -> Iterator[Change]:
         if kind == "equal":
             continue
         for offset in range(max(a_end - a, b_end - b)):
-            here, there = (sides[0][a + offset] if a + offset < a_end else None), b + offset
+            here, there = (sides[0][a + offset] if a + offset < a_end else MISSING), b + offset
             line = there if there < b_end else a + offset
-            yield Change(f"line {line + 1}", here, sides[1][there] if there < b_end else None)
+            yield _change(f"line {line + 1}", here, sides[1][there] if there < b_end else MISSING)
 
 
 def same(a: Any, b: Any) -> bool:
@@ -47,14 +45,19 @@ def _walk(path: str, old: Any, new: Any) -> Iterator[Change]:
         # 1, 1.0 and true are equal, and one key to a dict; to a task they are not.
         olds, news = ({(type(key), key): key for key in side} for side in (old, new))
         for kind in [*news, *(kind for kind in olds if kind not in news)]:
-            sides = (side[kinds[kind]] if kind in kinds else _MISSING for side, kinds in ((old, olds), (new, news)))
+            sides = (side[kinds[kind]] if kind in kinds else MISSING for side, kinds in ((old, olds), (new, news)))
             yield from _walk(child(path, kind[1]), *sides)
     elif isinstance(old, list) and isinstance(new, list):
         for index in range(max(len(old), len(new))):
-            sides = (side[index] if index < len(side) else _MISSING for side in (old, new))
+            sides = (side[index] if index < len(side) else MISSING for side in (old, new))
             yield from _walk(child(path, index), *sides)
     elif not _equal(old, new):
-        yield Change(path, *(None if side is _MISSING else side for side in (old, new)))
+        yield _change(path, old, new)
+
+
+def _change(path: str, old: Any, new: Any) -> Change:
+    added, removed = old is MISSING, new is MISSING
+    return Change(path, None if added else old, None if removed else new, added, removed)
 
 
 def _equal(old: Any, new: Any) -> bool:

@@ -20,19 +20,36 @@ from tui.config.document import ConfigError
 from tui.config.nodes import Slot, Tree, empty, flow, ordered
 from tui.events import Problem
 
-_MISSING = object()
+#: So many keys are named where none is like the one that was asked for.
+_SHOWN = 6
+
 _BLANK = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=[\r\n]|$)")
 _COMMENT = re.compile(r"#[^\r\n]*")
 _INDICATOR = re.compile(r"[|>][-+0-9]*")
 _TAGS = re.compile(r"![^\s,\[\]{}]*[ \t]*")
 
 
-def set_values(text: str, values: Mapping[str, Any]) -> str:
+def set_typed(text: str, values: Mapping[str, str], *, add: bool) -> str:
+    """Return the text of a config with values as somebody has typed them, all of them or none.
+
+    Args:
+        text: The text of the config.
+        values: By their key paths, for `spell.read`.
+        add: A key that is not there is made; else it is refused, with the one that may be meant.
+
+    Raises:
+        ConfigError: As `set_values` and `spell.read`; or a key is not there.
+    """
+    return set_values(text, {path: spell.read(value) for path, value in values.items()}, add=add)
+
+
+def set_values(text: str, values: Mapping[str, Any], *, add: bool = True) -> str:
     """Return the text of a config with other values, all of them or none.
 
     Args:
         text: The text of the config.
         values: By their key paths; plain data, or `spell.Spelled` as their user has written it.
+        add: Keys that are not there may be made.
 
     Raises:
         ConfigError: The text is no config, a path leads nowhere, or a value can't be changed by itself.
@@ -42,6 +59,9 @@ def set_values(text: str, values: Mapping[str, Any]) -> str:
         if a[: len(b)] == b[: len(a)]:
             raise ConfigError(Problem(f"{one} and {other} can't be set together: one is in the other", key=other))
     tree = Tree(text)
+    if not add:
+        for path, steps in paths.items():
+            _require(tree, path, steps)
     for path, value in values.items():
         tree = _Edit(tree, path, paths[path], value).result()
     return tree.text
@@ -52,6 +72,42 @@ def _steps(path: str) -> tuple[Any, ...]:
         return keys.steps(path)
     except ValueError as error:
         raise ConfigError(Problem(str(error))) from error
+
+
+def _require(tree: Tree, path: str, steps: tuple[Any, ...]) -> None:
+    """See that there is a value at a path, or what is there that has a place for none, of which the edit will tell."""
+    data, way = tree.document.data, ""
+    for number, step in enumerate(steps):
+        inner = _get(data, step)
+        if inner is keys.MISSING and isinstance(data, dict) and not isinstance(step, (list, dict)):
+            message = f"there is no {path}{_suggested(data, way, steps[number:])} (--add makes a new key)"
+            line, column = _place(tree, way)
+            raise ConfigError(Problem(message, line, column, path))
+        if inner is keys.MISSING:
+            return
+        data, way = inner, keys.child(way, step)
+
+
+def _suggested(data: dict[Any, Any], way: str, missing: tuple[Any, ...]) -> str:
+    """Return which path may be meant where the first of the missing steps is no key of `data`, which is at `way`."""
+    names = {str(key): key for key in data}
+    name = keys.nearest(str(missing[0]), names)
+    if name is None:
+        known = ", ".join([*names][:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        return f": {f'{way} has' if way else 'there are'} {known}" if names else ""
+    key, rest = names[name], missing[1:]
+    found, meant = data[key], keys.child(way, key)
+    for step in rest:
+        found = _get(found, step)
+        if found is keys.MISSING:
+            break
+        meant = keys.child(meant, step)
+    return f": did you mean {meant}?"
+
+
+def _place(tree: Tree, way: str) -> tuple[int | None, int | None]:
+    mark = tree.document.marks.get(way)
+    return mark.value if way and mark is not None else (None, None)
 
 
 class _Edit:
@@ -82,7 +138,7 @@ class _Edit:
         if isinstance(whole, set):
             self._refuse(self._tree.root, f"{self._path} is in a set, whose items have no values: edit it by hand")
         old = _put(intended, self._steps, spell.data_of(self._value))
-        if old is not _MISSING and same(old, spell.data_of(self._value)):
+        if old is not keys.MISSING and same(old, spell.data_of(self._value)):
             return self._tree
         node = slot.node if isinstance(slot, Slot) else slot[0]
         lost = None
@@ -108,13 +164,15 @@ class _Edit:
         """Return the changes inside a mapping that loses no key, or a list that stays as long; else nothing."""
         new = spell.data_of(self._value)
         if isinstance(old, dict) and isinstance(new, dict) and old.keys() <= new.keys():
-            pairs = [(key, old.get(key, _MISSING), value) for key, value in new.items()]
+            pairs = [(key, old.get(key, keys.MISSING), value) for key, value in new.items()]
         elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
             pairs = [(index, *items) for index, items in enumerate(zip(old, new, strict=True))]
         else:
             return {}
         return {
-            keys.child(self._path, key): value for key, was, value in pairs if was is _MISSING or not same(was, value)
+            keys.child(self._path, key): value
+            for key, was, value in pairs
+            if was is keys.MISSING or not same(was, value)
         }
 
     def _refuse(self, node: Node, message: str) -> NoReturn:
@@ -162,7 +220,7 @@ class _Edit:
         data = self._tree.document.data
         for walked in self._steps[: len(self._steps) - len(rest)]:
             data = _get(data, walked)
-        if len(rest) > 1 and _get(data, step) is not _MISSING:
+        if len(rest) > 1 and _get(data, step) is not keys.MISSING:
             where = keys.child(path, step)
             self._refuse(node, f"{where} is merged from elsewhere by '<<': what is in it belongs to other keys too")
         if any(type(other) is int for other in rest[1:]):
@@ -342,22 +400,24 @@ def _shown(step: Any) -> str:
 def _get(data: Any, step: Any) -> Any:
     """Return what a step leads to in plain data."""
     if isinstance(data, list):
-        return data[step] if type(step) is int and 0 <= step < len(data) else _MISSING
+        return data[step] if type(step) is int and 0 <= step < len(data) else keys.MISSING
     if isinstance(data, dict):
-        return next((value for key, value in data.items() if keys.matches(key, step)), _MISSING)
-    return _MISSING
+        key = keys.choose(data, step)
+        return keys.MISSING if key is keys.MISSING else data[key]
+    return keys.MISSING
 
 
 def _put(data: Any, steps: tuple[Any, ...], value: Any) -> Any:
     """Set a value in plain data, and return what was there."""
     for step in steps[:-1]:
         inner = _get(data, step)
-        if inner is _MISSING:
+        if inner is keys.MISSING:
             inner = data[step] = {}
         data = inner
     last = steps[-1]
     old = _get(data, last)
     if isinstance(data, dict):
-        last = next((key for key in data if keys.matches(key, last)), last)
+        known = keys.choose(data, last)
+        last = last if known is keys.MISSING else known
     data[last] = value
     return old

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
+
+#: Where nothing is: null is a value.
+MISSING: Any = object()
+
+#: So much must two names have in common: ``lrate`` and ``lr`` have 0.57.
+_ALIKE = 0.5
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _STEP = re.compile(r"([A-Za-z0-9_-]+)|\[(\d+)\]")
@@ -52,6 +59,27 @@ def assignment(words: str) -> tuple[str, str]:
 def matches(key: Any, step: Any) -> bool:
     """Return whether a key of a mapping is the one that a step of a path names."""
     return child("", key) == child("", step) or (not isinstance(key, str) and str(key) == step and _special(key))
+
+
+def choose(known: Iterable[Any], step: Any) -> Any:
+    """Return the key among those of a mapping that a step of a path names, `MISSING` where there is none.
+
+    ``names.1`` is the key ``1`` too, where there is no ``"1"``.
+    """
+    names = list(known)
+    exact = next((key for key in names if matches(key, step)), MISSING)
+    if exact is not MISSING or not isinstance(step, str):
+        return exact
+    return next((key for key in names if not isinstance(key, str) and json.dumps(key, default=str) == step), MISSING)
+
+
+def nearest(wanted: str, known: Iterable[str]) -> str | None:
+    """Return the name that is most like `wanted`, None where none is."""
+    from difflib import get_close_matches  # not before somebody has mistyped
+
+    names = {name.casefold(): name for name in known}
+    close = get_close_matches(wanted.casefold(), names, 1, _ALIKE)
+    return names[close[0]] if close else None
 
 
 def overlap(one: str, other: str) -> bool:

@@ -111,9 +111,9 @@ class Tree:
             found = (self.find(item, step) for item in node.value)
             return next((slot for slot in found if slot is not None), None)
         if isinstance(node, MappingNode):
-            for key, value in node.value:
-                if isinstance(key, ScalarNode) and keys.matches(self._key(key), step):
-                    return self._entry(node, key, value)
+            entries = [(self._key(key), key, value) for key, value in node.value if isinstance(key, ScalarNode)]
+            chosen = keys.choose((known for known, _, _ in entries), step)
+            return next((self._entry(node, *entry) for known, *entry in entries if known is chosen), None)
         return None
 
     def end(self, node: Node) -> int:

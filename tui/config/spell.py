@@ -5,12 +5,22 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from itertools import pairwise
 from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.tokens import AliasToken, AnchorToken, ScalarToken, TagToken
 
 from tui.config import document
 from tui.config.diff import same
 from tui.config.document import ConfigError
 from tui.events import Problem
+
+#: What a typed value is read behind.
+_HEAD = "v: "
+
+#: How a value begins that ends where its beginning says.
+_ENCLOSED = {"[": "a list", "{": "a mapping", '"': "text in quotes", "'": "text in quotes"}
 
 _SIMPLE = re.compile(r"[-+.:\w]+")
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
@@ -24,18 +34,60 @@ class Spelled(NamedTuple):
 
 
 def read(text: str) -> Spelled:
-    """Return the value that a text such as ``0.05``, ``[64, 32]`` or ``abc`` means in YAML.
+    """Return what a text that was typed on a command line means, such as ``0.05``, ``[64, 32]`` or ``abc``.
+
+    That is what YAML reads where all of it is the value. Where YAML would take a part for something else (a comment, an
+    anchor, a tag, the head of a block) it is text, every character of it.
 
     Raises:
-        ConfigError: It is no value.
+        ConfigError: It begins as a list, a mapping or text in quotes, and is not one as a whole; or it is no text.
     """
+    if not _is_text(text):
+        raise ConfigError(Problem(f"{text!r} is no text in UTF-8"))
+    bare = text.strip(" ")
+    if text and not bare:
+        return Spelled(text, text)
+    enclosed = next((what for mark, what in _ENCLOSED.items() if bare.startswith(mark)), None)
     try:
-        data = document.parse(f"v: {text}\n").data
+        data = _whole(bare)
     except ConfigError as error:
-        raise ConfigError(Problem(f"{text!r} is no value: {error}")) from error
-    if list(data) != ["v"]:
-        raise ConfigError(Problem(f"{text!r} is more than one value: put it in quotes"))
-    return Spelled(data["v"], text.strip())
+        if enclosed is None:
+            return Spelled(text, text)
+        message = f"{text!r} begins as {enclosed}, but is no such value: {error}; as text it is {quoted(text)}"
+        raise ConfigError(Problem(message)) from error
+    return Spelled(text, text) if isinstance(data, str) and enclosed is None else Spelled(data, bare)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # what a shell passes on that is not UTF-8
+        return False
+    return True
+
+
+def _whole(text: str) -> Any:
+    """Return the value that YAML reads from a text.
+
+    Raises:
+        ConfigError: It reads none, or not from all of it.
+    """
+    found = document.parse(f"{_HEAD}{text}\n")
+    begin, end = len(_HEAD), len(_HEAD) + len(text)
+    if list(found.data) != ["v"]:
+        raise ConfigError(Problem("it is more than one value"))
+    if text and (found.marks["v"].start, found.marks["v"].end) != (begin, end):
+        raise ConfigError(Problem("only a part of it is the value"))
+    literal = []
+    for token in YAML(typ="safe", pure=True).scan(found.text):
+        if isinstance(token, (AliasToken, AnchorToken, TagToken)):
+            raise ConfigError(Problem("an anchor, alias or tag in it would be lost"))
+        if isinstance(token, ScalarToken):
+            literal.append((token.start_mark.index, token.end_mark.index))
+    outside = "".join(found.text[one[1] : other[0]] for one, other in pairwise([(0, 0), *literal, (end, end)]))
+    if "#" in outside:
+        raise ConfigError(Problem("the comment in it would be lost"))
+    return found.data["v"]
 
 
 def data_of(value: Any) -> Any:

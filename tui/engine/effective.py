@@ -16,7 +16,10 @@ Difference = Sequence[Any]
 
 def as_changes(differences: Iterable[Difference]) -> tuple[Change, ...]:
     """Return differences as changes from the requested to the effective config."""
-    return tuple(Change(_path(steps), old, new[0] if new else None) for steps, old, *new in differences)
+    return tuple(
+        Change(_path(steps), old, new[0] if new else None, added=old is None, removed=not new)
+        for steps, old, *new in differences
+    )
 
 
 def effective(requested: Mapping[str, Any] | str, differences: Iterable[Difference]) -> Mapping[str, Any] | None:

@@ -7,6 +7,7 @@ lines beyond `MOST_WAITING` are dropped, and counted where they are missing.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import stat
@@ -21,6 +22,7 @@ from tui import events, wire
 from tui.engine.output import Block, Output
 from tui.events import Change, Event
 from tui.export import harmless
+from tui.wording import misleading, retyped
 
 #: So many bytes of log lines wait for a slow reader, each block of them counted as so many more.
 MOST_WAITING = 4 << 20
@@ -204,13 +206,17 @@ class Readable:
 
 
 def change_words(change: Change) -> str:
-    """Return a change in short, such as ``lr 0.1 → 0.05``."""
-    return f"{harmless(change.key)} {value_words(change.old)} → {value_words(change.new)}"
+    """Return a change in short, such as ``lr 0.1 → 0.05``, and of what type the value was and is where that differs."""
+    old = "–" if change.added else value_words(change.old)
+    new = "–" if change.removed else value_words(change.new)
+    kinds = retyped(change)
+    return f"{harmless(change.key)} {old} → {new}" + (f" ({kinds})" if kinds else "")
 
 
 def value_words(value: object) -> str:
-    """Return a value of a config in short."""
-    text = "–" if value is None else harmless(str(wire.jsonable(value)))
+    """Return a value of a config in short, as a config would say it."""
+    plain = isinstance(value, str) and not misleading(value)
+    text = harmless(str(value) if plain else json.dumps(wire.jsonable(value), ensure_ascii=False))
     return text if len(text) <= 40 else text[:39] + "…"
 
 

@@ -32,14 +32,13 @@ async def set_values(job: Job, jobs: Iterable[Job], command: events.Set) -> Repl
     """Carry out a `Set`; refused, it leaves the file as it was."""
 
     def change(raw: bytes) -> str:
-        values = {path: spell.read(value) for path, value in command.values.items()}
-        _refuse_clashes(job.file, command.base, raw, values)
-        return edit.set_values(document.decode(raw), values)
+        _refuse_clashes(job.file, command.base, raw, command.values)
+        return edit.set_typed(document.decode(raw), command.values, add=command.add)
 
     return await _change(job, jobs, command, change, "set")
 
 
-def _refuse_clashes(file: ConfigFile, base: str | None, raw: bytes, values: Mapping[str, Any]) -> None:
+def _refuse_clashes(file: ConfigFile, base: str | None, raw: bytes, values: Mapping[str, str]) -> None:
     """See that nobody has changed one of some values since the content that was named `base`.
 
     Raises:
@@ -52,7 +51,7 @@ def _refuse_clashes(file: ConfigFile, base: str | None, raw: bytes, values: Mapp
     begun = file.text_of(base)
     if begun is None:
         raise store.Conflict(f"{file.path} has been changed by somebody else: nothing was written", current)
-    wanted = {path: spell.data_of(value) for path, value in values.items()}
+    wanted = {path: spell.read(value).data for path, value in values.items()}
     clashes = []
     for change in changes(document.parse(begun).data, document.parse(document.decode(raw)).data):
         for path, value in wanted.items():

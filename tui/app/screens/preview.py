@@ -82,8 +82,8 @@ def _of_job(job: Mapping[str, Any]) -> Iterator[Text]:
     if job["effective"]:
         yield Text("  the task would work with")
     for change in (Change(**item) for item in job["effective"]):
-        what = f"{words.value(change.new)}" if change.new is not None else "it is not used"
-        asked = f" (asked for {words.value(change.old)})" if change.old is not None else ""
+        what = f"{words.value(change.new)}" if not change.removed else "it is not used"
+        asked = f" (asked for {words.value(change.old)})" if not change.added else ""
         yield Text(f"    {plain(change.key)}: {what}{asked}")
     if job["remark"]:
         yield Text(f"  not all could be looked at: {plain(job['remark'])}", "dim")
