@@ -77,7 +77,6 @@ class Bench:
     def _rename(self) -> tuple[float, float]:
         new = self._config.with_suffix(".new")
         new.write_text(text(self._path, self._number + 1))
-        # Not faster: from some tens of a second the watch takes the temporary files for noise, and slows down.
         began = self._begin(random.uniform(0.1, 0.2))
         new.replace(self._config)
         return self._arrived(began, "disk")

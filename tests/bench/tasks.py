@@ -52,6 +52,18 @@ def resting(config: dict[str, Any]) -> Task:
         config = yield
 
 
+def journal(config: dict[str, Any]) -> Task:
+    """Write down each config with the time, and take steps of `pause` seconds."""
+    seen = None
+    with open(config["journal"], "a", buffering=1, encoding="utf-8") as lines:  # noqa: PTH123 - as people write it
+        while True:
+            if config is not seen:
+                seen = config
+                lines.write(f"{config['number']} {time.monotonic()}\n")
+            time.sleep(config["pause"])
+            config = yield
+
+
 def tight(config: dict[str, Any]) -> Task:
     """Never sleep, and never let go of the interpreter."""
     board = Board(config["board"])

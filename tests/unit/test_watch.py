@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import THOROUGHLY
 from tui.config import folders, swap, watch
 from tui.config.store import Content, Fingerprint, StoreError, digest
 from tui.config.watch import LATEST, STILL, Settling, Watcher, trail
@@ -279,7 +282,10 @@ async def test_half_a_file_is_not_reported(config: Path) -> None:
 
 
 @pytest.mark.usefixtures("any_source", "no_safety_net")
-async def test_the_link_swap_of_a_config_map_is_seen(tmp_path: Path) -> None:
+async def test_the_link_swap_of_a_config_map_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if folders.source is folders.Portable:
+        monkeypatch.setattr(watch, "SAFETY", 0.2)  # while it begins anew, with another folder, it is deaf
+
     def publish(number: int) -> None:
         target = tmp_path / f"..{number}"
         target.mkdir()
@@ -423,6 +429,231 @@ async def test_two_files_in_one_folder_and_a_busy_log(config: Path) -> None:
         rename(other, text(101))
         await seen.until(text(101))
     assert [(path, raw) for path, raw, _ in seen.reports] == [(config, text(1)), (other, text(101))]
+
+
+@pytest.fixture
+def polls(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Every waking of the watch by the system."""
+    found: list[bool] = []
+    poll = folders.Inotify.poll
+
+    def counted(source: folders.Inotify) -> bool:
+        found.append(poll(source))
+        return found[-1]
+
+    monkeypatch.setattr(folders.Inotify, "poll", counted)
+    return found
+
+
+def fill(folder: Path, number: int) -> None:
+    """Do to other files of the folder whatever can be done to a file."""
+    other = folder / f"other-{number}"
+    rename(other, b"1")
+    in_place(other, b"2")
+    vim(other, b"3")
+    other.chmod(0o600)
+    other.with_name(f"link-{number}").symlink_to(other)
+    if number % 2:
+        other.unlink()
+
+
+@linux
+@pytest.mark.usefixtures("no_safety_net")
+async def test_other_files_in_the_folder_wake_nobody(config: Path, polls: list[bool]) -> None:
+    async with watching(config) as (seen, _):
+        polls.clear()
+        with config.with_name("log").open("a", buffering=1) as log:
+            for number in range(200):
+                fill(config.parent, number)
+                log.write("line\n")
+                await asyncio.sleep(0)
+        assert polls == []
+        for number in range(1, 4):
+            rename(config, text(number))
+            await seen.until(text(number))
+        assert len(polls) < 20
+    assert seen.settled == [text(1), text(2), text(3)]
+
+
+@linux
+@pytest.mark.usefixtures("no_safety_net")
+async def test_other_files_beside_a_missing_one_are_not_looked_at_one_by_one(
+    config: Path, polls: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watching(config) as (seen, _):
+        config.unlink()
+        await seen.until("missing")
+        monkeypatch.setattr(folders, "_PAUSE", 3600)  # what is told for nothing is not asked for again at once
+        polls.clear()
+        for number in range(20):
+            fill(config.parent, number)
+            await asyncio.sleep(0)
+        assert 1 <= len(polls) <= 2
+
+
+@linux
+@pytest.mark.usefixtures("no_safety_net")
+async def test_a_file_that_comes_back_is_found_beside_others(config: Path, polls: list[bool]) -> None:
+    async with watching(config) as (seen, _):
+        for number, save in enumerate([rename, vim_new], 1):
+            config.unlink()
+            await seen.until("missing")
+            for other in range(20):
+                fill(config.parent, 100 * number + other)
+                await asyncio.sleep(0)
+            save(config, text(number))
+            await seen.until(text(number))
+        polls.clear()
+        fill(config.parent, 0)
+        await asyncio.sleep(2 * folders._PAUSE)
+        assert polls == []
+
+
+@linux
+@pytest.mark.usefixtures("no_safety_net")
+async def test_more_news_than_the_system_keeps_delay_a_save_and_lose_none(config: Path) -> None:
+    kept = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    async with watching(config) as (seen, _):
+        one, other = config.with_name("one"), config.with_name("other")
+        one.touch()
+        for _ in range(kept // 4 + 1):  # each is told twice
+            one.rename(other)
+            other.rename(one)
+        rename(config, text(1))
+        await seen.until(text(1))
+        for number in (2, 3):
+            in_place(config, text(number))
+            await seen.until(text(number))
+
+
+@linux
+@pytest.mark.usefixtures("quick_safety_net")
+async def test_where_the_system_has_no_watches_left_files_are_polled(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoneLeft:
+        def __init__(self, mask: int) -> None:
+            raise OSError(errno.EMFILE, f"no instance left for {mask}")
+
+    monkeypatch.setattr(folders, "_Watches", NoneLeft)
+    async with watching(config) as (seen, _):
+        for number in (1, 2):
+            rename(config, text(number))
+            await seen.until(text(number))
+
+
+@linux
+@pytest.mark.usefixtures("no_safety_net")
+async def test_a_writer_that_keeps_the_file_open_is_heard(config: Path) -> None:
+    async with watching(config) as (seen, _):
+        with config.open("r+b", buffering=0) as file:
+            for number in (1, 2):
+                file.seek(0)
+                file.write(text(number))
+                await seen.until(text(number))
+
+
+@linux
+@pytest.mark.usefixtures("no_safety_net")
+async def test_what_is_written_under_another_name_of_the_file_is_seen(config: Path) -> None:
+    (config.parent.parent / "elsewhere").mkdir()
+    other = config.parent.parent / "elsewhere" / "c.yaml"
+    os.link(config, other)
+    async with watching(config) as (seen, _):
+        for number in (1, 2):
+            in_place(other, text(number))
+            await seen.until(text(number))
+        rename(config, text(3))
+        await seen.until(text(3))
+        in_place(other, text(4))  # it is another file now
+        in_place(config, text(5))
+        await seen.until(text(5))
+    assert seen.settled == [text(1), text(2), text(3), text(5)]
+
+
+@linux
+@pytest.mark.usefixtures("no_safety_net")
+async def test_a_file_that_has_changed_places_with_another_does_not_wait(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = config.with_suffix(".new")
+    async with watching(config) as (seen, _):
+        monkeypatch.setattr(watch, "STILL", 3600.0)
+        monkeypatch.setattr(watch, "LATEST", 3600.0)
+        for number in (1, 2):
+            new.write_bytes(text(number))
+            if not swap.exchange(new, config):
+                pytest.skip("this file system can't exchange names")
+            await seen.until(text(number))
+
+
+def vim_new(path: Path, raw: bytes) -> None:
+    path.write_bytes(raw)
+
+
+def link_swap(path: Path, raw: bytes) -> None:
+    target = path.with_name(f"target-{raw[8:-1].decode()}")
+    target.write_bytes(raw)
+    link = path.with_suffix(".lnk")
+    link.symlink_to(target.name)
+    link.replace(path)
+
+
+def remove(path: Path, _: bytes) -> None:
+    path.unlink()
+
+
+def through_hard_link(path: Path, raw: bytes) -> None:
+    other = path.with_suffix(".hard")
+    os.link(path.resolve(), other)
+    other.write_bytes(raw)
+    other.unlink()
+
+
+def exchanged(path: Path, raw: bytes) -> None:
+    new = path.with_suffix(".new")
+    new.write_bytes(raw)
+    swap.exchange(new, path)
+    new.unlink()
+
+
+def chmod(path: Path, raw: bytes) -> None:
+    path.chmod(0o600 if raw[-2] % 2 else 0o644)
+
+
+SAVES = [rename, vim, vim_new, in_place, link_swap, remove, through_hard_link, exchanged, chmod]
+
+
+@linux
+@pytest.mark.timeout(3_600 if THOROUGHLY else 300)
+@settings(max_examples=2_000 if THOROUGHLY else 25)
+@given(
+    st.lists(st.tuples(st.sampled_from(SAVES), st.sampled_from([0.0, 0.0002, 0.001, 0.06])), min_size=1, max_size=12)
+)
+def test_whatever_is_done_to_a_file_its_end_is_reported(
+    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[Callable[[Path, bytes], None], float]]
+) -> None:
+    path = tmp_path_factory.mktemp("watch") / "c.yaml"
+    path.write_bytes(text(0))
+
+    def play() -> None:
+        for number, (save, pause) in enumerate(history, 1):
+            if path.exists() or save in (rename, vim_new, link_swap):
+                save(path, text(number))
+            time.sleep(pause)
+
+    async def run() -> None:
+        seen = Seen()
+        watcher = Watcher([path], seen)
+        await watcher.start()
+        await seen.count(1)
+        await asyncio.to_thread(play)
+        await asyncio.wait_for(seen.until(path.read_bytes() if path.exists() else "missing"), 30)
+        await watcher.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch, "SAFETY", 3600)
+        asyncio.run(run())
 
 
 @pytest.mark.usefixtures("no_safety_net")

@@ -101,7 +101,7 @@ class _File:
 
 
 class Watcher:
-    """Watches files by their folders and reports each new content once.
+    """Watches files and reports each new content once.
 
     Args:
         paths: The files, which may be missing.
@@ -137,30 +137,31 @@ class Watcher:
         file.reported, file.reported_settled = digest, True
 
     def _sweep(self) -> None:
-        """Look at all files, and watch the folders that are in their places now."""
-        for file in self._files.values():
-            file.trail = frozenset(trail(file.path))
-        self._watch()
+        """Look at all files, and watch what is in their places now."""
+        assert self._source is not None
+        self._source.poll()
+        self._follow(list(self._files.values()))
         for file in self._files.values():
             self._look(file)
         self._safety = asyncio.get_running_loop().call_later(SAFETY, self._sweep)
 
-    def _watch(self) -> None:
-        if self._source is not None:
-            self._source.watch({folder for file in self._files.values() for folder, _ in file.trail})
+    def _follow(self, files: list[_File]) -> None:
+        """Watch what decides what these files are."""
+        assert self._source is not None
+        while files:
+            for file in files:
+                file.trail = frozenset(trail(file.path))
+            self._source.watch({file.path: file.trail for file in files})
+            # A link may have been swapped before it was watched.
+            files = [file for file in files if len(file.trail) > 1 and file.trail != frozenset(trail(file.path))]
 
-    def _news(self, news: list[folders.Item]) -> bool:
-        mattered = False
-        for file in self._files.values():
-            told = [item for item in news if item[:2] in file.trail]
-            vague = any(name is None for _, name, _ in news)
-            if not told and not vague:
-                continue
-            mattered = True
-            before, file.trail = file.trail, frozenset(trail(file.path))
-            if file.trail != before:
-                self._watch()
-            file.touched |= bool(told)
+    def _news(self, news: list[folders.Item]) -> None:
+        vague = any(name is None for _, name, _ in news)
+        told = [file for file in self._files.values() if any(item[:2] in file.trail for item in news)]
+        files = list(self._files.values()) if vague else told
+        self._follow(files)
+        for file in files:
+            file.touched |= file in told
             # Where a link now leads elsewhere, what becomes of its old target no longer matters.
             for *_, sort in (item for item in news if item[:2] in file.trail):
                 if sort is not Sort.TOUCHED:
@@ -168,7 +169,6 @@ class Watcher:
                     file.spoiled |= sort is Sort.CHANGED
             # Not at once: these may be news that came to light while a file was being read.
             asyncio.get_running_loop().call_soon(self._look, file)
-        return mattered
 
     def _look(self, file: _File) -> None:
         if self._source is None:
