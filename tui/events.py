@@ -71,6 +71,30 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """What a change did to a metric, as far as `points` blocks of steps after it tell.
+
+    It is higher by `change`, or by something between `low` and `high`; `smallest` would have been clear. `verdict` is
+    better, worse, higher, lower or none, and None while it is too early. A `guessed` one is so by the metric's name.
+    The `next` verdict comes at so many points, None where no other comes: the job has too little history, or all are
+    passed, or version `until` has ended the judging.
+    """
+
+    metric: str
+    points: int
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+    smallest: float | None = None
+    verdict: str | None = None
+    before: float | None = None
+    after: float | None = None
+    guessed: bool = False
+    next: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True)
 class Message:
     """The base of everything that crosses a boundary; `KIND` names it on the wire."""
 
@@ -135,7 +159,7 @@ class Reload(Event):
 
     `who` is the user and the host, `run` counts the starts of the job by the user, `times` has the seconds since the
     epoch of each status that was passed. `note` and `tag` are the user's own words. `effective` is the config that the
-    task works with, where that is not the one that was asked for.
+    task works with, where that is not the one that was asked for. `effect` is what it did, the main metric first.
     """
 
     KIND = "reload"
@@ -155,6 +179,27 @@ class Reload(Event):
     tag: str = ""
     effective: Mapping[str, Any] | None = None
     errors: tuple[Problem, ...] = ()
+    effect: tuple[Effect, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judged(Event):
+    """What is known of the effect of a version, each time that a look at a metric has found something; see `Effect`."""
+
+    KIND = "effect"
+    version: int
+    metric: str
+    points: int
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+    smallest: float | None = None
+    verdict: str | None = None
+    before: float | None = None
+    after: float | None = None
+    guessed: bool = False
+    next: int | None = None
+    until: int | None = None
 
 
 @dataclass(frozen=True)
@@ -174,13 +219,17 @@ class Hello(Message):
 
 @dataclass(frozen=True)
 class Job(Event):
-    """A job of the deck, once for each after the greeting, followed by all that is known of it."""
+    """A job of the deck, once for each after the greeting, followed by all that is known of it.
+
+    `metrics` has ``min`` or ``max`` for those of which the deck says which way is better, the main one first.
+    """
 
     KIND = "job"
     task: str
     config: str
     runner: str = "process"
     on_change: str = "reload"
+    metrics: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -269,6 +318,19 @@ class Noted(Event):
     version: int
     note: str
     tag: str
+
+
+@dataclass(frozen=True)
+class Measured(Event):
+    """There is more of the metrics of `run`, up to `step`: who draws them asks for `Columns` again.
+
+    At most five a second, the latest; `kept` says why they are not kept on disk, where that is so.
+    """
+
+    KIND = "measured"
+    run: int
+    step: int
+    kept: str = ""
 
 
 @dataclass(frozen=True)
@@ -478,6 +540,45 @@ class Stack(Command):
 
     KIND = "stack"
     job: str
+
+
+@dataclass(frozen=True)
+class Measures(Command):
+    """Ask which metrics there are of a `run`, None for the newest.
+
+    The reply has the `run`, all `runs` of which some are kept, oldest first, the `names` (those of the task in the
+    order in which they came, the main one first; then those of its processes, which begin with ``system.``), which way
+    each is `better` (``min`` or ``max`` by name) and which of those are `guessed` from the name, the limits of the
+    `step` and of the `time` as [first, last] or null, and why they are not `kept` on disk, empty where they are.
+    """
+
+    KIND = "measures"
+    job: str
+    run: int | None = None
+
+
+@dataclass(frozen=True)
+class Columns(Command):
+    """Ask for the metrics with some `names`, from `first` to `last`, in at most `width` columns.
+
+    `by` is ``step`` or ``time`` (seconds since the epoch), the unit of `first` and `last`, None for the ends of what is
+    known. By step it is the last worker of the `run` (None for the newest), since steps begin anew with each; by time
+    it is every one.
+
+    The reply has the `run`, `first` and `last` as they are then, and `columns` by name: lists of one length, `x` (the
+    first step or time of each column, rising), `count`, `min`, `max`, `mean` (null where no value was finite) and `bad`
+    (how many values were NaN or infinite). A column in which nothing was reported is left out. No peak is lost: every
+    value is within the `min` and `max` of its column.
+    """
+
+    KIND = "columns"
+    job: str
+    names: tuple[str, ...]
+    run: int | None = None
+    by: str = "step"
+    first: float | None = None
+    last: float | None = None
+    width: int = 200
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,17 @@ import dataclasses
 import datetime
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tui import events
-from tui.events import Change, Document, Lines, Message, Problem, Reload
+from tui.events import Change, Document, Effect, Judged, Lines, Message, Problem, Reload
 
 #: Python neither writes nor reads decimal numbers of more than 4,300 digits.
 _MOST_BITS = 14_000
+
+#: How numbers are told for which JSON has no word.
+_WORDS = ("NaN", "Infinity", "-Infinity")
 
 #: Returns text as JSON writes it.
 quote = json.encoder.encode_basestring
@@ -99,10 +102,10 @@ def decode(line: bytes) -> Message | None:
             known["error"] = Problem(**_known(Problem, known["error"]))
         if kind is Document:
             known["errors"] = tuple(Problem(**_known(Problem, problem)) for problem in known.get("errors", ()))
-        for key in ("restart", "restart_lines"):
+        for key in ("restart", "restart_lines", "names"):
             if key in known:
                 known[key] = tuple(known[key])
-        return kind(**known)
+        return kind(**(_numbers(known) if kind is Judged else known))
     except (TypeError, KeyError) as error:
         raise ValueError(f"message {body.get('event')!r}: {error}") from error
 
@@ -118,7 +121,19 @@ def reload_of(body: Mapping[str, Any]) -> Reload:
         known["error"] = Problem(**_known(Problem, known["error"]))
     known["changes"] = tuple(Change(**_known(Change, change)) for change in known.get("changes", ()))
     known["errors"] = tuple(Problem(**_known(Problem, problem)) for problem in known.get("errors", ()))
+    known["effect"] = effects_in(known.get("effect", ()))
     return Reload(**known)
+
+
+def effects_in(bodies: Iterable[Mapping[str, Any]]) -> tuple[Effect, ...]:
+    """Return the effects of JSON objects."""
+    return tuple(Effect(**_numbers(_known(Effect, body))) for body in bodies)
+
+
+def _numbers(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of an effect with the numbers for which JSON has no word as numbers again."""
+    numbers = ("change", "low", "high", "smallest", "before", "after")
+    return {key: float(value) if key in numbers and value in _WORDS else value for key, value in body.items()}
 
 
 def _known(kind: type, body: Mapping[str, Any]) -> dict[str, Any]:

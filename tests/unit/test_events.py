@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui import wire
-from tui.events import Change, Log, Message, Metrics, Problem, Reload
+from tui.events import Change, Effect, Log, Message, Metrics, Problem, Reload
 from tui.wire import decode, encode, jsonable
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -42,6 +42,9 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "tuple[str, ...]": st.lists(TEXT, max_size=2).map(tuple),
     "tuple[Problem, ...]": st.lists(PROBLEMS, max_size=2).map(tuple),
     "tuple[Change, ...]": st.lists(st.builds(Change, TEXT, VALUES, VALUES), max_size=3).map(tuple),
+    "tuple[Effect, ...]": st.lists(st.builds(Effect, TEXT, st.integers(), st.none() | st.floats(-1e9)), max_size=2).map(
+        tuple
+    ),
     "tuple[tuple[str, int | None, float], ...]": st.lists(LINES, max_size=3).map(tuple),
 }
 
@@ -114,7 +117,9 @@ def test_an_event_begins_with_what_it_is_when_and_of_whom() -> None:
 def test_a_reload_has_every_field_of_the_contract() -> None:
     row = Reload("a", 2, "applied", "disk", (Change("opt.betas[1]", 0.9, None),), 3, 4.5, None, time=1.0)
     body = strict(encode(row))
-    more = {name: body.pop(name) for name in ("who", "base", "run", "times", "note", "tag", "effective", "errors")}
+    more = {
+        name: body.pop(name) for name in ("who", "base", "run", "times", "note", "tag", "effective", "errors", "effect")
+    }
     assert more == {
         "who": "",
         "base": None,
@@ -124,6 +129,7 @@ def test_a_reload_has_every_field_of_the_contract() -> None:
         "tag": "",
         "effective": None,
         "errors": [],
+        "effect": [],
     }
     assert body == {
         "event": "reload",

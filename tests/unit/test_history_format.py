@@ -1,4 +1,4 @@
-"""The format of the database: a real one of format 1 is brought up to date, whole or not at all."""
+"""The format of the database: real ones of older formats are brought up to date, whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tui.engine.history import History, jobs_of
 from tui.engine.homes import Homes
 from tui.events import Change, Problem, Reload
 
-#: Written by an engine of format 1; the last row was still open.
-OLD = Path(__file__).parent / "data/history-1.db"
+#: Written by engines of older formats; the last row was still open.
+OLD = {number: Path(__file__).parent / f"data/history-{number}.db" for number in (1, 2)}
 
 ROWS = [
     Reload("job", 1, "applied", "start", step=0, latency_ms=41.5, run=1, time=1000.5),
@@ -40,12 +40,18 @@ ROWS = [
 ]  # fmt: skip
 
 
+@pytest.fixture(params=OLD)
+def old(request: pytest.FixtureRequest) -> int:
+    """The number of an older format."""
+    return int(request.param)
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with a history of format 1, as an engine has left it."""
+def folder(tmp_path: Path, old: int) -> Path:
+    """A folder with a history of an older format, as an engine has left it."""
     folder = tmp_path / ".tunedeck"
     folder.mkdir(mode=0o700)
-    shutil.copy(OLD, folder / "history.db")
+    shutil.copy(OLD[old], folder / "history.db")
     return folder
 
 
@@ -83,13 +89,13 @@ def test_an_engine_goes_on_with_an_old_history(folder: Path) -> None:
     homes.close()
 
 
-def test_an_old_database_is_read_as_it_is(folder: Path) -> None:
+def test_an_old_database_is_read_as_it_is(folder: Path, old: int) -> None:
     with closing(database.open_database(folder, read_only=True)) as connection:
         check(connection, folder)
-    assert (folder / "history.db").read_bytes() == OLD.read_bytes()
+    assert (folder / "history.db").read_bytes() == OLD[old].read_bytes()
 
 
-def test_an_engine_of_format_1_that_is_at_work_can_go_on(folder: Path) -> None:
+def test_an_engine_of_an_older_format_that_is_at_work_can_go_on(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "history.db", isolation_level=None)) as old:
         assert old.execute("SELECT count(*) FROM reload").fetchone() == (10,)
         with closing(database.open_database(folder)) as new:
@@ -153,7 +159,7 @@ def images(folder: Path, tmp_path: Path) -> Iterator[Path]:
         yield image(put(after[:size] + before[size:], log))
 
 
-def test_a_kill_at_any_moment_leaves_the_old_database_or_the_new_one(folder: Path, tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_leaves_the_old_database_or_the_new_one(folder: Path, old: int, tmp_path: Path) -> None:
     formats: list[int] = []
     for image in images(folder, tmp_path):
         with closing(sqlite3.connect(image / "history.db")) as connection:
@@ -161,12 +167,12 @@ def test_a_kill_at_any_moment_leaves_the_old_database_or_the_new_one(folder: Pat
         with closing(database.open_database(image)) as connection:
             check(connection, image)
     assert formats == sorted(formats)
-    assert set(formats) == {1, 2}
-    assert formats.count(1) > 20
-    assert formats.count(2) > 20
+    assert set(formats) == {old, database.SCHEMA}
+    assert formats.count(old) > 20
+    assert formats.count(database.SCHEMA) > 20
 
 
-def test_a_full_disk_leaves_the_old_database(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_old_database(folder: Path, old: int, monkeypatch: pytest.MonkeyPatch) -> None:
     real = sqlite3.connect
 
     def small(*arguments: str, **options: object) -> sqlite3.Connection:
@@ -179,5 +185,5 @@ def test_a_full_disk_leaves_the_old_database(folder: Path, monkeypatch: pytest.M
         database.open_database(folder)
     monkeypatch.undo()
     with closing(database.open_database(folder, read_only=True)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (old,)
         check(connection, folder)

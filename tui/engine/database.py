@@ -15,7 +15,7 @@ from tui.engine.place import user
 from tui.engine.rows import COLUMNS, INSERT
 
 #: The format of the database. One of a newer format is left alone; an older one is brought up to date.
-SCHEMA = 2
+SCHEMA = 3
 
 #: Milliseconds that a write waits for somebody else who writes: the job's output waits meanwhile.
 _BUSY = 250
@@ -29,27 +29,38 @@ CREATE TABLE reload (
     time REAL NOT NULL, status TEXT NOT NULL, source TEXT NOT NULL, changes TEXT NOT NULL,
     step INTEGER, latency_ms REAL, error TEXT, by_version INTEGER,
     who TEXT NOT NULL DEFAULT '', base INTEGER, run INTEGER NOT NULL DEFAULT 0, times TEXT NOT NULL DEFAULT '{}',
-    note TEXT NOT NULL DEFAULT '', tag TEXT NOT NULL DEFAULT '', effective TEXT, errors TEXT, text TEXT NOT NULL,
+    note TEXT NOT NULL DEFAULT '', tag TEXT NOT NULL DEFAULT '', effective TEXT, errors TEXT,
+    effect TEXT, text TEXT NOT NULL,
     PRIMARY KEY (config, job, version)
 ) WITHOUT ROWID;
 CREATE INDEX reload_open ON reload (config, job) WHERE status = 'sent'
 """
 
-#: The rows of format 1 as they are in format 2. Nobody has noted who, and when which status was passed.
+#: The rows of format 1 as they are now. Nobody has noted who, and when which status was passed.
 _ROWS_OF_1 = """
 SELECT config, job, version, time, status, source, changes, step, latency_ms, error, by_version, '' AS who,
     max(CASE WHEN status IN ('applied', 'reverted') THEN version END)
         OVER (PARTITION BY config, job ORDER BY version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base,
     sum(source = 'start') OVER (PARTITION BY config, job ORDER BY version) AS run,
-    '{}' AS times, '' AS note, '' AS tag, NULL AS effective, NULL AS errors, text
+    '{}' AS times, '' AS note, '' AS tag, NULL AS effective, NULL AS errors, NULL AS effect, text
 """
 
-_FROM_1 = f"""
-ALTER TABLE reload RENAME TO reload_1;
-{_TABLE};
-INSERT INTO reload ({COLUMNS}) {_ROWS_OF_1} FROM reload_1;
-DROP TABLE reload_1;
-"""
+#: The rows of format 2: nobody has judged what a change did.
+_ROWS_OF_2 = f"SELECT {COLUMNS.replace('effect,', 'NULL AS effect,')}"
+
+#: What turns the rows of an older format into those of this one.
+_OLDER = {1: _ROWS_OF_1, 2: _ROWS_OF_2}
+
+
+def _from(version: int) -> str:
+    """Return the steps from an older format to this one."""
+    return f"""
+    ALTER TABLE reload RENAME TO reload_old;
+    DROP INDEX IF EXISTS reload_open;
+    {_TABLE};
+    INSERT INTO reload ({COLUMNS}) {_OLDER[version]} FROM reload_old;
+    DROP TABLE reload_old;
+    """
 
 
 class HistoryError(Exception):
@@ -181,13 +192,13 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
     if read_only and version == 0:
         raise HistoryError(f"{path} holds no history")
     if read_only:
-        if version == 1:
-            connection.execute(f"CREATE TEMP VIEW reload AS {_ROWS_OF_1} FROM main.reload")
+        if version in _OLDER:
+            connection.execute(f"CREATE TEMP VIEW reload AS {_OLDER[version]} FROM main.reload")
         return
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     if version < SCHEMA:
-        steps = _FROM_1 if version == 1 else _TABLE
+        steps = _from(version) if version in _OLDER else _TABLE
         connection.executescript(f"BEGIN IMMEDIATE; {steps}; PRAGMA user_version = {SCHEMA}; COMMIT;")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tui import better
 from tui.config import document, patterns, schema, store
 from tui.config.document import ConfigError, Document
 from tui.config.keys import child
@@ -41,6 +42,7 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "restart_keys": (list, "a list of keys such as [model.*, layers[*].size]"),
     "settle": ((int, float, dict), "a number of seconds, or a mapping such as {seconds: 10, steps: 10}"),
     "guards": (dict, "a mapping such as {loss: {max: 10, for: 20}, finite: true}"),
+    "metrics": (dict, "a mapping such as {loss: min, accuracy: max}"),
     "env": (dict, "a mapping such as {PORT: '{server.port}'}"),
     "tty": (bool, "true or false"),
     "ready": ((str, int, dict), "a line of output, a port, or one of {line: ...}, {port: ...}, {command: ...}"),
@@ -65,7 +67,7 @@ _GUARD_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "for": (int, "a number of steps"),
 }
 #: Keys that only the one kind of job has.
-_FOR_TASKS = ("runner", "loop", "python", "validate", "restart_keys", "guards")
+_FOR_TASKS = ("runner", "loop", "python", "validate", "restart_keys", "guards", "metrics")
 _FOR_COMMANDS = ("check", "env", "tty", "ready")
 
 
@@ -135,6 +137,7 @@ class _Reader:
             restart_keys=self._patterns(child(path, "restart_keys"), data.get("restart_keys", [])),
             settle=self._settle(child(path, "settle"), data.get("settle", SETTLE._asdict())),
             guards=dict(self._guards(child(path, "guards"), data.get("guards", {}))),
+            metrics=self._metrics(child(path, "metrics"), data.get("metrics", {})),
         )
 
     def _settle(self, path: str, data: float | dict[str, Any]) -> Settle:
@@ -163,6 +166,15 @@ class _Reader:
             if not rule.get("min", -math.inf) <= rule.get("max", math.inf):
                 self.refuse(where, "no number is between these bounds: min must not be more than max")
             yield metric, rule
+
+    def _metrics(self, path: str, data: dict[Any, Any]) -> dict[str, str]:
+        for metric, way in data.items():
+            where = child(path, metric)
+            if not isinstance(metric, str) or not metric:
+                self.refuse(where, f"a metric has a name: put {metric} in quotes", at_key=True)
+            if way not in better.WAYS:
+                self.refuse(where, f"{metric} is better at its min or its max: write {metric}: min, or {metric}: max")
+        return data
 
     def _patterns(self, path: str, data: list[Any]) -> tuple[str, ...]:
         for index, text in enumerate(data):

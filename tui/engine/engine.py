@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tui import events
 from tui.config import store, watch
@@ -18,6 +19,7 @@ from tui.engine.homes import Homes
 from tui.engine.hosts import HostJob, free_name
 from tui.engine.job import Job
 from tui.engine.judge import Unanswered
+from tui.engine.metrics import recorder
 from tui.engine.server import Server
 from tui.engine.slot import Launch
 from tui.engine.spec import Deck, JobSpec
@@ -31,7 +33,20 @@ from tui.runners.process import ProcessRunner
 #: Seconds between two looks at the folders of the histories: somebody may have deleted them.
 _LOOK = 1.0
 
+#: Seconds between two writes of the metrics: so much of them is lost with an engine that is killed.
+_KEEP = 2.0
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+#: What writes a config, or says what that would do, to all jobs that have it.
+_WRITING: dict[type[events.Command], Callable[[Job, Iterable[Job], Any], Awaitable[Reply]]] = {
+    events.Save: saving.save,
+    events.Merge: saving.merge,
+    events.Set: tune.set_values,
+    events.Preview: outlook.preview,
+    events.Rollback: tune.roll_back,
+}
 
 
 class BadStart(Exception):  # noqa: N818
@@ -94,11 +109,13 @@ class Engine:
             await self._open()
             self._tasks.start(self._look_after_homes())
             self._tasks.start(self._clear_up())
+            self._tasks.start(self._keep_metrics())
             ready(await self._listen())
             self._tell_problems()
             self._tasks.start(self._start_jobs())
             await self._over.wait()
             await asyncio.gather(*map(_close, self.jobs.values()))
+            await asyncio.gather(*(job.recorder.close() for job in self.jobs.values()))
             await asyncio.gather(*(host.end() for host in self._hosts.values()))
         finally:
             await self._close()
@@ -266,7 +283,7 @@ class Engine:
         for job in self.jobs.values():
             spec = job.spec
             runner = "command" if spec.command else spec.runner
-            yield events.Job(job.name, spec.what, str(spec.config), runner, spec.on_change)
+            yield events.Job(job.name, spec.what, str(spec.config), runner, spec.on_change, spec.metrics)
             yield job.state
             yield from (item for item in self._documents(job.file) if item.job == job.name)
             yield job.running
@@ -315,6 +332,12 @@ class Engine:
             with contextlib.suppress(OSError, place.PlaceError):  # it is tried again
                 await self._server.restore(self._socket)
 
+    async def _keep_metrics(self) -> None:
+        while True:
+            await asyncio.sleep(_KEEP)
+            for job in self.jobs.values():
+                await job.recorder.save()
+
     async def _obey(self, command: events.Command) -> Reply:
         if isinstance(command, events.Shutdown):
             self._end()
@@ -323,18 +346,12 @@ class Engine:
         job = self.jobs.get(name)
         if job is None:
             return Reply(command.id, ok=False, message=f"there is no job {name!r}", code="unknown")
-        if isinstance(command, events.Save):
-            return await saving.save(job, self.jobs.values(), command)
-        if isinstance(command, events.Merge):
-            return await saving.merge(job, self.jobs.values(), command)
-        if isinstance(command, events.Set):
-            return await tune.set_values(job, self.jobs.values(), command)
-        if isinstance(command, events.Preview):
-            return await outlook.preview(job, self.jobs.values(), command)
-        if isinstance(command, events.Rollback):
-            return await tune.roll_back(job, self.jobs.values(), command)
+        if type(command) in _WRITING:
+            return await _WRITING[type(command)](job, self.jobs.values(), command)
         if isinstance(command, events.Stack):
             return await _stack(job, command)
+        if isinstance(command, recorder.COMMANDS):
+            return await job.recorder.obey(command)
         if isinstance(command, timeline.COMMANDS):
             return await timeline.obey(job, command)
         if isinstance(command, events.Pause):

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from tui.engine import database
 from tui.engine.database import HistoryError, in_memory
 from tui.engine.find import Choice
-from tui.engine.rows import INSERT, READ, UPDATE, Stored, answer, json_line
-from tui.events import Noted, Problem, Reload
+from tui.engine.rows import INSERT, READ, UPDATE, Stored, answer, effect_column, json_line
+from tui.events import Effect, Noted, Problem, Reload
 
 Answer = TypeVar("Answer")
 
@@ -88,6 +88,8 @@ class History:
         self._stale = False
         # What the user has said of versions whose rows may still change.
         self._said: dict[int, tuple[str, str]] = {}
+        # What was found of the effect of versions of this run.
+        self._found: dict[int, tuple[Effect, ...]] = {}
 
     @property
     def late(self) -> bool:
@@ -232,10 +234,25 @@ class History:
         self._said[version] = note, tag
         return Noted(row.job, version, note, tag)
 
+    def judge(self, version: int, effect: tuple[Effect, ...]) -> None:
+        """Put on a version what it did.
+
+        Raises:
+            sqlite3.Error: It could not be written; it is in `noted` all the same.
+        """
+        self._found[version] = effect
+        waits = self._waiting.get(version)
+        if waits is not None:
+            self._waiting[version] = replace(waits[0], effect=effect), waits[1]
+        query = "UPDATE reload SET effect = ? WHERE config = ? AND job = ? AND version = ?"
+        self._connection.execute(query, (effect_column(effect), *self._where, version))
+
     def noted(self, row: Reload) -> Reload:
-        """Return `row` with what the user has said of it."""
+        """Return `row` with what the user has said of it, and what was found of its effect."""
         note, tag = self._said.get(row.version, (row.note, row.tag))
-        return replace(row, note=note, tag=tag) if (note, tag) != (row.note, row.tag) else row
+        effect = self._found.get(row.version, row.effect)
+        known = (row.note, row.tag, row.effect)
+        return replace(row, note=note, tag=tag, effect=effect) if (note, tag, effect) != known else row
 
     def _put(self, row: Reload, text: str | None) -> None:
         self._waiting[row.version] = (row, text)

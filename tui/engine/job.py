@@ -24,6 +24,7 @@ from tui.engine.attempt import Attempt
 from tui.engine.files import ConfigFile
 from tui.engine.history import History
 from tui.engine.judge import Judge, Unanswered
+from tui.engine.metrics.recorder import Recorder
 from tui.engine.output import Scrollback
 from tui.engine.record import Emit, Record
 from tui.engine.reload import Candidate, Data, Reloads
@@ -47,6 +48,7 @@ class Job:
     Attributes:
         restart_patterns: Of the keys that can't change live.
         hints: What an editor may hint at.
+        recorder: Keeps its metrics.
     """
 
     def __init__(self, spec: JobSpec, file: ConfigFile, history: History, launch: Launch, emit: Emit) -> None:
@@ -65,6 +67,7 @@ class Job:
         self._called_off = asyncio.Event()  # a start that waits for its check waits no longer
         self._judge = Judge()
         self._emit = emit
+        self.recorder = Recorder(self.name, spec.config, spec.metrics, emit)
         self.hints = events.Hints(self.name, None, spec.restart_keys)
         self.restart_patterns = Patterns(spec.restart_keys)
         file.listeners.append(self.offer)
@@ -368,8 +371,8 @@ class Job:
     def worker_said(self, message: Mapping[str, Any]) -> None:
         """Take a message of the worker."""
         kind = message["kind"]
-        if kind == "metrics":
-            self._record.measure(message["step"], message["values"])
+        if kind in ("metrics", "block"):
+            self._measure(message)
         elif kind == "rejected":
             self._refuse(message)
         elif kind == "applied":
@@ -390,6 +393,12 @@ class Job:
             self._slot.attempt.blame(message)
         elif kind == "breached":
             self._take_back(message)
+
+    def _measure(self, message: Mapping[str, Any]) -> None:
+        if message["kind"] == "metrics":
+            self._record.measure(message["step"], message["values"])
+        else:
+            self.recorder.take(message, self.reloads.run)
 
     def worker_wrote(self, data: bytes) -> None:
         """Take output of the job."""

@@ -97,8 +97,8 @@ class Viewer:
 
     def post(self, message: Message) -> None:
         """Have `message` sent; of some kinds only the latest. Output will be seen in the scrollback."""
-        if isinstance(message, (Output, events.Metrics)):
-            if isinstance(message, events.Metrics):
+        if isinstance(message, (Output, events.Metrics, events.Measured)):
+            if not isinstance(message, Output):
                 self._current[message.KIND, message.job] = message
             if not self._behind:  # in a flood this comes ten thousand times a second
                 self._plan()

@@ -41,6 +41,7 @@ class JobSpec:
     restart_keys: tuple[str, ...] = ()
     settle: Settle = SETTLE
     guards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def what(self) -> str:

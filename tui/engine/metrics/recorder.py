@@ -1,0 +1,215 @@
+"""The metrics of one job as they come: series in memory, written to disk now and then, and read for viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tui import better, events
+from tui.engine import database, history
+from tui.engine.metrics.series import Block, Range, Series, block_of
+from tui.engine.metrics.store import MOST_SERIES, Database, Owner, Saver, StoreError
+
+#: The series of a task, and of its processes.
+TASK = "task"
+SYSTEM = "system"
+
+COMMANDS = (events.Measures, events.Columns)
+
+#: The widest chart that is drawn.
+_WIDEST = 10_000
+
+
+class Recorder:
+    """Keeps what is measured of one job.
+
+    Args:
+        job: Its name.
+        config: Its config file, beside which they are kept.
+        told: Which way its metrics are better, as far as the deck says so.
+        emit: Takes what viewers are told.
+
+    Attributes:
+        run: The run whose series are in memory.
+        problem: Why they are not kept on disk, empty where they are.
+    """
+
+    def __init__(self, job: str, config: Path, told: Mapping[str, str], emit: Callable[[events.Event], None]) -> None:
+        self.job = job
+        self.run = 0
+        self.problem = ""
+        self.told = told
+        self._config = config
+        self._emit = emit
+        self._offset = time.time() - time.monotonic()  # once: the clock may be set, and series don't go back in time
+        self._savers: dict[str, list[Saver]] = {TASK: [], SYSTEM: []}
+        self._database: Database | None = None
+        self._name = ""
+        self._lock = asyncio.Lock()  # one thread at a time has the database
+
+    @property
+    def series(self) -> Series | None:
+        """What the worker that runs has reported, None where that is nothing yet."""
+        savers = self._savers[TASK]
+        return savers[-1].series if savers else None
+
+    def take(self, message: Mapping[str, Any], run: int) -> Block:
+        """Take a block that a worker tells."""
+        block = block_of(message, self._offset)
+        self.add(TASK, block, run)
+        return block
+
+    def add(self, kind: str, block: Block, run: int) -> None:
+        """Add a block to the series of a kind; where its steps have begun anew, to another one."""
+        if run != self.run:
+            self.run = run
+            self._savers = {TASK: [], SYSTEM: []}
+        savers = self._savers[kind]
+        if not savers or block.first <= savers[-1].series.step - (kind == SYSTEM):
+            savers.append(Saver(Owner("", self.job, run, kind), Series()))
+            del savers[:-MOST_SERIES]
+        savers[-1].series.append(block)
+        self._emit(events.Measured(self.job, self.run, savers[-1].series.step, self.problem))
+
+    @property
+    def now(self) -> float:
+        """The time of a block that ends now."""
+        return time.monotonic() + self._offset
+
+    async def save(self) -> None:
+        """Write what is new; where that fails the user is told once, and it is tried again the next time."""
+        async with self._lock:
+            try:
+                await self._save()
+                problem = ""
+            except (StoreError, database.HistoryError, OSError, sqlite3.Error) as error:
+                problem = str(error)
+                self._forget()
+        if problem and not self.problem:
+            text = f"the metrics of {self.job} are not kept on disk, all else goes on: {problem}"
+            self._emit(events.Notice(self.job, text, "warning"))
+        elif self.problem and not problem:
+            self._emit(events.Notice(self.job, f"the metrics of {self.job} are kept again", "information"))
+        self.problem = problem
+
+    async def _save(self) -> None:
+        for saver in [saver for savers in self._savers.values() for saver in savers]:
+            number = await asyncio.to_thread(self._place, saver)
+            new, old = saver.fresh()  # here, where nothing is added meanwhile
+            if new and self._database is not None:
+                await asyncio.to_thread(self._database.write, number, new, old)
+
+    def _place(self, saver: Saver) -> int:
+        """Return the number of a series in the database."""
+        kept = self._open()
+        if saver.id is None:
+            saver.id = kept.add(saver.owner._replace(config=self._name))
+        return saver.id
+
+    def _open(self) -> Database:
+        if self._database is not None and not self._database.intact:
+            self._forget()
+        if self._database is None:
+            folder = database.folder_of(self._config)
+            self._name = history.key(folder, self._config)
+            self._database = Database(folder)
+        return self._database
+
+    def _forget(self) -> None:
+        """What was written may be lost: all that is in memory is written again."""
+        if self._database is not None:
+            self._database.close()
+        self._database = None
+        for savers in self._savers.values():
+            for saver in savers:
+                saver.forget()
+
+    async def close(self) -> None:
+        """Write what is left."""
+        await self.save()
+        if self._database is not None:
+            self._database.close()
+
+    # What viewers ask for
+
+    async def obey(self, command: events.Measures | events.Columns) -> events.Reply:
+        """Answer one of `COMMANDS`."""
+        asked = self._columns(command) if isinstance(command, events.Columns) else self._measures(command)
+        return events.Reply(command.id, ok=True, data=await asked)
+
+    async def _measures(self, command: events.Measures) -> dict[str, Any]:
+        """Return the answer to the question which metrics there are."""
+        runs = await self._runs()
+        run = command.run if command.run is not None else self.run or max(runs, default=0)
+        task, system = await self._loaded(run, TASK, None), await self._loaded(run, SYSTEM, None)
+        names = better.ordered(dict.fromkeys(name for series in task for name in series.names), self.told)
+        ways = {name: way for name in names if (way := better.way(name, self.told))}
+        newest = (task or system)[-1:]
+        return {
+            "run": run,
+            "runs": runs,
+            "names": [*names, *dict.fromkeys(name for series in system for name in series.names)],
+            "better": ways,
+            "guessed": [name for name in ways if name not in self.told],
+            "step": newest[0].limits("step") if newest else None,
+            "time": _joined([series.limits("time") for series in (*task, *system)]),
+            "kept": self.problem,
+        }
+
+    async def _columns(self, command: events.Columns) -> dict[str, Any]:
+        """Return the answer to the question for columns."""
+        runs = await self._runs() if command.run is None and not self.run else []
+        run = command.run if command.run is not None else self.run or max(runs, default=0)
+        width = min(max(command.width, 1), _WIDEST)
+        names = [[name for name in command.names if name.startswith(f"{SYSTEM}.") is own] for own in (False, True)]
+        found: dict[str, list[Series]] = {}
+        limits = []
+        for kind, wanted in zip((TASK, SYSTEM), names, strict=True):
+            series = await self._loaded(run, kind, wanted) if wanted else []
+            series = series[-1:] if command.by == "step" else series
+            limits += [one.limits(command.by) for one in series]
+            found |= dict.fromkeys(wanted, series)
+        known = _joined(limits)
+        first = command.first if command.first is not None else known[0] if known else None
+        last = command.last if command.last is not None else known[1] if known else None
+        area = Range(command.by, first, last)
+        columns = {
+            name: _in_a_row([one.columns(name, area, width) for one in series]) for name, series in found.items()
+        }
+        return {"run": run, "first": first, "last": last, "columns": columns}
+
+    async def _runs(self) -> list[int]:
+        async with self._lock:
+            try:
+                found = await asyncio.to_thread(lambda: self._open().runs(self._name, self.job))
+            except (StoreError, database.HistoryError, OSError, sqlite3.Error):
+                found = []  # why is told when it is to be written
+        return sorted({*found, *([self.run] if self.run else [])})
+
+    async def _loaded(self, run: int, kind: str, names: Sequence[str] | None) -> list[Series]:
+        if run == self.run:
+            return [saver.series for saver in self._savers[kind]]
+        async with self._lock:
+            try:
+                owner = Owner("", self.job, run, kind)
+                return await asyncio.to_thread(lambda: self._open().load(owner._replace(config=self._name), names))
+            except (StoreError, database.HistoryError, OSError, sqlite3.Error):
+                return []
+
+
+def _joined(limits: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
+    known = [pair for pair in limits if pair is not None]
+    return (min(first for first, _ in known), max(last for _, last in known)) if known else None
+
+
+def _in_a_row(parts: Sequence[dict[str, list[Any]]]) -> dict[str, list[Any]]:
+    """Return the columns of several workers, one after the other."""
+    joined: dict[str, list[Any]] = {key: [] for key in ("x", "count", "min", "max", "mean", "bad")}
+    for part in parts:
+        for key, values in part.items():
+            joined[key] += values
+    return joined
