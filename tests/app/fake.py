@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from textual._xterm_parser import XTermParser
 from textual.events import Paste
 from textual.pilot import Pilot
 
 from tui import events, wire
 from tui.app.app import DeckApp
+from tui.app.terminal_input import TerminalInput
 from tui.app.widgets.job import JobView
 from tui.events import Change, Document, Job, Lines, Metrics, Problem, Reload, Running, State
 
@@ -178,7 +178,8 @@ class Deck:
 
     def type(self, text: str) -> None:
         """Type a text, or what a terminal sends for other keys, in one go: no key waits for the one before it."""
-        for event in XTermParser().feed(text):
+        terminal = TerminalInput()
+        for event in [*terminal.feed(text.encode(), 0), *terminal.expire(10)]:
             self.app.post_message(event)
 
     async def paste(self, text: str) -> None:

@@ -30,7 +30,6 @@ from tui.app.outcome import Outcome
 from tui.app.resume import resume
 from tui.app.screens.dialog import Choice, Dialog, Stopping
 from tui.app.screens.main import MainScreen
-from tui.app.terminal import hung_up
 from tui.app.theme import DARK, LIGHT
 from tui.app.typed import TypingApp
 
@@ -217,9 +216,7 @@ class DeckApp(TypingApp):
             self._stopping.show(self._states())
 
     def _tick(self) -> None:
-        if not self.is_headless and hung_up():
-            self._end("signal", signal.SIGHUP)
-        elif self.greeted and not self._lost and self.main.whole:
+        if self.greeted and not self._lost and self.main.whole:
             self.main.tick(self.clock())
 
     def _tell(self, job: JobModel, message: events.Event, before: str | None) -> None:

@@ -5,20 +5,26 @@ Meanwhile a row that the terminal takes for too long ends at the edge: else it w
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Any, cast
+import errno
+import os
+import select
+import signal
+import time
+from threading import Thread, main_thread
 
-from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.drivers.linux_driver import LinuxDriver
 
-#: What most terminals send for alt with a digit. Textual takes it for the characters of a Mac's keyboard, which would
-#: stand in the config then.
-_Alt = Enum("_Alt", {f"DIGIT_{digit}": f"alt+{digit}" for digit in range(1, 10)})  # type: ignore[misc]
-cast("dict[str, Any]", ANSI_SEQUENCES_KEYS).update({f"\x1b{digit}": (key,) for digit, key in enumerate(_Alt, 1)})
+from tui.app.terminal_input import TerminalInput
 
 #: Has the terminal lay its title on a stack, and take it back from there.
 PUSH, POP = "\x1b[22;0t", "\x1b[23;0t"
 CUT, WRAP = "\x1b[?7l", "\x1b[?7h"
+
+#: Seconds after which the thread that reads keys looks whether it is to end.
+LOOK = 0.1
+
+#: Seconds that the viewer has to end by itself once its terminal is gone.
+GRACE = 1.0
 
 
 class TitledDriver(LinuxDriver):
@@ -44,3 +50,45 @@ class TitledDriver(LinuxDriver):
         """Give it back."""
         self.write(POP + WRAP)
         super().stop_application_mode()
+
+    def run_input_thread(self) -> None:
+        """Read what the user does until the viewer wants no more, or the terminal is gone.
+
+        Textual's own reads a terminal that is gone for ever, at the cost of a core, and holds up the end of the
+        process (Textualize/textual#6690; so in 8.2.8 and before).
+        """
+        source = TerminalInput()
+        while not self.exit_event.is_set() and main_thread().is_alive():
+            for message in source.expire(time.monotonic()):
+                self.process_message(message)
+            due = source.deadline
+            wait = LOOK if due is None else max(0.0, min(LOOK, due - time.monotonic()))
+            if not select.select([self.fileno], [], [], wait)[0]:
+                continue
+            data = self._read()
+            if data == b"":
+                Thread(target=_hang_up, name="hang-up", daemon=True).start()
+                return
+            for message in source.feed(data or b"", time.monotonic()):
+                self.process_message(message)
+
+    def _read(self) -> bytes | None:
+        """Return what has come, empty where nothing ever will, None where another process has taken it."""
+        try:
+            return os.read(self.fileno, 1 << 12)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.ENXIO):
+                raise
+            return b""
+
+
+def _hang_up() -> None:
+    """End the viewer, which nobody sees any more: the terminal sends SIGHUP to its own session only.
+
+    A viewer owns no job and no file, and may be in the middle of anything: what does not end by itself is ended.
+    """
+    os.kill(os.getpid(), signal.SIGHUP)
+    time.sleep(GRACE)
+    os._exit(128 + signal.SIGHUP)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import select
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from contextlib import contextmanager
 
 
 class _Screen(io.TextIOWrapper):
-    """The terminal as a file; one that has hung up takes no more, and SIGHUP says the rest."""
+    """The terminal as a file; one that has hung up takes no more: who reads from it sees to the rest."""
 
     def write(self, text: str, /) -> int:
         try:
@@ -35,16 +34,6 @@ class _Screen(io.TextIOWrapper):
         if error.errno != errno.EIO:
             raise error
         return 0
-
-
-def hung_up() -> bool:
-    """Tell whether the terminal that the keys come from is gone.
-
-    SIGHUP says so only to the session whose terminal it was; who came from another one would read its end for ever.
-    """
-    poll = select.poll()
-    poll.register(0, 0)
-    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 @contextmanager

@@ -18,6 +18,9 @@ from textual.driver import Driver
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.widgets import TextArea
+
+from tui.app.terminal_input import Typed, key_of
 
 #: Seconds that a key waits for the one before it, or for what it is to go to; then it goes its way in any case.
 PATIENCE = 3.0
@@ -46,7 +49,7 @@ class TypingApp(App[None]):
 
     def __init__(self, driver_class: type[Driver]) -> None:
         super().__init__(driver_class=driver_class)
-        self._typed: deque[events.Key | events.Paste] = deque()
+        self._typed: deque[events.Key | events.Paste | Typed] = deque()
         self._keys = 0
         self._under_way = False
         self._screen_of_key: Screen[object] | None = None  # of the one that is under way
@@ -57,8 +60,8 @@ class TypingApp(App[None]):
         return False
 
     async def on_event(self, event: events.Event) -> None:
-        """Take a key or pasted text when its turn has come, and all else at once."""
-        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+        """Take a key or text when its turn has come, and all else at once."""
+        if isinstance(event, events.Key | events.Paste | Typed) and not event.is_forwarded:
             self._typed.append(event)
             await self._go_on()
         else:
@@ -83,9 +86,25 @@ class TypingApp(App[None]):
         self._keys += 1
         self._under_way = True
         self._screen_of_key = self.screen
+        self.app_focus = True  # Textual (8.2.8) has a key bring the focus back, but not a paste
         goal = self.focused or self.screen
-        await super().on_event(self._typed.popleft())
+        await super().on_event(self._next(goal))
         self._follow(Done(self._keys, goal))
+
+    def _next(self, goal: MessagePump) -> events.Key | events.Paste:
+        """Return what is next: of text that came at once, all of it for an editor, else the first key."""
+        event = self._typed.popleft()
+        if not isinstance(event, Typed):
+            return event
+        if not isinstance(goal, TextArea) or goal.read_only:
+            if rest := event.text[1:]:
+                self._typed.appendleft(Typed(rest))
+            return key_of(event.text[0])
+        text = event.text
+        while self._typed and isinstance(more := self._typed[0], Typed):
+            text += more.text
+            self._typed.popleft()
+        return events.Paste(text)
 
     def pop_screen(self) -> AwaitComplete:
         """Close the screen on top; the key that had it closed has no way back from there."""

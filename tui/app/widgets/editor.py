@@ -166,13 +166,13 @@ class ConfigEditor(LongTextArea):
         self.marks.follow(*changed_rows(before, self.document.lines))
 
     async def on_key(self, event: events.Key) -> None:
-        """Carry out the editor's own keys at once; `enter` keeps the indentation of the line before.
+        """Carry out the editor's own keys at once; `enter`, or ctrl+j, keeps the indentation of the line before.
 
         By itself Textual passes a key up to the app before it looks for its binding, while letters are inserted at
         once: in a burst, letters would overtake the movement before them. And it takes `escape` for the way to the next
         pane, where a letter may mean a rollback.
         """
-        if event.key == "enter" and not self.read_only:
+        if event.key in ("enter", "ctrl+j") and not self.read_only:
             event.stop()
             event.prevent_default()
             self._break_line()
