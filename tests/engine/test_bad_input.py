@@ -22,6 +22,9 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("nosuch.module:run", "there is no module nosuch"),
         ("job.py:trian", "job.py has no function 'trian'; it has train"),
         ("job.py:number", "job.py:number is a int, not a function"),
+        ("job.py:main", "a task takes the config: write def main(config), not main()"),
+        ("job.py:later", "a task takes the config: write def later(config), not later()"),
+        ("job.py:greedy", "write def greedy(config), not greedy(config, model)"),
         ("broken.py:run", "SyntaxError"),
         ("imports.py:run", "ModuleNotFoundError: No module named 'nosuchthing'"),
         ("raises.py:run", "ZeroDivisionError"),
@@ -29,7 +32,8 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     ],
 )
 def test_a_task_that_cannot_be_loaded_crashes_with_its_reason(folder: Folder, what: str, reason: str) -> None:
-    folder.task("number = 1\ndef train(config): pass")
+    more = "def main(): pass\nasync def later(): yield\ndef greedy(config, model): pass\n"
+    folder.task(f"{more}number = 1\ndef train(config): pass")
     folder.write("broken.py", "def run(config):\n  return (\n")
     folder.write("imports.py", "import nosuchthing\n")
     folder.write("raises.py", "def boom():\n    return 1 / 0\nboom()\n")

@@ -366,6 +366,44 @@ def test_a_complaint_is_made_once(loop: Loop, value: Any, words: str, capsys: py
     assert capsys.readouterr().err.count(words) == 1
 
 
+class Unspeakable:
+    """Raises, and what it raises can't be told either."""
+
+    class Error(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def __str__(self) -> str:
+        raise self.Error
+
+    __float__ = __str__
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        ({Unspeakable(): 1, "loss": 0.5}, "a metric is left out, its name, a Unspeakable, is no text: Error"),
+        (
+            {Unspeakable(): Unspeakable(), "loss": 0.5},
+            "a metric is left out, its name, a Unspeakable, is no text: Error",
+        ),
+        ({"odd": Unspeakable(), "loss": 0.5}, "metric odd is left out, it is no number: Error"),
+    ],
+)
+def test_a_metric_that_cannot_be_told_is_left_out_and_the_job_goes_on(
+    loop: Loop, channel: FakeChannel, metrics: Any, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop.guard({"": {"finite": True}, "loss": {"max": 1}})
+    for _ in range(3):
+        loop.sample_due = True
+        loop.checkpoint(metrics)
+        loop.sample()
+    assert {tuple(message["values"].items()) for message in channel.of("metrics")} == {(("loss", 0.5),)}
+    assert all(message["values"] == {"loss": 0.5} for message in channel.of("block"))
+    assert channel.of("breached") == []
+    assert capsys.readouterr().err.count(words) == 1
+
+
 def test_none_is_no_reason_to_complain(loop: Loop, capsys: pytest.CaptureFixture[str]) -> None:
     complain(loop, None)
     assert capsys.readouterr().err == ""

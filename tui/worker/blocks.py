@@ -177,14 +177,17 @@ class Blocks:
         names, row = [], []
         try:
             for name, value in list(metrics.items()):
+                text = name_of(name, self._complain)
+                if text is None:
+                    continue
                 if type(value) in _PLAIN or _is_numpy_number(value):
                     names.append(name)
                     row.append(value)
                 else:
-                    newest = self._newest.setdefault(str(name), _Newest())
+                    newest = self._newest.setdefault(text, _Newest())
                     newest.count, newest.value = newest.count + 1, _detached(value)
         except Exception as error:  # whatever a mapping of the task's own raises must not end the job
-            self._complain(f"the metrics can't be read: {error}")
+            self._complain(f"the metrics can't be read: {words_of(error)}")
             return
         self._fold()
         for name, value in zip(names, row):  # noqa: B905 - not before Python 3.10
@@ -229,12 +232,31 @@ class Blocks:
             try:
                 number = as_float(kept.value)
             except Exception as error:  # whatever a user's type raises must not end the job
-                self._complain(f"metric {name} is left out, it is no number: {error}")
+                self._complain(f"metric {name} is left out, it is no number: {words_of(error)}")
                 continue
             finite = math.isfinite(number)
             found[name] = number if finite else [0, None, None, None, None, kept.count]
         newest.clear()
         return found
+
+
+def name_of(name: Any, complain: Callable[[str], None]) -> str | None:
+    """Return a metric's name as text; None where it has none, which is told."""
+    if type(name) is str:
+        return name
+    try:
+        return str(name)
+    except Exception as error:  # whatever a user's type raises must not end the job
+        complain(f"a metric is left out, its name, a {type(name).__name__}, is no text: {words_of(error)}")
+        return None
+
+
+def words_of(error: Exception) -> str:
+    """Return the message of an exception of a user's type, which may raise another one when it is asked."""
+    try:
+        return str(error)
+    except Exception:
+        return type(error).__name__
 
 
 def _no_pick(metrics: Any) -> None:

@@ -122,9 +122,10 @@ def load_rules(target: str | None, beside: str, module: Any, function: Callable[
         function: The task itself.
 
     Raises:
-        TaskError: There is no such function, or no pydantic for the annotation.
+        TaskError: There is no such function, no pydantic for the annotation, or the task takes no config.
         BaseException: Whatever its module raises when it is imported.
     """
+    task.require_config(function, beside)
     wanted = annotation.wanted_by(function)
     convert = annotation.converter(wanted)
     hints = annotation.describe(wanted) if convert is not None else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping
 
+from tui.worker.blocks import name_of, words_of
 from tui.worker.channel import JobChannel
 
 
@@ -33,9 +34,12 @@ class Metrics:
     def _numbers(self, metrics: Mapping[Any, Any]) -> dict[str, float]:
         values = {}
         for name, value in metrics.items():
+            text = name_of(name, self._complain)
+            if text is None:
+                continue
             try:
                 is_count = type(value) is int and value.bit_length() < 1024  # what is larger is no float either
-                values[str(name)] = value if is_count else float(value)
+                values[text] = value if is_count else float(value)
             except Exception as error:  # whatever a user's type raises must not end the job
-                self._complain(f"metric {name!s} is left out, it is no number: {error}")
+                self._complain(f"metric {text} is left out, it is no number: {words_of(error)}")
         return values

@@ -57,6 +57,24 @@ def find(module: ModuleType, target: str) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
+def require_config(function: Callable[..., Any], target: str) -> None:
+    """See that a task can be called with the config alone.
+
+    Raises:
+        TaskError: It can't.
+    """
+    try:
+        # Not that of what it wraps: a decorator may give it more.
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):  # it does not tell, being written in C
+        return
+    try:
+        signature.bind({})
+    except TypeError:
+        name = target.rpartition(":")[2]
+        raise TaskError(f"a task takes the config: write def {name}(config), not {name}{signature}") from None
+
+
 def put_first(target: str) -> None:
     """Let the folder of `target` come first on `sys.path` again, after another target was loaded."""
     where = target.rpartition(":")[0]
