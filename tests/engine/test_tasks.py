@@ -173,6 +173,34 @@ def test_a_plain_function_that_has_called_checkpoint_is_a_whole_run(folder: Fold
         assert [event["state"] for event in events if event["event"] == "state"][-1] == "finished"
 
 
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("for _ in range(3): threading.Thread(target=wait).start()", "3 threads"),
+        ("threading.Thread(target=wait).start()\n    sys.exit(0)", "1 thread"),
+        ("atexit.register(wait)", "what it does at its exit"),
+    ],
+)
+def test_what_the_process_of_a_task_that_has_ended_waits_for_is_told(folder: Folder, way: str, words: str) -> None:
+    folder.task(
+        f"""
+import atexit, os, sys, threading, time
+def wait():
+    while not os.path.exists("go"):
+        time.sleep(0.001)
+def run(config):
+    {way}
+"""
+    )
+    run = folder.run("job.py:run", "-c", "c.yaml", "--once")
+    reason = f"the task has ended, its process waits for {words}"
+    run.wait_for(lambda event: event["event"] == "state" and event["reason"] == reason)
+    assert run.states == ["starting", "running"]
+    folder.write("go", "")
+    assert run.end() == 0
+    assert run.states[-1] == "finished"
+
+
 def test_once_calls_a_plain_function_once(folder: Folder) -> None:
     folder.task("def run(config):\n    print('called')")
     run = folder.run("job.py:run", "-c", "c.yaml", "--once")

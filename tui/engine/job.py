@@ -387,8 +387,9 @@ class Job:
         elif kind == "paused":
             if self.state.state == "paused":
                 self._record.move("paused", pid=self.state.pid, reason=f"held at step {message['step']:,}")
-        elif kind == "blocking":
-            self._record.move(self.state.state, pid=self.state.pid, reason=life.blocking_words(message))
+        elif kind in ("blocking", "lingers"):
+            reason = life.blocking_words(message) if kind == "blocking" else message["message"]
+            self._record.move(self.state.state, pid=self.state.pid, reason=reason)
         elif kind in ("unloadable", "refused", "raised", "host ended"):
             self._slot.attempt.blame(message)
         elif kind == "breached":

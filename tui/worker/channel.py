@@ -21,6 +21,7 @@ to engine  loaded     the task is imported and about to be called; rules: it has
                       of an annotation also schema (JSON Schema or null) and restart (keys that can't change live)
 to engine  unloadable message: why the task could not be imported
 to engine  raised     message: the exception that ended the task; step, traceback
+to engine  lingers    message: the task has ended, and what its process waits for
 to engine  up         the interpreter runs this program
 to engine  breached   version, step, message: a metric has left its bounds under this version
 to engine  rejected   version, message: the task will not get this config, and why; the worker that is to start with it

@@ -6,6 +6,7 @@ import contextvars
 import os
 import socket
 import threading
+import time
 from typing import Any
 
 import tui
@@ -15,6 +16,9 @@ from tui.worker.intake import Intake, load_rules
 from tui.worker.loop import Loop
 from tui.worker.outcome import describe, print_traceback, raised
 from tui.worker.run import run
+
+#: Seconds after the end of a task from which on its process counts as one that does not end.
+LINGER = 1.0
 
 
 def work(connection: socket.socket) -> None:
@@ -70,6 +74,16 @@ def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
         print_traceback(error)
         mine.send(raised(error, loop.step))
         raise SystemExit(1) from None
+    finally:
+        threading.Thread(target=_tell_lingering, args=(mine,), name="tunedeck-lingering", daemon=True).start()
+
+
+def _tell_lingering(channel: JobChannel) -> None:
+    """Where the process is still here a while after its task has ended, say what it waits for."""
+    time.sleep(LINGER)
+    left = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
+    what = f"{len(left)} thread{'s' * (len(left) > 1)}" if left else "what it does at its exit"
+    channel.send({"kind": "lingers", "message": f"the task has ended, its process waits for {what}"})
 
 
 def _leave_deck(channel: Channel) -> None:
