@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         folder.mkdir(exist_ok=True)
         for file in source.glob("*.yaml"):
             if not (folder / file.name).exists():
-                (folder / file.name).write_bytes(file.read_bytes())
+                shutil.copyfile(file, folder / file.name)
     except OSError as error:
         raise Usage(f"the sample deck can't be copied to {folder}: {error.strerror}") from error
     return _open({"deck": str(folder / "deck.yaml")}, arguments)
@@ -229,12 +230,15 @@ def _show(socket: Path) -> int:
 
 
 def _read_log(socket: Path) -> str:
+    from tui import reading
     from tui.engine import place
 
     try:
-        return place.log_of(socket).read_text()
+        return reading.read(place.log_of(socket))[0].decode("utf-8", "replace")
     except FileNotFoundError:  # all went well
         return ""
+    except OSError as error:
+        return f"{error.filename} {error.strerror}\n"
 
 
 def _ls(_: argparse.Namespace) -> int:

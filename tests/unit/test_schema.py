@@ -201,3 +201,66 @@ def test_unevaluated_properties_are_matched_within_a_time_too(tmp_path: Path, mo
     path.write_text("unevaluatedProperties: false\npatternProperties: {'^(a|aa)+$': true}\n")
     with pytest.raises(SchemaError, match=r"takes more than 0\.1 s"):
         check(path, parse(f"{'a' * 60}!: 1\n"))
+
+
+NAMES = [
+    *("http://[x", "file:///%00", "file:///%%00", "file://[", "//[", "file:///a%FFb", "deep.json", "deep.yaml"),
+    *("x" * 5000, "file:///" + "a/" * 3000, ".", "/dev/zero", "/dev/tty", "?", "#", "%"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_that_can_not_be_named_or_read_is_told_and_nothing_else_happens(tmp_path: Path, name: str) -> None:
+    """A config that names it is unchecked: for a save, a start and a `set` alike."""
+    (tmp_path / "deep.json").write_text('{"not": ' * 3000 + "{}" + "}" * 3000)
+    (tmp_path / "deep.yaml").write_text("{not: " * 3000 + "{}" + "}" * 3000)
+    text = f"# yaml-language-server: $schema={name}\na: 1\n"
+    remark = require(tmp_path / "c.yaml", text)
+    assert remark is not None
+    assert remark.startswith("not checked: ")
+
+
+ODD = [
+    *(
+        '{"$schema": []}',
+        '{"$schema": 5}',
+        '{"$id": 5}',
+        '{"$id": "http://[x"}',
+        '{"$ref": 5}',
+        '{"$ref": "http://[x"}',
+    ),
+    *(
+        '{"$anchor": 5}',
+        '{"$defs": 5}',
+        '{"properties": 5}',
+        '{"pattern": "("}',
+        '{"properties": {"a": {"pattern": "("}}}',
+    ),
+    *('{"$dynamicRef": "#x"}', '{"$ref": "file:///%00"}', '{"a": 1e999}', '{"$schema": "http://json-schema.org/none"}'),
+    *(
+        '{"multipleOf": 0}',
+        '{"properties": {"a": {"multipleOf": 1e-400}}}',
+        '{"$id": "urn:x", "$ref": "y"}',
+        "true",
+        "false",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_whatever_a_schema_holds_a_config_is_checked_or_it_is_told_why_not(tmp_path: Path, text: str) -> None:
+    (tmp_path / "s.json").write_text(text)
+    try:
+        check(tmp_path / "s.json", parse("a: x\nb: 1\n"))
+    except SchemaError as error:
+        assert str(tmp_path / "s.json") in str(error)  # noqa: PT017 - nothing else may be raised
+
+
+def test_a_config_that_is_too_deep_for_its_schema_is_not_checked(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    path.write_text('{"additionalProperties": {"$ref": "#"}}')
+    config = parse("a: 1")
+    for _ in range(5000):
+        config.data["a"] = {"a": config.data["a"]}
+    with pytest.raises(SchemaError, match="it leads too deep"):
+        check(path, config)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tui import reading
 from tui.config import store, swap
 from tui.config.store import Conflict, Content, Irreplaceable, ReadOnly, StoreError, digest, read, write
 
@@ -58,7 +59,7 @@ def test_read_refuses_what_is_no_config(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(door))
     with large.open("wb") as file:
-        file.truncate(store.LIMIT + 1)
+        file.truncate(reading.LIMIT + 1)
     loop.symlink_to(loop)
     for path, words in [
         (tmp_path / "none", "missing"),

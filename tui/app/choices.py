@@ -9,8 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tui import reading
 from tui.app.panes import Sizes
 from tui.app.theme import DARK
+
+#: So many bytes of choices nobody has.
+_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def keep(path: Path, **changed: object) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept = json.loads(reading.read(path, _LIMIT)[0])
     if not isinstance(kept, dict):
         raise ValueError("it holds no choices")
     return kept

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from tui import reading
 from tui.config import document
 from tui.config.document import ConfigError, Document
 from tui.config.errors import problem_of
@@ -25,6 +26,10 @@ MOST_ERRORS = 50
 LONGEST = 200
 
 _MODELINE = re.compile(r"^\ufeff?#\s*yaml-language-server:.*?\$schema=(\S+)", re.MULTILINE)
+
+
+#: Why a schema, or what it is to check, is too much for the interpreter's stack.
+_DEEP = "it leads too deep"
 
 
 class SchemaError(Exception):
@@ -40,7 +45,10 @@ def named_by(text: str, folder: Path) -> Path | None:
     found = _MODELINE.search(text)
     if found is None:
         return None
-    parts = urlsplit(found[1])
+    try:
+        parts = urlsplit(found[1])
+    except ValueError as error:
+        raise SchemaError(f"the schema {found[1]} has no name that can be read: {error}") from error
     if parts.scheme not in ("", "file"):
         raise SchemaError(f"the schema {found[1]} is not on this machine: only local files are read")
     return folder / (unquote(parts.path) if parts.scheme else found[1])
@@ -55,6 +63,8 @@ def check(path: Path, config: Document) -> Problem | None:
     validator = load(path)
     try:
         found = list(itertools.islice(validator.iter_errors(_plain(config.data)), MOST_ERRORS + 1))
+    except RecursionError as error:
+        raise SchemaError(f"the schema {path} can't be used: {_DEEP}") from error
     except Exception as error:  # a reference that leads nowhere, a pattern that takes for ever: found when it is used
         raise SchemaError(f"the schema {path} can't be used: {error}") from error
     told = found[:MOST_ERRORS]
@@ -94,8 +104,16 @@ def load(path: Path) -> Any:
         return _load(path, stat.st_mtime_ns, stat.st_size)
     except FileNotFoundError:
         raise SchemaError(f"there is no schema file {path}") from None
+    except reading.Unfit as error:
+        raise SchemaError(f"the schema {path} {error.strerror}") from error
     except OSError as error:
         raise SchemaError(f"the schema {path} can't be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise SchemaError(f"the schema {path} can't be used: {_DEEP}") from error
+    except SchemaError:
+        raise
+    except Exception as error:  # a path that holds a NUL, and whatever the library does not expect
+        raise SchemaError(f"the schema {path} can't be used: {error}") from error
 
 
 @functools.lru_cache(maxsize=64)
@@ -129,7 +147,7 @@ def _load(path: Path, *_: int) -> Any:
 
 
 def _read(path: Path) -> Any:
-    raw = path.read_bytes()
+    raw, *_ = reading.read(path)
     try:
         contents = json.loads(raw)
     except ValueError:

@@ -9,17 +9,15 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from tui import reading
 from tui.config import swap
 from tui.config.document import ConfigError
 from tui.events import Clash, Problem
-
-#: No config is this large; a larger file was named by mistake.
-LIMIT = 16 * 1024 * 1024
 
 #: Who has the file open for writing gets so many seconds to finish.
 PATIENCE = 1.0
@@ -119,20 +117,10 @@ def read(path: Path) -> Content:
         StoreError: It is missing, too large, no plain file, or can't be read.
     """
     try:
-        _require_file(path, path.stat())
-        # Not blocking, should a pipe have taken the file's place meanwhile.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        try:
-            before = os.fstat(descriptor)
-            _require_file(path, before)
-            raw = b"".join(_pieces(path, descriptor))
-            after = os.fstat(descriptor)
-        finally:
-            _close(descriptor)
+        raw, status, steady = reading.read(path)
     except OSError as error:
         raise _unreadable(path, error) from error
-    steady = Fingerprint.of(before) == Fingerprint.of(after) and len(raw) == after.st_size
-    return Content(raw, digest(raw), Fingerprint.of(after) if steady else None)
+    return Content(raw, digest(raw), Fingerprint.of(status) if steady else None)
 
 
 def write(path: Path, raw: bytes, *, base: str | None, in_place: bool = False, force: bool = False) -> Content:
@@ -267,31 +255,11 @@ def _remove(temporary: Path) -> bool:
     return True
 
 
-def _require_file(path: Path, status: os.stat_result) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise StoreError(f"{path} is a directory: name a config file in it")
-    if not stat.S_ISREG(status.st_mode):
-        raise StoreError(f"{path} is not a regular file: a config can't be a pipe, a socket or a device")
-    if status.st_size > LIMIT:
-        raise _too_large(path)
-
-
-def _too_large(path: Path) -> StoreError:
-    return StoreError(f"{path} is larger than {LIMIT // 1024 // 1024} MiB: is it really a config?")
-
-
-def _pieces(path: Path, descriptor: int) -> Iterator[bytes]:
-    total = 0
-    while piece := os.read(descriptor, 1 << 20):
-        total += len(piece)
-        if total > LIMIT:
-            raise _too_large(path)
-        yield piece
-
-
 def _unreadable(path: Path, error: OSError) -> StoreError:
     if error.errno == errno.ENOENT:
         return Missing(f"{path} is missing: create it, or name another file")
+    if isinstance(error, reading.Unfit):
+        return StoreError(f"{path} {error.strerror}")
     if error.errno == errno.EACCES:
         return StoreError(f"{path} can't be read: give yourself the permission (chmod u+r)")
     return StoreError(f"{path} can't be read: {error.strerror}")

@@ -139,11 +139,12 @@ class Watcher:
     def _sweep(self) -> None:
         """Look at all files, and watch what is in their places now."""
         assert self._source is not None
+        # Whatever goes wrong with this look, there is another one.
+        self._safety = asyncio.get_running_loop().call_later(SAFETY, self._sweep)
         self._source.poll()
         self._follow(list(self._files.values()))
         for file in self._files.values():
             self._look(file)
-        self._safety = asyncio.get_running_loop().call_later(SAFETY, self._sweep)
 
     def _follow(self, files: list[_File]) -> None:
         """Watch what decides what these files are."""

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tui import reading
 from tui.config import store
 from tui.engine.files import ConfigFile
 from tui.engine.judge import Unanswered
@@ -214,7 +215,7 @@ async def _run(command: str, cwd: Path, config: Path) -> Problem | None:
         said = f"the check did not end within {TIMEOUT:g} s and was killed: {command}"
     problem = problem_of(said or f"the check {'was ' if (code or 0) < 0 else ''}{exit_words(code)}: {command}", config)
     try:
-        lines = config.read_bytes().count(b"\n") + 1
+        lines = reading.read(config)[0].count(b"\n") + 1
     except OSError:
         return problem  # it is gone; the check has seen it
     return problem if problem.line is None or problem.line <= lines else Problem(problem.message)

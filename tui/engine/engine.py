@@ -97,6 +97,7 @@ class Engine:
         Raises:
             BadStart: The deck runs already, or (headless) a config can't be loaded; nothing was started.
         """
+        asyncio.get_running_loop().set_exception_handler(self._on_fault)
         tree.adopt_orphans()
         try:
             presence = place.Presence()
@@ -215,6 +216,14 @@ class Engine:
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
                 loop.add_signal_handler(number, self._on_signal, number)
+
+    def _on_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Tell of what went wrong in the engine itself; nobody else has."""
+        loop.default_exception_handler(context)  # into our log
+        what = repr(context["exception"]) if "exception" in context else context["message"]
+        message = f"something went wrong in the engine: {what}; if a save does not arrive, save once more"
+        for job in self.jobs.values():
+            self._emit(Notice(job.name, message, "error"))
 
     def _on_signal(self, number: int) -> None:
         self._signal = number

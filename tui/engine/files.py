@@ -122,7 +122,11 @@ class ConfigFile:
                 if parsed.document is None and not settled:
                     return
                 self._take(found, parsed)
-                self._tell("disk", seen)
+                try:
+                    self._tell("disk", seen)
+                finally:
+                    self.on_document()
+                return
             self.on_document()
 
     async def save(
@@ -260,20 +264,24 @@ class ConfigFile:
         placing = loop.run_in_executor(None, place)
         placing.add_done_callback(lambda _: syncing.set())
         content = store.Content(raw, store.digest(raw))
-        if parsed is None:
-            await syncing.wait()  # before, a parse would take the interpreter from who writes; now the disk is busy
-            parsed = await self._parse(content)
         try:
+            if parsed is None:
+                await syncing.wait()  # before, a parse would take the interpreter from who writes; now the disk is busy
+                parsed = await self._parse(content)
             placed = await placing
-        except store.StoreError:
+            settling = loop.run_in_executor(None, store.settle, self.path, placed)
+            self._take(content, parsed)
+        except Exception:
+            # Should it have been written all the same, the watch brings it.
+            await asyncio.wait([placing])
             self._own(self.path, self.digest)
             raise
-        settling = asyncio.get_running_loop().run_in_executor(None, store.settle, self.path, placed)
-        self._take(content, parsed)
-        self._tell(source, seen)
-        told()
-        self.on_document()
-        await settling
+        try:
+            self._tell(source, seen)
+            told()
+        finally:
+            self.on_document()
+            await settling
 
     async def _at_rest(self) -> None:
         """Wait until nobody is writing the file in its place: half of a text is no version, and no reason to refuse."""
@@ -340,8 +348,14 @@ class ConfigFile:
     def _tell(self, source: str, seen: float) -> None:
         self._told = True
         candidate = self._candidate(source, seen)
+        problems = []
         for listener in self.listeners:
-            listener(candidate)
+            try:
+                listener(candidate)
+            except Exception as error:  # the others are to hear of it all the same
+                problems.append(error)
+        if problems:
+            raise problems[0]
 
 
 class _Parsed(NamedTuple):

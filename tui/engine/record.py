@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any
@@ -107,5 +106,5 @@ class Record:
         """Write to the history; where that fails the job goes on and the user is told."""
         try:
             write()
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is, the job is not to blame
             self.notice(f"the history could not be written: {error}", "error")

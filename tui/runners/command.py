@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tui import reading
 from tui.config.keys import find
 from tui.runners.base import LaunchError, Owner, Payload
 from tui.runners.probe import Ready
@@ -272,7 +273,7 @@ class CommandRunner:
         with contextlib.suppress(OSError):
             copy.unlink()  # what an engine that was killed has left
         with contextlib.suppress(OSError):
-            if config.read_bytes() == payload.text.encode():
+            if reading.read(config)[0] == payload.text.encode():
                 return config
         if not self._spec.names_config:
             if self._spec.filled:
