@@ -112,8 +112,8 @@ def stop(path: Path) -> Hanging | None:
             with _connect(connection, path) as stream:
                 stream.write(wire.encode(events.Shutdown(1)))
                 stream.flush()
-                for line in stream:  # up to the end of the stream, which is the end of the engine
-                    if isinstance(wire.decode(line), events.Reply):
+                for message in wire.read(stream):  # up to the end of the stream, which is the end of the engine
+                    if isinstance(message, events.Reply):
                         connection.settimeout(None)  # it ends: its jobs may take their time
         except (TimeoutError, BlockingIOError):
             return Hanging(path, _peer(connection))
@@ -142,8 +142,7 @@ def order(path: Path, command: events.Command, patience: float) -> events.Reply 
         stream.flush()
         connection.settimeout(patience)
         try:
-            for line in stream:
-                message = wire.decode(line)
+            for message in wire.read(stream):
                 if isinstance(message, events.Reply):
                     return message
         except TimeoutError:
@@ -174,8 +173,7 @@ def _peer(connection: socket.socket) -> int | None:
 
 def _read(path: Path, stream: BufferedRWPair) -> Running | None:
     found = None
-    for line in stream:
-        message = wire.decode(line)
+    for message in wire.read(stream):
         if isinstance(message, events.Hello):
             found = Running(path, message)
         elif found is not None and isinstance(message, events.Job):

@@ -238,15 +238,15 @@ class _Talk:
 
     def _messages(self, connection: socket.socket, stream: BufferedRWPair) -> Iterator[events.Message | None]:
         """Yield what the engine says until the deadline."""
+        received = wire.read(stream)
         while (left := self._deadline - time.monotonic()) > 0:
             connection.settimeout(left)
             try:
-                line = stream.readline()
+                yield next(received)
             except TimeoutError:
                 return
-            if not line:
-                raise ConnectionError("the engine closed the connection")
-            yield wire.decode(line)
+            except StopIteration:
+                raise ConnectionError("the engine closed the connection") from None
 
     def _take(self, message: events.Message | None) -> None:
         if isinstance(message, events.Reply):

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
+import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tui import events
 from tui.events import Change, Document, Effect, Judged, Lines, Message, Problem, Reload
+
+#: The longest line of JSON that is read: a config, or a batch of lines of output.
+LIMIT = 64 << 20
 
 #: Python neither writes nor reads decimal numbers of more than 4,300 digits.
 _MOST_BITS = 14_000
@@ -86,9 +93,14 @@ def decode(line: bytes) -> Message | None:
     """Return the message of one line; None for a kind that this version does not know.
 
     Raises:
-        ValueError: The line is no JSON object, or lacks a field.
+        ValueError: The line is longer than `LIMIT`, is no JSON object, or a field is missing or of another type.
     """
-    body = json.loads(line)
+    if len(line) > LIMIT:
+        raise ValueError(f"a message has at most {LIMIT} bytes")
+    try:
+        body = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("a message has not so many levels") from error
     if not isinstance(body, dict):
         raise ValueError("a message is a JSON object")
     try:
@@ -96,7 +108,7 @@ def decode(line: bytes) -> Message | None:
         if kind is None:
             return None
         if kind is Reload:
-            return reload_of(body)
+            return _checked(reload_of(body))
         known = _known(kind, body)
         if known.get("error") is not None:
             known["error"] = Problem(**_known(Problem, known["error"]))
@@ -105,8 +117,8 @@ def decode(line: bytes) -> Message | None:
         for key in ("restart", "restart_lines", "names"):
             if key in known:
                 known[key] = tuple(known[key])
-        return kind(**(_numbers(known) if kind is Judged else known))
-    except (TypeError, KeyError) as error:
+        return _checked(kind(**(_numbers(known) if kind is Judged else known)))
+    except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"message {body.get('event')!r}: {error}") from error
 
 
@@ -134,6 +146,53 @@ def _numbers(body: dict[str, Any]) -> dict[str, Any]:
     """Return what is known of an effect with the numbers for which JSON has no word as numbers again."""
     numbers = ("change", "low", "high", "smallest", "before", "after")
     return {key: float(value) if key in numbers and value in _WORDS else value for key, value in body.items()}
+
+
+def read(stream: io.BufferedIOBase) -> Iterator[Message | None]:
+    """Yield what `decode` makes of each line that comes, up to the end of the stream.
+
+    Raises:
+        ConnectionError: Who is there says something else.
+    """
+    while line := stream.readline(LIMIT + 1):
+        try:
+            yield decode(line)
+        except ValueError as error:
+            raise ConnectionError(f"who answers does not speak our protocol: {error}") from error
+
+
+def _checked(message: Message) -> Message:
+    """Return a message whose fields have the types that they are declared with.
+
+    Raises:
+        TypeError: One has not.
+    """
+    kind: Any = type(message)
+    for name, hint in _hints(kind).items():
+        if not _fits(getattr(message, name), hint):
+            raise TypeError(f"{name} is no {getattr(hint, '__name__', hint)}")
+    return message
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    known = typing.get_type_hints(kind)
+    return {item.name: known[item.name] for item in dataclasses.fields(kind)}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    kind, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return True
+    if kind in (typing.Union, types.UnionType):
+        return any(_fits(value, one) for one in inner)
+    if kind is tuple:
+        return isinstance(value, tuple) and all(_fits(item, inner[0]) for item in value)
+    if kind is not None:  # a mapping
+        return isinstance(value, dict) and (inner[1] is Any or all(_fits(item, inner[1]) for item in value.values()))
+    if hint in (int, float) and isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float) if hint is float else hint)
 
 
 def _known(kind: type, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_case_counts_with_a_capital_and_text_is_plain(text: str, line: str, foun
 def test_nothing_is_no_query_and_a_broken_one_is_told_in_words() -> None:
     assert query("") is None
     assert query("re:") is None
-    with pytest.raises(ValueError, match=r"no regular expression: missing \), unterminated subpattern, at character 2"):
+    with pytest.raises(ValueError, match=r"no regular expression: missing \), unterminated subpattern, at character 3"):
         query("re:a(")
 
 
@@ -169,7 +169,7 @@ async def test_no_letter_overtakes_a_backspace(open_deck: OpenDeck) -> None:
         assert field.value == "c"
 
 
-CATASTROPHES = [r"(a+)+$", r"(a|aa)+$", r"(.*)*x", r".*.*.*.*.*.*x"]
+CATASTROPHES = [r"(a+)+$", r"(a|aa)+$", r"(a|a?)+$", r"^(\w+\s?)*$"]
 
 
 @pytest.mark.parametrize("pattern", CATASTROPHES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,22 +106,24 @@ class Forks:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._count = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+            [sys.executable, "-c", FORKS],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**ENVIRONMENT, "TUNEDECK_RUNTIME_DIR": str(folder / "run")},  # no decks but our own
         )
 
     def run(self, arguments: tuple[str, ...], out: str, err: str) -> tuple[int, str, str]:
         """Return the exit code and what was said."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._count += 1
-        home = made(self._folder / str(self._count))
+        home = made(self._folder / "home")
         self._process.stdin.write(json.dumps([[str(home), *arguments], out, err]) + "\n")
         self._process.stdin.flush()
         code, *said = json.loads(self._process.stdout.readline())
         text = (home / "c.yaml").read_text()
-        changed = code == 0 and arguments[0] in ("set", "rollback")
+        changed = code == 0 and arguments[0] in ("set", "rollback") and "--help" not in arguments
         assert text == ({"set": "lr: 3\n", "rollback": "lr: 1\n"}[arguments[0]] if changed else "lr: 2\n")
         return code, *said
 
@@ -131,6 +134,7 @@ class Forks:
 
 def made(folder: Path) -> Path:
     """Return a folder with configs, and a history of two versions."""
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     config = folder / "c.yaml"
     config.write_text("lr: 2\n")
@@ -170,7 +174,7 @@ def test_a_deck_and_a_set_run_as_ever_in_a_shell_without_streams(folder: Folder,
     run, put = (" ".join(command(*words)) for words in (("run", "job.py:once", "-c", "c.yaml", "--headless"), ("set",)))
     script = f"set -o pipefail; {run} {closed}; a=$?; {put} c.yaml lr=2 {closed}; echo $a $? >code"
     done = subprocess.run(
-        ["bash", "-c", script], cwd=folder.path, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE
+        ["bash", "-c", script], cwd=folder.path, env=ENVIRONMENT, capture_output=True, text=True, timeout=4 * PATIENCE
     )
     assert (folder.path / "code").read_text() == "0 0\n"
     assert "Traceback" not in done.stdout + done.stderr

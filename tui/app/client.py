@@ -10,9 +10,6 @@ from time import monotonic
 
 from tui import events, wire
 
-#: A config or a batch of lines travels as one line of JSON.
-LIMIT = 64 << 20
-
 #: The screen gets its turn at least this often while a lot arrives.
 SLICE = 0.02
 
@@ -40,7 +37,7 @@ class Client:
             OSError: The connection broke.
         """
         try:
-            reader, self._writer = await asyncio.open_unix_connection(self._path, limit=LIMIT)
+            reader, self._writer = await asyncio.open_unix_connection(self._path, limit=wire.LIMIT)
         except OSError as error:
             self.closed = True
             raise RefusedError(f"no engine answers at {self._path}: {error.strerror or error}") from error

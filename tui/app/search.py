@@ -6,16 +6,22 @@ Text is meant as it stands, or as a regular expression behind ``re:``. Without a
 from __future__ import annotations
 
 import re
-import signal
 import time
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from tui.app.buffer import LineBuffer
 from tui.app.lines import Line, bare
+from tui.regexes import Pattern, TooLongError
+
+if TYPE_CHECKING:
+    import regex
+
+#: A place that was found, by either library.
+Match: TypeAlias = "re.Match[str] | regex.Match[str]"
 
 T = TypeVar("T")
 
@@ -41,10 +47,6 @@ TOO_LONG = "takes too long on a line"
 LONGEST_LOOK = 0.03
 
 
-class TooLongError(Exception):
-    """An expression has looked at one line for too long."""
-
-
 @dataclass
 class Query:
     """A text to look for, and the pattern that finds it.
@@ -57,7 +59,7 @@ class Query:
     """
 
     text: str
-    pattern: re.Pattern[str]
+    pattern: re.Pattern[str] | Pattern
     stuck: bool = field(default=False, compare=False)
     given_up: Callable[[], object] = field(default=lambda: None, compare=False)
 
@@ -68,50 +70,40 @@ class Query:
 
     def finds(self, line: Line) -> bool:
         """Tell whether a line of output has it; rules and notes of the viewer are no output."""
-        return line.is_output and self._look(lambda: self.pattern.search(bare(line.text)), None) is not None
+        return line.is_output and self._look(lambda: bool(self.pattern.search(bare(line.text))), otherwise=False)
 
-    def matches(self, text: str, most: int | None = None) -> list[re.Match[str]]:
+    def matches(self, text: str, most: int | None = None) -> list[Match]:
         """Return the places in `text`, at most so many."""
-        return self._look(lambda: list(islice(self.pattern.finditer(text), most)), [])
+        return self._look(lambda: self._matches(text, most), [])
+
+    def _matches(self, text: str, most: int | None) -> list[Match]:
+        if isinstance(self.pattern, Pattern):
+            return [*self.pattern.matches(text, most)]
+        return list(islice(self.pattern.finditer(text), most))
 
     def _look(self, look: Callable[[], T], otherwise: T) -> T:
-        if not self.regular:
-            return look()
         if self.stuck:
             return otherwise
-        # The engine of expressions lets go of nothing while it looks, but it does hear a signal.
         try:
-            signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST_LOOK)
-            try:
-                return look()
-            finally:
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            return look()
         except TooLongError:
             self.stuck = True
             self.given_up()
             return otherwise
 
 
-def _too_long(*_: object) -> None:
-    raise TooLongError
-
-
 def query(text: str) -> Query | None:
     """Return what `text` asks for, None for nothing; raises ValueError for a broken regular expression."""
     regular = text.startswith(REGEX)
-    sought = text.removeprefix(REGEX) if regular else re.escape(text)
+    sought = text.removeprefix(REGEX)
     if not sought:
         return None
     # In a regular expression, what follows a backslash says nothing about case: \W, \S.
     letters = re.sub(r"\\.", "", sought) if regular else text
-    if regular:
-        signal.signal(signal.SIGVTALRM, _too_long)
-    try:
-        return Query(text, re.compile(sought, 0 if letters != letters.lower() else re.IGNORECASE))
-    except (re.error, OverflowError, RecursionError) as error:
-        place = getattr(error, "pos", None)
-        reason = f"{getattr(error, 'msg', error)}" + (f", at character {place + 1}" if place is not None else "")
-        raise ValueError(f"no regular expression: {reason}") from None
+    ignore_case = letters == letters.lower()
+    if not regular:
+        return Query(text, re.compile(re.escape(text), re.IGNORECASE if ignore_case else 0))
+    return Query(text, Pattern(sought, LONGEST_LOOK, ignore_case=ignore_case))
 
 
 @dataclass(frozen=True)

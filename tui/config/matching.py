@@ -1,7 +1,4 @@
-"""Patterns of JSON Schemas, matched within a time: a pattern that backtracks would hold up every job.
-
-The `re` module can't be stopped, and no other thread runs while it looks; the `regex` library can, and lets them.
-"""
+"""Patterns of JSON Schemas, matched within a time: a pattern that backtracks would hold up every job."""
 
 from __future__ import annotations
 
@@ -9,8 +6,9 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-import regex
 from jsonschema import _keywords, _legacy_keywords, _utils
+
+from tui.regexes import Pattern, PatternError
 
 #: Seconds that a look for a pattern in one text may take.
 LIMIT = 1.0
@@ -23,12 +21,9 @@ def matches(pattern: str, text: str) -> bool:
         ValueError: It can't be said within `LIMIT` seconds, or the pattern is none.
     """
     try:
-        return regex.search(pattern, text, timeout=LIMIT, concurrent=True) is not None
-    except TimeoutError:
-        shown = text if len(text) <= 60 else f"{text[:60]}…"
-        raise ValueError(f"its pattern {pattern} takes more than {LIMIT:g} s for {shown!r}: make it simpler") from None
-    except regex.error as error:
-        raise ValueError(f"its pattern {pattern} is no regular expression: {error}") from error
+        return Pattern(pattern, LIMIT).search(text)
+    except PatternError as error:
+        raise ValueError(f"its pattern {pattern[:60]} is {error}") from error
 
 
 def additional(instance: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:

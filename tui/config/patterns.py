@@ -16,6 +16,7 @@ from tui.config import keys
 from tui.config.diff import Config, changes, same
 from tui.config.document import Mark
 from tui.events import Change
+from tui.regexes import LONGEST
 
 _STEP = re.compile(r'(?P<dot>\.)?(?P<plain>[\w*-]+)|\[(?P<index>\*|\d+)\]|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]')
 
@@ -28,6 +29,8 @@ def parse(text: str) -> Pattern:
     Raises:
         ValueError: It is not spelled as one.
     """
+    if len(text) > LONGEST:
+        raise ValueError(f"a pattern of keys has at most {LONGEST} characters, this one {len(text)}")
     found: list[str] = []
     end = 0
     while (match := _STEP.match(text, end)) and (match["plain"] is None or bool(match["dot"]) == bool(found)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,11 +14,12 @@ from tui.config import document, patterns, schema, store
 from tui.config.document import ConfigError, Document
 from tui.config.keys import child
 from tui.engine import place
-from tui.engine.spec import Deck, JobSpec, missing_program, task_function
+from tui.engine.spec import Deck, JobSpec, missing_program, name_problem, task_function
 from tui.engine.trial import SETTLE, Settle
 from tui.events import Problem
+from tui.regexes import Pattern, PatternError
 from tui.runners.command import CommandSpec, is_passable, placeholders
-from tui.runners.probe import Ready
+from tui.runners.probe import LOOK, Ready
 from tui.worker.guards import ALL
 
 RUNNERS = ("process", "thread", "asyncio")
@@ -109,8 +109,8 @@ class _Reader:
     def job(self, name: Any, data: Any) -> JobSpec:
         """Return the job of the given name."""
         path = child("jobs", name)
-        if not isinstance(name, str) or not name:
-            self.refuse(path, f"a job's name is text: put {name} in quotes", at_key=True)
+        if (problem := name_problem(name)) is not None:
+            self.refuse(path, problem, at_key=True)
         self._mapping(path, data, _KINDS)
         stop = data.get("stop", {})
         self._mapping(child(path, "stop"), stop, _STOP_KINDS)
@@ -273,9 +273,9 @@ class _Reader:
         if not 0 < data.get("port", 1) < 1 << 16:
             self.refuse(path, "a port is a number from 1 to 65535")
         try:
-            re.compile(data.get("line", ""))
-        except re.error as error:
-            self.refuse(path, f"this pattern is no regular expression: {error}")
+            Pattern(data.get("line", ""), LOOK)
+        except PatternError as error:
+            self.refuse(path, f"this pattern is {error}")
         return Ready(**data)
 
     def _policies(self, path: str, data: dict[str, Any], stop: dict[str, Any]) -> None:

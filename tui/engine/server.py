@@ -22,9 +22,6 @@ from tui.engine.output import Output, Scrollback
 from tui.engine.place import PlaceError
 from tui.events import Command, Event, Hello, Message, Reply
 
-#: The longest line of JSON that is accepted: a save of a large config.
-LIMIT = 64 << 20
-
 #: Seconds from one sending of lines and metrics to the next, so that a chatty job costs one message, not a thousand:
 #: as often as a viewer draws them, but sooner where so much comes that it would take long to read at once.
 _BATCH_AFTER = 0.2
@@ -253,7 +250,7 @@ class Server:
             listener.close()
             new.unlink(missing_ok=True)
             raise
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LIMIT, backlog=_BACKLOG)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=wire.LIMIT, backlog=_BACKLOG)
         self._path = path
 
     def refuse(self) -> None:
@@ -285,8 +282,8 @@ class Server:
         self._tasks.add(task)
         try:
             await self._talk(reader, writer)
-        except (ConnectionError, asyncio.CancelledError):
-            pass  # the viewer or the engine goes away; the other side sees the end of the stream
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass  # the viewer or the engine goes away, or a line has no end; the other side sees the end of the stream
         finally:
             self._tasks.discard(task)
             writer.close()

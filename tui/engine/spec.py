@@ -19,6 +19,10 @@ from tui.runners.command import CommandSpec
 _TASK = re.compile(r"(?:.+\.py|[^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
 
 
+#: Of a job's name in bytes: that of a config's copy, in which it stands, may have 255.
+LONGEST_NAME = 100
+
+
 @dataclass(frozen=True)
 class JobSpec:
     """One job of a deck, a task or a command; `config` is absolute, its links kept."""
@@ -78,6 +82,15 @@ class Deck:
     jobs: tuple[JobSpec, ...]
 
 
+def name_problem(name: Any) -> str | None:
+    """Return what is wrong with the name of a job, which stands in names of files and in lines; None if nothing is."""
+    if not isinstance(name, str) or not name:
+        return f"a job's name is text: put {name} in quotes"
+    if len(name.encode("utf-8", "replace")) > LONGEST_NAME:
+        return f"a job's name has at most {LONGEST_NAME} bytes"
+    return None if name.isprintable() else f"a job's name has no control characters: {name!r}"
+
+
 def single(
     what: str | tuple[str, ...],
     config: str,
@@ -114,6 +127,8 @@ def single(
         name = name or Path(what[0]).name
         command = CommandSpec(name, what, path, on_change, cwd=cwd)
         job = JobSpec(name, None, command, path, on_change=on_change, check=check, cwd=cwd)
+    if (problem := name_problem(name)) is not None:
+        raise ConfigError(Problem(problem))
     return Deck(name, None, (job,))
 
 

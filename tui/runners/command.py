@@ -20,6 +20,7 @@ from typing import Any
 
 from tui import reading
 from tui.config.keys import find
+from tui.regexes import TooLongError
 from tui.runners.base import LaunchError, Owner, Payload
 from tui.runners.probe import Ready
 from tui.runners.tree import Tree
@@ -223,7 +224,12 @@ class CommandRunner:
         ready = self._spec.ready
         if ready is not None and ready.line is not None and not self._line_seen.is_set():
             *lines, self._tail = (self._tail + data.decode("utf-8", "replace")).split("\n")
-            if any(ready.in_line(line.removesuffix("\r")) for line in lines):  # a terminal ends lines with \r\n
+            try:
+                seen = any(ready.in_line(line.removesuffix("\r")) for line in lines)  # a terminal ends lines with \r\n
+            except TooLongError as error:
+                self._owner.worker_wrote(f"tunedeck: ready: {error}; the command counts as ready now\n".encode())
+                seen = True
+            if seen:
                 self._line_seen.set()
             self._tail = self._tail[-4096:]
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import signal
 import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui.regexes import Pattern
 from tui.runners.tree import Tree
 
 #: Seconds, at least, between two looks at a port or runs of a program.
 EVERY = 0.05
+
+#: Seconds that a look for the pattern in one line may take: nothing else goes on meanwhile.
+LOOK = 0.1
 
 #: Seconds after which a program that does not end is asked anew.
 LONGEST = 10.0
@@ -46,8 +49,12 @@ class Ready:
         return f"{self.command} to exit with 0"
 
     def in_line(self, line: str) -> bool:
-        """Return whether this line of output says so."""
-        return self.line is not None and re.search(self.line, line) is not None
+        """Return whether this line of output says so.
+
+        Raises:
+            regexes.TooLongError: It can't be said in time.
+        """
+        return self.line is not None and Pattern(self.line, LOOK).search(line)
 
     async def wait(self, cwd: Path) -> None:
         """Wait until the port is open or the command exits with 0."""

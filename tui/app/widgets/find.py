@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from typing import ClassVar, NamedTuple
 
@@ -13,9 +12,10 @@ from textual.containers import Vertical
 from textual.widgets import Input
 from textual.widgets.text_area import Selection
 
-from tui.app.search import TOO_LONG, Query, query
+from tui.app.search import TOO_LONG, Match, Query, query
 from tui.app.widgets.editor import ConfigEditor
 from tui.app.widgets.prompt import Prompt
+from tui.regexes import PatternError, expand
 
 
 class Hit(NamedTuple):
@@ -24,7 +24,7 @@ class Hit(NamedTuple):
     row: int
     start: int
     end: int
-    match: re.Match[str]
+    match: Match
 
     @property
     def selection(self) -> Selection:
@@ -166,7 +166,7 @@ class FindBar(Vertical):
         if self._editor.sought is None or not self._editor.sought.regular:
             return template
         try:
-            return hit.match.expand(template)
-        except (re.error, IndexError) as error:
+            return expand(hit.match, template)
+        except PatternError as error:
             self._replacement.complain(f"no replacement: {error}")
             return None
