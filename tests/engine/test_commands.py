@@ -153,6 +153,14 @@ def test_a_line_says_that_it_is_ready(folder: Folder, tty: bool) -> None:
     assert index(run, log("ready")) < index(run, state("running")) < index(run, row(1, "applied"))
 
 
+def test_a_pattern_that_takes_for_ever_is_given_up_and_told(folder: Folder) -> None:
+    run = start(folder, "", shell(f"echo {'a' * 5000}!; exec sleep 600"), ready="^(a+)+$")
+    run.wait_for(row(1, "applied"))
+    told = f"tunedeck: ready: its pattern ^(a+)+$ takes more than 0.1 s for '{'a' * 60}…': make it simpler"
+    assert f"{told}; the command counts as ready now" in run.lines
+    run.stop()
+
+
 def test_a_command_says_that_it_is_ready(folder: Folder) -> None:
     script = "echo up; while ! [ -e go ]; do sleep 0.01; done; echo made; touch made; exec sleep 600"
     run = start(folder, "", shell(script), ready={"command": "test -e made"})
