@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import fcntl
+import io
 import json
 import os
 import sys
@@ -115,6 +117,24 @@ def test_a_reader_that_has_gone_is_told_once_and_holds_nothing_up(capsys: pytest
     printer.close()
     os.close(reader.descriptor)
     assert capsys.readouterr().err == "tunedeck: standard output: Broken pipe; the jobs go on unheard\n"
+
+
+class Gone(io.StringIO):
+    """A terminal that has been closed."""
+
+    def write(self, text: str, /) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_printer_goes_on_where_standard_error_has_gone_as_well(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader.stream.close()
+    monkeypatch.setattr(sys, "stderr", Gone())
+    printer = Printer(as_json, reader.descriptor)
+    printer.put(State("job", "running"))
+    printer.close()  # a thread that has raised is an error of pytest's
+    os.close(reader.descriptor)
 
 
 def test_who_asks_for_the_end_is_not_held_up_and_events_go_before_lines(

@@ -126,7 +126,8 @@ class Printer:
                     self._write(piece)
             except OSError as error:
                 # The reader has gone. That is no reason to lose the jobs; they can still be attached to.
-                print(f"tunedeck: standard output: {error.strerror}; the jobs go on unheard", file=sys.stderr)
+                with contextlib.suppress(OSError):  # the terminal of both has gone
+                    print(f"tunedeck: standard output: {error.strerror}; the jobs go on unheard", file=sys.stderr)
                 self._form = lambda _: b""
 
     def _pieces(self, batch: Iterable[Event]) -> Iterator[bytes]:
