@@ -19,11 +19,12 @@ _LIMIT = 1 << 20
 
 @dataclass(frozen=True)
 class Choices:
-    """The theme, the sizes of the panes, and whether long lines of the log are wrapped."""
+    """The theme, the sizes of the panes, whether long lines of the log are wrapped, and whether charts are shown."""
 
     theme: str = DARK.name
     sizes: Sizes = field(default_factory=Sizes)
     wrap: bool = False
+    charts: bool = False
 
 
 def default_path() -> Path:
@@ -46,7 +47,7 @@ def load(path: Path) -> Choices:
     chosen = Choices(sizes=Sizes.of(kept.get("sizes")))
     if isinstance(kept.get("theme"), str):
         chosen = replace(chosen, theme=kept["theme"])
-    return replace(chosen, wrap=kept.get("wrap") is True)
+    return replace(chosen, wrap=kept.get("wrap") is True, charts=kept.get("charts") is True)
 
 
 def keep(path: Path, **changed: object) -> None:

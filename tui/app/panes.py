@@ -7,13 +7,16 @@ from typing import Any, NamedTuple
 
 from textual.geometry import Offset, Region, Size
 
-LOG, CONFIG, TIMELINE = "log", "config", "timeline"
+LOG, CONFIG, TIMELINE, CHARTS = "log", "config", "timeline", "charts"
 
 #: From this width on log and config stand side by side above the timeline, below it all three on top of each other.
 WIDE = 100
 
 #: Below this height there is room for two panes only, side by side.
 SHORT = 17
+
+#: From twice this height on log and charts share the room of the log, below it the charts stand instead of it.
+SHARED = 9
 
 #: What a pane keeps however far the divider is moved: its frame, and a little to see in it.
 LEAST_WIDTH, LEAST_HEIGHT = 16, 3
@@ -56,13 +59,19 @@ def arrange(size: Size, sizes: Sizes, panes: Sequence[str], used: str, whole: bo
     Args:
         size: The room that there is.
         sizes: How it is shared.
-        panes: The panes that there are: `LOG` alone, or all three.
+        panes: The panes that there are: `LOG` alone, or it with the config and the timeline; each with `CHARTS` or not.
         used: The pane in use, which can be seen at every size.
         whole: It gets all of the room.
     """
     width, height = size
-    if whole or len(panes) == 1:
-        return {used if whole else panes[0]: size.region}
+    if whole:
+        return {used: size.region}
+    if CHARTS in panes:
+        others = [pane for pane in panes if pane != CHARTS]
+        found = arrange(size, sizes, others, LOG if used == CHARTS else used, whole=False)
+        return _shared(found.pop(LOG), used) | found
+    if len(panes) == 1:
+        return {panes[0]: size.region}
     left = _part(width, sizes.log, LEAST_WIDTH, LEAST_WIDTH)
     if height < SHORT:
         second = TIMELINE if used == TIMELINE else CONFIG
@@ -75,6 +84,20 @@ def arrange(size: Size, sizes: Sizes, panes: Sequence[str], used: str, whole: bo
         CONFIG: Region(left, 0, width - left, top),
         TIMELINE: Region(0, top, width, height - top),
     }
+
+
+def _shared(slot: Region, used: str) -> dict[str, Region]:
+    """Return where charts and log stand in the place of the log."""
+    if slot.height < 2 * SHARED:
+        return {LOG if used == LOG else CHARTS: slot}
+    charts, log = slot.split_horizontal((slot.height + 1) // 2)
+    return {CHARTS: charts, LOG: log}
+
+
+def slots(regions: dict[str, Region]) -> dict[str, Region]:
+    """Return where the panes stand, log and charts as the one that they have the place of."""
+    logs = [regions[pane] for pane in (CHARTS, LOG) if pane in regions]
+    return {LOG: Region.from_union(logs)} | {pane: regions[pane] for pane in (CONFIG, TIMELINE) if pane in regions}
 
 
 def _stack(size: Size, sizes: Sizes, used: str) -> dict[str, Region]:
@@ -96,6 +119,7 @@ def _part(whole: int, part: float, least: int, others: int) -> int:
 
 def dividers(regions: dict[str, Region]) -> list[Divider]:
     """Return the lines between panes that stand like this."""
+    regions = slots(regions)
     match list(regions):
         case [first, second]:
             return [Divider("log", first, second)]
@@ -108,6 +132,7 @@ def dividers(regions: dict[str, Region]) -> list[Divider]:
 
 def divider_at(regions: dict[str, Region], at: Offset) -> Divider | None:
     """Return the divider at a place: the frames of two panes where they meet."""
+    regions = slots(regions)
     for divider in dividers(regions):
         before, behind = regions[divider.before], regions[divider.behind]
         if divider.size == "log":
@@ -124,6 +149,7 @@ def dragged(size: Size, sizes: Sizes, used: str, divider: Divider, to: Offset) -
     if divider.size == "log":
         return _with(sizes, "log", to.x / width, LEAST_WIDTH / width)
     above, below = to.y / height, 1 - to.y / height
+    used = LOG if used == CHARTS else used
     if divider.size == "timeline":
         return _with(sizes, "timeline", below, LEAST_HEIGHT / height)
     # The two panes that are not in use are of the same height, so the divider stays under the pointer.

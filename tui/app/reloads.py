@@ -36,6 +36,10 @@ class Timeline:
         """All versions, newest first."""
         return range(self.newest_version, self.oldest - 1, -1)
 
+    def known(self) -> list[Reload]:
+        """Return the rows that are here, oldest first."""
+        return [self._rows[version] for version in sorted(self._rows)]
+
     def put(self, reload: Reload) -> None:
         """Add a reload or bring its row up to date."""
         self.newest_version = max(self.newest_version, reload.version)

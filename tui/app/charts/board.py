@@ -97,10 +97,12 @@ class Board:
         across = min(max(size.width // GRID_WIDTH, 1), len(shown))
         down = min(max(size.height // GRID_HEIGHT, 1), -(-len(shown) // across))
         page = shown.index(self.current) // (across * down) * across * down
+        names = shown[page : page + across * down]
         found = {}
-        for index, name in enumerate(shown[page : page + across * down]):
+        for index, name in enumerate(names):
             row, column = divmod(index, across)
-            left, right = (size.width * part // across for part in (column, column + 1))
+            beside = min(across, len(names) - row * across)  # the last row shares all of the width too
+            left, right = (size.width * part // beside for part in (column, column + 1))
             top, bottom = (size.height * part // down for part in (row, row + 1))
             found[name] = Region(left, top, right - left, bottom - top)
         return found
@@ -135,6 +137,12 @@ class Board:
         first, last = max(first, begin), min(last, end)
         self.view = None if (first, last) == self.whole else (first, last)
 
+    def show(self, place: float) -> None:
+        """Move the view to a place, if that is outside of it."""
+        first, last = self.x.first, self.x.last
+        if not first <= place <= last:
+            self.pan((place - (first + last) / 2) / (last - first))
+
     def show_all(self) -> None:
         """Show the whole, however it grows."""
         self.view = self.cursor = None
@@ -150,6 +158,10 @@ class Board:
         self.cursor = max(place, self.whole[0])
         if not first <= self.cursor <= last:
             self.pan((self.cursor - (first if self.cursor < first else last)) / (last - first))
+
+    def smooth_more(self) -> None:
+        """Smooth the curves more, or after the last step not at all."""
+        self.smoothing = (self.smoothing + 1) % len(WEIGHTS)
 
     def toggle_log(self) -> None:
         """Draw the metric in use on the other kind of scale."""

@@ -89,6 +89,11 @@ def draw(chart: Chart, width: int, height: int) -> list[Line]:
     return [title, *_Plot(chart, width, height - 1).lines()]
 
 
+def gutter(chart: Chart, width: int, height: int) -> int:
+    """Return how many cells stand at the left of the curves of such a chart: its labels and its axis."""
+    return _Plot(chart, width, height - 1).gutter if width >= LEAST_WIDTH and height >= LEAST_HEIGHT else 0
+
+
 class _Plot:
     """All below the title: a line of flags, the curves with labels at their left, and the labels of x."""
 
@@ -98,8 +103,8 @@ class _Plot:
         rows = height - 2 - self._axis
         self._y = chart.y or fitting((curve.points for curve in chart.curves), chart.log)
         self._ticks = self._y.ticks(max(rows // 2, 2))
-        self._gutter = min(max(len(tick.label) for tick in self._ticks) + 1, width // 3)
-        self._canvas = Canvas(width - self._gutter, rows)
+        self.gutter = min(max(len(tick.label) for tick in self._ticks) + 1, width // 3)
+        self._canvas = Canvas(width - self.gutter, rows)
         self._marks: dict[int, str] = {}
         for curve in chart.curves:
             self._draw(curve)
@@ -108,18 +113,18 @@ class _Plot:
         """Yield the lines, from the flags down."""
         width = self._canvas.width
         flags = [(self._cell(flag.x), flag) for flag in self._chart.flags if 0 <= self._chart.x.part(flag.x) <= 1]
-        yield [(" " * self._gutter, "plain"), *_flag_line(flags, width)]
+        yield [(" " * self.gutter, "plain"), *_flag_line(flags, width)]
         labels = {self._row(tick.value): tick.label for tick in reversed(self._ticks)}
         for row in range(self._canvas.height):
-            label = labels.get(row, "")[: self._gutter - 1]
-            yield [(f"{label:>{self._gutter - 1}}", "dim"), ("┤" if label else "│", "dim"), *self._cells(row, flags)]
+            label = labels.get(row, "")[: self.gutter - 1]
+            yield [(f"{label:>{self.gutter - 1}}", "dim"), ("┤" if label else "│", "dim"), *self._cells(row, flags)]
         ticks = self._x_ticks()
         if self._axis:
             line = ["─"] * width
             for place, _ in ticks:
                 line[place] = "┴"
-            yield [(" " * (self._gutter - 1) + "└" + "".join(line), "dim")]
-        yield [(" " * self._gutter + _label_line(ticks, width), "dim")]
+            yield [(" " * (self.gutter - 1) + "└" + "".join(line), "dim")]
+        yield [(" " * self.gutter + _label_line(ticks, width), "dim")]
 
     def _cells(self, row: int, flags: list[tuple[int, Flag]]) -> Line:
         cells = [self._canvas.cell(column, row) for column in range(self._canvas.width)]

@@ -163,6 +163,7 @@ class MainScreen(Screen[None]):
             view = self._views[name] = self._new_view(self._jobs[name], now)
         elif view.ready:
             view.resize(self.deck.choices.sizes)
+            view.show_charts(self.deck.choices.charts)
             view.sync(Part.LOG | Part.TIMELINE | Part.DOCUMENT, now)
             view.focus_first()
         self.sync(dict.fromkeys(self._jobs, Part.STATUS), now)
@@ -171,6 +172,7 @@ class MainScreen(Screen[None]):
     def _new_view(self, job: JobModel, now: float) -> JobView:
         view = JobView(job, self.deck.request, now, self.deck.choices.sizes)
         view.log_view.set_reactive(LogView.wrap, self.deck.choices.wrap)
+        view.show_charts(self.deck.choices.charts)
         if self.whole:
             self.query_one("#views").mount(view)
         return view

@@ -16,8 +16,10 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.app import panes
+from tui.app.charts.fetch import engine_source
+from tui.app.charts.view import ChartsView
 from tui.app.model import JobModel, Part
-from tui.app.panes import CONFIG, LOG, TIMELINE, Divider, Sizes
+from tui.app.panes import CHARTS, CONFIG, LOG, TIMELINE, Divider, Sizes
 from tui.app.widgets.config import ConfigPane, Request
 from tui.app.widgets.log import LogView
 from tui.app.widgets.logpane import LogPane
@@ -44,7 +46,7 @@ class PaneLayout(Layout):
 
 
 class JobView(Container):
-    """The three panes of one job, and the dividers between them."""
+    """The panes of one job, and the dividers between them."""
 
     BLANK = True
 
@@ -58,6 +60,7 @@ class JobView(Container):
             priority=True,  # an editor takes alt and a letter for the letter
             id="pane.enlarge",
         ),
+        Binding("f8", "charts", "Charts", tooltip="Show or hide the charts of the metrics", id="pane.charts"),
         # Before the log and the timeline, where escape clears a search or a filter.
         Binding("escape", "restore", "All panes", tooltip="After f10", priority=True, id="pane.restore"),
         *(
@@ -82,12 +85,14 @@ class JobView(Container):
         self.config = ConfigPane(job, request)
         self.timeline_pane = TimelinePane(job, request, now)
         self.timeline = self.timeline_pane.view
+        self.charts = ChartsView(job, engine_source(job.name, request))
+        self.charts.display = False
         self.used = LOG if job.is_host else CONFIG
         self.whole = False
         self._sizes = sizes
         self._panes: dict[str, Widget] = {LOG: self.log_pane}
         if not job.is_host:
-            self._panes |= {CONFIG: self.config, TIMELINE: self.timeline_pane}
+            self._panes |= {CONFIG: self.config, TIMELINE: self.timeline_pane, CHARTS: self.charts}
         self._layout = PaneLayout(self)
         self._held: Divider | None = None
         self._grip = Offset()
@@ -102,6 +107,7 @@ class JobView(Container):
 
     def compose(self) -> ComposeResult:
         """Yield the panes."""
+        yield self.charts
         yield self.log_pane
         yield self.config
         yield self.timeline_pane
@@ -119,7 +125,8 @@ class JobView(Container):
 
     def goals(self) -> list[Widget]:
         """Return what takes the keys in each pane, in the order of `f6`."""
-        return [self._goal(pane) for pane in (CONFIG, LOG, TIMELINE) if pane in self._panes]
+        shown = self._shown()
+        return [self._goal(pane) for pane in (CONFIG, CHARTS, LOG, TIMELINE) if pane in shown]
 
     def panes(self) -> Iterator[tuple[Widget, Widget]]:
         """Yield the panes that are on the screen, each with what takes the keys in it."""
@@ -129,23 +136,43 @@ class JobView(Container):
                 yield (self.config if name == CONFIG else goal), goal
 
     def _goal(self, name: str) -> Widget:
-        return {LOG: self.log_view, CONFIG: self.config.editor, TIMELINE: self.timeline}[name]
+        goals = {LOG: self.log_view, CONFIG: self.config.editor, TIMELINE: self.timeline, CHARTS: self.charts}
+        return goals[name]
+
+    def _shown(self) -> list[str]:
+        return [name for name in self._panes if name != CHARTS or self.charts.display]
 
     # The room of each pane
 
     def places(self, size: Size) -> dict[Widget, Region]:
         """Return where the panes stand that can be seen in a room of this size."""
-        found = panes.arrange(size, self._sizes, list(self._panes), self.used, self.whole)
+        found = panes.arrange(size, self._sizes, self._shown(), self.used, self.whole)
         return {self._panes[name]: region for name, region in found.items()}
 
     def _regions(self) -> dict[str, Region]:
-        return panes.arrange(self.size, self._sizes, list(self._panes), self.used, self.whole)
+        return panes.arrange(self.size, self._sizes, self._shown(), self.used, self.whole)
 
     def resize(self, sizes: Sizes) -> None:
         """Give the panes other sizes."""
         if sizes != self._sizes:
             self._sizes = sizes
             self._place()
+
+    def show_charts(self, shown: bool) -> None:
+        """Show the charts or hide them; of a host there are none."""
+        if shown != self.charts.display and not self.job.is_host:
+            self.charts.display = shown
+            self._place()
+
+    def action_charts(self) -> None:
+        """Show the charts and use them, or hide them."""
+        shown = not self.charts.display
+        if not shown and self.used == CHARTS:
+            self.log_view.focus()
+        self.show_charts(shown)
+        if shown:
+            self.charts.focus()
+        self.post_message(self.Chosen(charts=shown))
 
     def _place(self) -> None:
         self._clear_arrangement_cache()
@@ -165,6 +192,8 @@ class JobView(Container):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer to bring back the other panes where they are gone, and escape ends nothing else."""
+        if action == "charts":
+            return not self.job.is_host
         if action != "restore":
             return True
         pane = self._panes[self.used]
@@ -184,7 +213,7 @@ class JobView(Container):
 
     def action_resize(self, x: int, y: int) -> None:
         """Move the divider beside the pane in use."""
-        self._choose(panes.moved(self.size, self._sizes, list(self._panes), self.used, x, y))
+        self._choose(panes.moved(self.size, self._sizes, self._shown(), self.used, x, y))
 
     def _choose(self, sizes: Sizes) -> None:
         self.resize(sizes)
@@ -221,7 +250,7 @@ class JobView(Container):
         return panes.divider_at(self._regions(), at)
 
     def _click(self, divider: Divider, at: Offset) -> None:
-        found = self._regions()
+        found = panes.slots(self._regions())
         for name in (divider.before, divider.behind):
             if found[name].contains_point(at):
                 self._goal(name).focus()
@@ -240,6 +269,8 @@ class JobView(Container):
             self.timeline_pane.sync(now)
         if Part.DOCUMENT in parts:
             self.config.sync()
+        if parts & (Part.METRICS | Part.TIMELINE):
+            self.charts.sync(now)
 
     def tick(self, now: float) -> None:
         """Let the waiting times and the ages go on."""
@@ -249,6 +280,7 @@ class JobView(Container):
 
     def on_timeline_view_moved(self, message: TimelineView.Moved) -> None:
         """Lead the log to where a version took effect; at the newest row it goes on following, if it did before."""
+        self.charts.select(message.version)
         log = self.log_view
         self._followed = self._followed or log.follow
         if self._followed and message.version == self.job.timeline.newest_version:
@@ -260,3 +292,9 @@ class JobView(Container):
     def on_log_view_looked(self, message: LogView.Looked) -> None:
         """Mark the version whose lines the reader looks at."""
         self.timeline.mark(message.version)
+        self.charts.select(message.version)
+
+    def on_charts_view_flagged(self, message: ChartsView.Flagged) -> None:
+        """Lead the timeline and the log to the change whose flag was selected."""
+        self.timeline.go_to_version(message.version)
+        self.log_view.go_to_version(message.version)
