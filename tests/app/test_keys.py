@@ -14,6 +14,7 @@ import pytest
 from textual.binding import Binding
 
 import tui.app
+from tests.app.charts.test_view import answer_metrics
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, TEXT, Deck, backlog
 from tui import events
@@ -87,6 +88,11 @@ def diff_at(deck: Deck) -> object:
     return deck.app.screen.query_one(DiffView).scroll_offset
 
 
+def board(deck: Deck) -> object:
+    """What the keys of the charts change."""
+    return repr(deck.view.charts.board)
+
+
 def sent(kind: type[events.Command]) -> Callable[[Deck], object]:
     return lambda deck: sum(isinstance(command, kind) for command in deck.engine.commands)
 
@@ -124,6 +130,7 @@ STEPS: dict[str, list[Step]] = {
             Step(f"alt+{key}", layout, "config", first=(f"alt+{back}",) * 2)
             for key, back in (("left", "right"), ("right", "left"), ("up", "down"), ("down", "up"))
         ),
+        Step("f8", layout, "config", then=("f8",)),
         Step("f10", layout, "config"),
         Step("escape", layout, "config"),
         Step("alt+m", layout, "config", then=("escape",)),
@@ -180,6 +187,22 @@ STEPS: dict[str, list[Step]] = {
         Step("s", screen, "timeline", then=("escape",)),
         Step("x", screen, "timeline", then=("escape",)),
         Step("escape", lambda deck: deck.view.timeline.chosen, "timeline", first=("slash", *"lr", "enter")),
+    ],
+    "ChartsView": [
+        Step("enter", board, "charts", then=("enter",)),
+        Step("left", board, "charts", then=("0",)),
+        Step("right", board, "charts", first=("left", "left"), then=("0",)),
+        Step("shift+left", board, "charts", then=("0",)),
+        Step("shift+right", board, "charts", first=("shift+left",), then=("0",)),
+        *(Step(key, board, "charts") for key in ("up", "down", "k", "j")),
+        *(Step(key, board, "charts", then=("0",)) for key in ("plus", "equals_sign")),
+        Step("minus", board, "charts", first=("plus", "plus"), then=("0",)),
+        Step("h", board, "charts", first=("plus",), then=("0",)),
+        Step("l", board, "charts", first=("plus", "h"), then=("0",)),
+        *(Step(key, board, "charts", first=("plus",)) for key in ("0", "f", "end")),
+        Step("o", board, "charts", then=("o",)),
+        *(Step(key, board, "charts") for key in ("y", "s", "x", "p", "N")),
+        Step("n", board, "charts", first=("N",)),
     ],
     "DiffView": [
         *scrolled(("up", "j"), ("k", "down"), ("down", "k"), ("j", "up"), sees=diff_at),
@@ -252,7 +275,11 @@ async def come_to(deck: Deck, at: str) -> None:
         await deck.news(Document("digits", f"{TEXT}# by somebody else {deck.step}\n", f"d{deck.step}", time=NOW))
         await deck.until(lambda: deck.view.config.draft.theirs is not None)
     elif at:
-        goals = dict(zip(("config", "log", "timeline"), deck.view.goals(), strict=True))
+        if at == "charts":
+            deck.view.show_charts(True)
+            await deck.until(lambda: deck.view.charts.board.names)
+        shown = ("config", *["charts"] * deck.view.charts.display, "log", "timeline")
+        goals = dict(zip(shown, deck.view.goals(), strict=True))
         deck.app.main.set_focus(goals[at])
 
 
@@ -264,6 +291,7 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
     monkeypatch.setattr(DeckApp, "action_suspend_process", suspend)
     others = range(2, 10) if name == "MainScreen" else ()
     async with open_deck(backlog(), *(backlog(f"job-{n}", 5) for n in others)) as deck:
+        answer_metrics(deck)
         await prepared(deck)
         if name == "DiffView":
             await come_to(deck, "timeline")

@@ -103,6 +103,8 @@ class JobModel:
                 return Part.LOG
             case events.Metrics():
                 return self._measure(event)
+            case events.Measured():
+                return Part.METRICS
             case events.Reload():
                 return self._reload(event)
             case events.Noted():
