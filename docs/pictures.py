@@ -16,10 +16,10 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from tui import launch
 from tui.app.app import DeckApp
-from tui.app.model import JobModel
+from tui.app.model.job import JobModel
 from tui.app.theme import DARK, LIGHT
+from tui.cli import launch
 
 HERE = Path(__file__).parent
 STEPS = (("lr: 0.01 ", "lr: 0.05 "), ("momentum: 0.9 ", "momentum: [0.9 "), ("momentum: [0.9 ", "momentum: 0.8 "))

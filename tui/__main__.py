@@ -1,5 +1,5 @@
 """``python -m tui`` is ``tunedeck``."""
 
-from tui.cli import main
+from tui.cli.main import main
 
 main()

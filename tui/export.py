@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from tui.events import Change, Reload
-from tui.wire import encode, jsonable
+from tui.protocol.codec import encode, jsonable
+from tui.protocol.messages import Change, Reload
 
 #: What a spreadsheet takes for the begin of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

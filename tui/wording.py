@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tui.events import Change
+from tui.protocol.messages import Change
 
 #: Text that YAML would read as something else, or that JSON has for it.
 _NUMBER = r"[-+]?(?:\.?\d[\d_]*(?:\.[\d_]*)?(?:e[-+]?\d+)?|0x[\da-f_]+|0o[0-7_]+|\.?inf(?:inity)?)|\.?nan"

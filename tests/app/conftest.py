@@ -16,8 +16,8 @@ from textual._context import visible_screen_stack
 from textual.app import App
 
 from tests.app.fake import NOW, Deck, FakeEngine
-from tui import events
 from tui.app.app import DeckApp
+from tui.protocol import messages
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -54,7 +54,7 @@ def open_deck() -> OpenDeck:
 
     @asynccontextmanager
     async def opened(
-        *backlogs: list[events.Event], size: tuple[int, int] = (120, 40), focus_job: str | None = None
+        *backlogs: list[messages.Event], size: tuple[int, int] = (120, 40), focus_job: str | None = None
     ) -> AsyncIterator[Deck]:
         # A short path: the name of a unix socket holds about a hundred characters.
         with tempfile.TemporaryDirectory(prefix="deck") as folder:

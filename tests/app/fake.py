@@ -12,11 +12,12 @@ from typing import Any
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from tui import events, wire
 from tui.app.app import DeckApp
+from tui.app.job_view import JobView
 from tui.app.terminal_input import TerminalInput
-from tui.app.widgets.job import JobView
-from tui.events import Change, Document, Job, Lines, Metrics, Problem, Reload, Running, State
+from tui.protocol import codec
+from tui.protocol import messages as protocol_messages
+from tui.protocol.messages import Change, Document, JobInfo, Lines, Metrics, Problem, Reload, Running, State
 
 NOW = 1_790_000_000.0
 
@@ -33,7 +34,7 @@ name: "digits"
 """
 
 
-def backlog(name: str = "digits", lines: int = 60) -> list[events.Event]:
+def backlog(name: str = "digits", lines: int = 60) -> list[protocol_messages.Event]:
     """Return what an engine says of a job that has been running for a while."""
     rows = [
         Reload(name, 1, "applied", "start", step=0, latency_ms=41.0, time=NOW - 620),
@@ -50,7 +51,7 @@ def backlog(name: str = "digits", lines: int = 60) -> list[events.Event]:
     output = [f"epoch {n // 10 + 1:>3}  batch {n % 10 * 12:>4}  loss {0.9 / (n + 3) ** 0.5:.4f}" for n in range(lines)]
     parts = (0, output[:40], 4), (40, output[40:], 7)
     return [
-        Job(name, "tui.samples.digits:train", f"/home/ada/deck/{name}.yaml", time=NOW),
+        JobInfo(name, "tui.samples.digits:train", f"/home/ada/deck/{name}.yaml", time=NOW),
         State(name, "running", pid=4242, time=NOW - 620),
         Document(name, TEXT, "d7", time=NOW - 100),
         Running(name, 7, NOW - 100, differs=False, time=NOW - 100),
@@ -61,29 +62,32 @@ def backlog(name: str = "digits", lines: int = 60) -> list[events.Event]:
     ]
 
 
-Answer = Callable[[events.Command], events.Reply]
+Answer = Callable[[protocol_messages.Command], protocol_messages.Reply]
 
 
-def accept(command: events.Command) -> events.Reply:
+def accept(command: protocol_messages.Command) -> protocol_messages.Reply:
     """Answer that all is well."""
-    return events.Reply(command.id, True)
+    return protocol_messages.Reply(command.id, True)
 
 
-def refuse(command: events.Command) -> events.Reply:
+def refuse(command: protocol_messages.Command) -> protocol_messages.Reply:
     """Answer that both have changed the same."""
-    return events.Reply(command.id, False, "both have changed the same lines", "conflict")
+    return protocol_messages.Reply(command.id, False, "both have changed the same lines", "conflict")
 
 
 class FakeEngine:
     """Greets a viewer with a backlog, records its commands, and answers them as `answers` says."""
 
-    def __init__(self, path: Path, *backlogs: list[events.Event]) -> None:
+    def __init__(self, path: Path, *backlogs: list[protocol_messages.Event]) -> None:
         self.path = path
-        self.protocol = events.PROTOCOL
+        self.protocol = protocol_messages.PROTOCOL
         self.backlogs = backlogs or (backlog(),)
-        self.commands: list[events.Command] = []
+        self.commands: list[protocol_messages.Command] = []
         # Nothing can be merged, unless a test says so.
-        self.answers: dict[type[events.Command], Answer] = {events.Page: self._page, events.Merge: refuse}
+        self.answers: dict[type[protocol_messages.Command], Answer] = {
+            protocol_messages.Page: self._page,
+            protocol_messages.Merge: refuse,
+        }
         self.history: dict[int, Reload] = {}
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
@@ -103,24 +107,24 @@ class FakeEngine:
             writer.close()
         self._writers.clear()
 
-    def send(self, *messages: events.Message) -> None:
+    def send(self, *messages: protocol_messages.Message) -> None:
         """Send news to every viewer."""
         for writer in self._writers:
-            writer.write(b"".join(map(wire.encode, messages)))
+            writer.write(b"".join(map(codec.encode, messages)))
 
     def answer(
-        self, kind: type[events.Command], ok: bool = True, message: str = "", code: str = "", **data: Any
+        self, kind: type[protocol_messages.Command], ok: bool = True, message: str = "", code: str = "", **data: Any
     ) -> None:
         """Answer commands of a kind in this way from now on."""
-        self.answers[kind] = lambda command: events.Reply(command.id, ok, message, code, data)
+        self.answers[kind] = lambda command: protocol_messages.Reply(command.id, ok, message, code, data)
 
-    def _page(self, command: events.Command) -> events.Reply:
+    def _page(self, command: protocol_messages.Command) -> protocol_messages.Reply:
         """Answer with rows of the history, no more than an engine would."""
-        assert isinstance(command, events.Page)
+        assert isinstance(command, protocol_messages.Page)
         first = max(command.first, command.last - 199)
-        rows = [wire.public(self.history[n]) for n in range(first, command.last + 1) if n in self.history]
+        rows = [codec.public(self.history[n]) for n in range(first, command.last + 1) if n in self.history]
         data = {"first": first, "rows": rows, "oldest": min(self.history, default=1)}
-        return events.Reply(command.id, True, data=data)
+        return protocol_messages.Reply(command.id, True, data=data)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -129,30 +133,30 @@ class FakeEngine:
             writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        hello = wire.decode(await reader.readline())
-        assert isinstance(hello, events.Hello)
-        assert hello.protocol == events.PROTOCOL
-        writer.write(wire.encode(events.Hello(self.protocol, "deck", pid=1)))
+        hello = codec.decode(await reader.readline())
+        assert isinstance(hello, protocol_messages.Hello)
+        assert hello.protocol == protocol_messages.PROTOCOL
+        writer.write(codec.encode(protocol_messages.Hello(self.protocol, "deck", pid=1)))
         for messages in self.backlogs:
-            writer.write(b"".join(map(wire.encode, messages)))
-        writer.write(wire.encode(events.Ready()))
+            writer.write(b"".join(map(codec.encode, messages)))
+        writer.write(codec.encode(protocol_messages.Ready()))
         self._writers.append(writer)
         while line := await reader.readline():
-            command = wire.decode(line)
-            assert isinstance(command, events.Command)
+            command = codec.decode(line)
+            assert isinstance(command, protocol_messages.Command)
             self.commands.append(command)
             answer = self.answers.get(type(command), accept)
             if writer in self._writers:
-                writer.write(wire.encode(answer(command)))
+                writer.write(codec.encode(answer(command)))
 
     @property
-    def orders(self) -> list[events.Command]:
+    def orders(self) -> list[protocol_messages.Command]:
         """What the user asked for: without what the editor asks by itself, of the text and of what runs."""
-        return [c for c in self.commands if not isinstance(c, events.Preview | events.Detail)]
+        return [c for c in self.commands if not isinstance(c, protocol_messages.Preview | protocol_messages.Detail)]
 
-    def saves(self) -> list[events.Save]:
+    def saves(self) -> list[protocol_messages.Save]:
         """Return the saves that came, without their ids."""
-        return [dataclasses.replace(c, id=0) for c in self.commands if isinstance(c, events.Save)]
+        return [dataclasses.replace(c, id=0) for c in self.commands if isinstance(c, protocol_messages.Save)]
 
 
 @dataclasses.dataclass
@@ -188,7 +192,7 @@ class Deck:
         self.app.focused.post_message(Paste(text))
         await self.pilot.pause()
 
-    async def news(self, *messages: events.Message) -> None:
+    async def news(self, *messages: protocol_messages.Message) -> None:
         """Send news and wait until the viewer has drawn them; a metric behind them says when."""
         name = next(iter(self.app.jobs))
         self.step += 1

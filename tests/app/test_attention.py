@@ -8,8 +8,8 @@ from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, backlog
 from tui.app import app as app_module
 from tui.app.app import DeckApp
-from tui.app.driver import TitledDriver
-from tui.events import Change, Metrics, Problem, Reload, State
+from tui.app.textual_ext.driver import TitledDriver
+from tui.protocol.messages import Change, Metrics, Problem, Reload, State
 
 
 @pytest.fixture

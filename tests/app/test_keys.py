@@ -17,12 +17,12 @@ import tui.app
 from tests.app.charts.test_view import answer_metrics
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, TEXT, Deck, backlog
-from tui import events
 from tui.app.app import DeckApp
+from tui.app.editor.find_bar import FindBar
 from tui.app.widgets.diff import DiffView
-from tui.app.widgets.find import FindBar
 from tui.app.widgets.prompt import Prompt
-from tui.events import Document, Lines, Reload, Running
+from tui.protocol import messages
+from tui.protocol.messages import Document, Lines, Reload, Running
 
 
 class Step(NamedTuple):
@@ -93,7 +93,7 @@ def board(deck: Deck) -> object:
     return repr(deck.view.charts.board)
 
 
-def sent(kind: type[events.Command]) -> Callable[[Deck], object]:
+def sent(kind: type[messages.Command]) -> Callable[[Deck], object]:
     return lambda deck: sum(isinstance(command, kind) for command in deck.engine.commands)
 
 
@@ -110,7 +110,7 @@ STEPS: dict[str, list[Step]] = {
         Step("alt+z", lambda deck: deck.app.title, "config"),
     ],
     "MainScreen": [
-        Step("ctrl+s", sent(events.Save), "config"),
+        Step("ctrl+s", sent(messages.Save), "config"),
         Step("f2", screen, "config", then=("escape",)),
         Step("ctrl+e", lambda deck: deck.toasts, "log"),  # what it does in a terminal, tests/terminal sees
         Step("ctrl+o", screen, then=("escape",)),
@@ -119,8 +119,8 @@ STEPS: dict[str, list[Step]] = {
         Step("f6", focus, "config"),
         Step("ctrl+r", screen, then=("escape",)),
         Step("ctrl+t", screen, then=("escape",)),
-        Step("f5", sent(events.Pause)),
-        Step("ctrl+g", sent(events.Rollback), "differs"),
+        Step("f5", sent(messages.Pause)),
+        Step("ctrl+g", sent(messages.Rollback), "differs"),
         Step("f4", current),
         Step("f3", current),
         *(Step(f"alt+{n}", current) for n in (2, 3, 4, 5, 6, 7, 8, 9, 1)),
@@ -177,7 +177,7 @@ STEPS: dict[str, list[Step]] = {
         *scrolled(("up", "down"), ("k", "j"), ("down", "up"), ("j", "k"), sees=row, at="timeline"),
         *scrolled(("pageup", "pagedown"), ("pagedown", "pageup"), sees=row, at="timeline"),
         *scrolled(("home", "G"), ("g", "end"), ("end", "g"), ("G", "home"), sees=row, at="timeline"),
-        Step("r", sent(events.Rollback), "timeline"),
+        Step("r", sent(messages.Rollback), "timeline"),
         Step("enter", screen, "timeline", then=("escape",)),
     ],
     "TimelinePane": [
@@ -217,15 +217,15 @@ STEPS: dict[str, list[Step]] = {
         Step("p", row, "timeline", first=("enter",), then=("escape",)),
         Step("n", row, "timeline", first=("enter",), then=("escape",)),
     ],
-    "StackScreen": [
+    "TaskStackScreen": [
         *(Step(key, screen, "timeline", first=("x",)) for key in ("escape", "q")),
-        Step("x", sent(events.Stack), "timeline", first=("x",), then=("escape",)),
+        Step("x", sent(messages.Stack), "timeline", first=("x",), then=("escape",)),
         Step("r", screen, "timeline", first=("x",), then=("escape",)),
     ],
     "HelpScreen": [Step(key, screen, "log", first=("f1",)) for key in ("escape", "q", "f1", "ctrl+p")],
     "PreviewScreen": [
         *(Step(key, screen, "config", first=("f2",)) for key in ("escape", "q", "f2")),
-        Step("ctrl+s", sent(events.Save), "config", first=("f2",)),
+        Step("ctrl+s", sent(messages.Save), "config", first=("f2",)),
     ],
     "JumpScreen": [Step(key, screen, "log", first=("ctrl+o",)) for key in ("escape", "ctrl+o")],
     "Dialog": [Step("escape", screen, "log", first=("ctrl+t",))],
@@ -254,10 +254,10 @@ async def prepared(deck: Deck) -> None:
     output = "\n".join(f"epoch {n} {'ERROR' if n % 7 == 0 else 'x'} {'long ' * 40}" for n in range(60, 160))
     await deck.news(*rows, Lines("digits", 60, output, 7, time=NOW))
     long = "".join(f"key{n}: {'long ' * 60}\n" for n in range(100))
-    deck.engine.answer(events.Find, versions=[7], first=1)
-    deck.engine.answer(events.Preview, jobs=[], disk="changed")
-    deck.engine.answer(events.Stack, stack="File train.py, line 3, in step")
-    deck.engine.answer(events.Detail, text=long, base_text=long.replace("key", "yek"), base=4, running=7)
+    deck.engine.answer(messages.Find, versions=[7], first=1)
+    deck.engine.answer(messages.Preview, jobs=[], disk="changed")
+    deck.engine.answer(messages.Stack, stack="File train.py, line 3, in step")
+    deck.engine.answer(messages.Detail, text=long, base_text=long.replace("key", "yek"), base=4, running=7)
 
 
 async def come_to(deck: Deck, at: str) -> None:
@@ -268,7 +268,7 @@ async def come_to(deck: Deck, at: str) -> None:
     if at == "differs":
         await deck.news(Running("digits", 7, NOW, differs=True))
     elif at == "conflict":
-        for kind in (events.Merge, events.Save):
+        for kind in (messages.Merge, messages.Save):
             deck.engine.answer(kind, ok=False, code="conflict", text="theirs: 1\n", digest="d8", clashes=[])
         deck.app.main.set_focus(deck.view.config.editor)
         await deck.press("x")

@@ -8,9 +8,9 @@ import pytest
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import Deck, FakeEngine, backlog
-from tui import events
 from tui.app.app import DeckApp
-from tui.events import Shutdown, State
+from tui.protocol import messages
+from tui.protocol.messages import Shutdown, State
 
 
 def shutdowns(deck: Deck) -> int:
@@ -18,7 +18,7 @@ def shutdowns(deck: Deck) -> int:
 
 
 async def test_quit_counts_many_jobs_and_leaves_out_their_host(open_deck: OpenDeck) -> None:
-    host = [events.Job("host", "", "", "host"), State("host", "running", pid=8)]
+    host = [messages.JobInfo("host", "", "", "host"), State("host", "running", pid=8)]
     async with open_deck(*(backlog(f"job-{n}", 5) for n in range(4)), host) as deck:
         await deck.press("ctrl+q")
         await deck.until(lambda: "4 jobs are still running" in text_of(deck.app))
@@ -125,7 +125,7 @@ async def test_no_engine_is_an_outcome_with_a_reason(tmp_path: Path) -> None:
 
 async def test_other_protocol_is_refused_with_advice(tmp_path: Path) -> None:
     async with FakeEngine(tmp_path / "s", backlog()) as engine:
-        engine.protocol = events.PROTOCOL + 1
+        engine.protocol = messages.PROTOCOL + 1
         app = DeckApp(engine.path)
         async with app.run_test() as pilot:
             while not app.outcome.message:

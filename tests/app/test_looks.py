@@ -7,11 +7,11 @@ from textual.geometry import Offset
 from textual.selection import Selection
 
 from tests.app.conftest import OpenDeck, style_of, text_of
+from tests.app.dialogs.test_preview import WRONG
 from tests.app.fake import NOW, TEXT, Deck
-from tests.app.test_preview import WRONG
-from tui import events
-from tui.app.widgets.tones import tone
-from tui.events import Lines, Running
+from tui.app.styles import tone
+from tui.protocol import messages
+from tui.protocol.messages import Lines, Running
 
 
 def output(*lines: str) -> Lines:
@@ -96,8 +96,8 @@ async def test_line_of_an_error_that_was_gone_to_is_marked(open_deck: OpenDeck) 
 
 async def test_changed_lines_and_mistakes_have_their_signs_and_words(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        deck.engine.answer(events.Detail, text=TEXT, base_text=TEXT, base=4, running=7)
-        deck.engine.answer(events.Preview, jobs=[WRONG], disk="changed")
+        deck.engine.answer(messages.Detail, text=TEXT, base_text=TEXT, base=4, running=7)
+        deck.engine.answer(messages.Preview, jobs=[WRONG], disk="changed")
         editor = deck.view.config.editor
         await deck.press("down", "end", "left", "7")
         await deck.until(lambda: editor.marks.changed == {1: "changed"} and editor.marks.count == 1)
@@ -114,7 +114,7 @@ async def test_changed_lines_and_mistakes_have_their_signs_and_words(open_deck: 
 async def test_diff_has_colours(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         old = TEXT.replace("lr: 0.05", "lr: 0.08")
-        deck.engine.answer(events.Detail, text=TEXT, base_text=old, base=4, running=7)
+        deck.engine.answer(messages.Detail, text=TEXT, base_text=old, base=4, running=7)
         deck.app.main.set_focus(deck.view.timeline)
         await deck.press("enter")
         await deck.until(lambda: "+lr: 0.05" in text_of(deck.app))

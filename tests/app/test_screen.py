@@ -11,13 +11,13 @@ from textual.binding import Binding
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, TEXT, Deck, backlog
-from tui import events
 from tui.app.commands import own_bindings
-from tui.app.widgets.editor import ConfigEditor
-from tui.app.widgets.find import FindBar
-from tui.app.widgets.log import LogView
-from tui.app.widgets.logpane import LogPane
-from tui.events import Change, Document, Lines, Metrics, Notice, Problem, Reload, Running, State
+from tui.app.editor.editor import ConfigEditor
+from tui.app.editor.find_bar import FindBar
+from tui.app.log.pane import LogPane
+from tui.app.log.view import LogView
+from tui.protocol import messages
+from tui.protocol.messages import Change, Document, Lines, Metrics, Notice, Problem, Reload, Running, State
 
 
 @pytest.mark.parametrize("size", ["80x24", "120x40", "200x60"])
@@ -93,21 +93,21 @@ async def test_timeline_cursor_stays_on_its_row(open_deck: OpenDeck) -> None:
 async def test_details_of_a_reload(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         old = TEXT.replace("lr: 0.05", "lr: 0.08")
-        deck.engine.answer(events.Detail, text=TEXT, base_text=old, base=4, running=7)
+        deck.engine.answer(messages.Detail, text=TEXT, base_text=old, base=4, running=7)
         deck.app.main.set_focus(deck.view.timeline)
         await deck.press("down", "enter")
         await deck.until(lambda: "v6, v7 runs" in text_of(deck.app))
         shown = text_of(deck.app)
         for part in ("v6, v7 runs", "⊘ rejected", "lr must be > 0", "-lr: 0.08", "+lr: 0.05", " batch: 64"):
             assert part in shown
-        assert ("digits", 6) in [(c.job, c.version) for c in deck.engine.commands if isinstance(c, events.Detail)]
+        assert ("digits", 6) in [(c.job, c.version) for c in deck.engine.commands if isinstance(c, messages.Detail)]
         await deck.press("escape")
         await deck.until(lambda: deck.type_of_screen() == "MainScreen")
 
 
 async def test_double_click_opens_details(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        deck.engine.answer(events.Detail, text=TEXT, base_text=None, base=None, running=7)
+        deck.engine.answer(messages.Detail, text=TEXT, base_text=None, base=None, running=7)
         await deck.pilot.click("#timeline", offset=(10, 4), times=2)
         await deck.until(lambda: deck.type_of_screen() == "DetailScreen")
         assert deck.view.timeline.cursor == 5
@@ -140,7 +140,7 @@ async def test_problem_that_stands_below_the_editor_covers_nothing(open_deck: Op
 
 async def test_job_that_ended_is_started_at_once_and_a_live_one_after_a_question(open_deck: OpenDeck) -> None:
     def starts() -> int:
-        return sum(isinstance(command, events.Start) for command in deck.engine.commands)
+        return sum(isinstance(command, messages.Start) for command in deck.engine.commands)
 
     async with open_deck() as deck:
         await deck.press("ctrl+r")
@@ -158,12 +158,12 @@ async def test_job_that_ended_is_started_at_once_and_a_live_one_after_a_question
 async def test_stop(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.press("ctrl+t", "s")
-        await deck.until(lambda: [type(command) for command in deck.engine.orders] == [events.Stop])
+        await deck.until(lambda: [type(command) for command in deck.engine.orders] == [messages.Stop])
 
 
 async def test_refused_command_is_told(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        deck.engine.answer(events.Stop, ok=False, message="it will not stop")
+        deck.engine.answer(messages.Stop, ok=False, message="it will not stop")
         await deck.press("ctrl+t", "s")
         await deck.until(lambda: deck.toasts == ["Not stopped: it will not stop"])
 
@@ -322,7 +322,7 @@ async def test_every_theme_can_be_drawn(open_deck: OpenDeck) -> None:
 async def test_everything_can_be_drawn_without_colours(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with open_deck(backlog(), backlog("anneal", 0)) as deck:
-        deck.engine.answer(events.Detail, text=TEXT, base_text="\n" + TEXT, base=4, running=7)
+        deck.engine.answer(messages.Detail, text=TEXT, base_text="\n" + TEXT, base=4, running=7)
         await deck.news(Lines("digits", 60, "", 7, time=NOW), Lines("digits", 61, "\x1b[31mred\x1b[0m", 8, time=NOW))
         assert "red" in text_of(deck.app)
         for keys, screen in (

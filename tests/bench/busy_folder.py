@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.live import TASKS, Client, cpu, engine, spread, table, ten_keys, write_deck
-from tui.events import Reload, State
+from tui.protocol.messages import Reload, State
 
 JOBS = ("quiet", "busy")
 

@@ -24,9 +24,9 @@ from pathlib import Path
 from tests.bench import victim
 from tests.bench.live import megabytes, spread, table
 from tests.bench.terminal import Terminal
-from tui import remote
-from tui.engine import place
-from tui.worker import processes
+from tui.cli import client
+from tui.engine import paths
+from tui.worker import process_tree
 
 VICTIM = str(Path(victim.__file__))
 
@@ -51,7 +51,7 @@ class Scene:
         (folder / "deck.yaml").write_text(json.dumps({"jobs": {"victim": job}}))
         self.folder = folder
         self.viewer = Terminal([sys.executable, "-m", "tui", "run", "deck.yaml"], folder)
-        self._socket = place.socket_of(str(folder / "deck.yaml"))
+        self._socket = paths.socket_of(str(folder / "deck.yaml"))
         self.most = 0.0
         self._keys = iter(KEYS)
 
@@ -59,10 +59,10 @@ class Scene:
         """Wait until all is there."""
         self.viewer.shows("Help", "a.yaml", "running")
         self.viewer.drain(1)
-        found = remote.ask(self._socket)
-        assert isinstance(found, remote.Running)
+        found = client.greet_deck(self._socket)
+        assert isinstance(found, client.RunningDeck)
         engine = found.hello.pid
-        self.pids = [engine, self.viewer.pid, *processes.children(engine)]
+        self.pids = [engine, self.viewer.pid, *process_tree.children(engine)]
         (self.folder / "go").touch()
 
     @property
@@ -105,7 +105,7 @@ class Scene:
     def close(self) -> None:
         """End it all."""
         self.viewer.close()
-        if remote.stop(self._socket) is not None:
+        if client.stop_deck(self._socket) is not None:
             raise TimeoutError("the engine does not end")
 
 

@@ -21,12 +21,13 @@ from textual.pilot import Pilot
 
 from tests.bench.live import TASKS, engine, table, ten_keys, write_deck
 from tests.bench.terminal import Terminal, environment
-from tui import remote
 from tui.app.app import DeckApp
-from tui.app.widgets.timeline import TimelineView
-from tui.engine import database, place
-from tui.engine.history import History
-from tui.events import STATUSES, Change, Problem, Reload
+from tui.app.timeline.view import TimelineView
+from tui.cli import client
+from tui.engine import paths
+from tui.engine.history import database
+from tui.engine.history.job_history import History
+from tui.protocol.messages import STATUSES, Change, Problem, Reload
 
 ROWS = 100_000
 RUNS = 7
@@ -69,7 +70,7 @@ def opening(deck: Path) -> float:
         return terminal.shows("the-end", "applied", "start", "Help")
     finally:
         terminal.close()
-        remote.stop(place.socket_of(str(deck)))
+        client.stop_deck(paths.socket_of(str(deck)))
 
 
 class Lag:
@@ -89,7 +90,7 @@ class Lag:
 async def scroll(deck: Path) -> dict[str, tuple[float, float]]:
     """Return, for each way through the history, the longest stall and the seconds until the rows were there."""
     gc.freeze()  # as `tui.app.main` does
-    app = DeckApp(place.socket_of(str(deck)))
+    app = DeckApp(paths.socket_of(str(deck)))
     app.animation_level = "none"
     async with app.run_test(size=(120, 40)) as pilot:
         await _until(lambda: app.focused is not None)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tests.bench.live import TASKS, cpu, table, write_deck
 from tests.bench.terminal import Terminal
-from tui import remote
-from tui.engine import place
+from tui.cli import client
+from tui.engine import paths
 
 #: By lines a second: how much of a core engine and viewer may take together, in percent.
 TARGETS = {0: 1, 10: 3, 10_000: 40}
@@ -26,19 +26,19 @@ def shares(folder: Path, rate: int, seconds: float) -> dict[str, float]:
     config.write_text(f"rate: {rate}\n")
     deck = write_deck(folder, {"talking": (f"{TASKS}:talking", config)})
     viewer = Terminal([sys.executable, "-m", "tui", "run", str(deck)], folder)
-    socket = place.socket_of(str(deck))
+    socket = paths.socket_of(str(deck))
     try:
         viewer.shows("talking", "applied", "Help")
         viewer.drain(3)
-        engine = remote.ask(socket)
-        assert isinstance(engine, remote.Running)
+        engine = client.greet_deck(socket)
+        assert isinstance(engine, client.RunningDeck)
         pids = {"viewer": viewer.pid, "engine": engine.hello.pid}
         before = {what: cpu(pid) for what, pid in pids.items()}
         viewer.drain(seconds)
         return {what: 100 * (cpu(pid) - before[what]) / seconds for what, pid in pids.items()}
     finally:
         viewer.close()
-        remote.stop(socket)
+        client.stop_deck(socket)
 
 
 def main() -> None:

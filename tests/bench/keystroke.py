@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tests.bench.live import TASKS, spread, table, write_deck
 from tests.bench.terminal import Terminal
-from tui import remote
-from tui.engine import place
+from tui.cli import client
+from tui.engine import paths
 
 WORDS = [f"{first}bcdefghijklmnopqr" for first in "ABCDEF"]  # each fits beside the text on a line of the pane
 PAUSE = 0.3
@@ -78,7 +78,7 @@ def measure(lines: int) -> tuple[list[float], list[float]]:
             return alone, together
         finally:
             terminal.close()
-            remote.stop(place.socket_of(str(deck)))
+            client.stop_deck(paths.socket_of(str(deck)))
 
 
 def main() -> None:

@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tui import events, launch, wire
-from tui.events import Message
-from tui.worker import processes
+from tui.cli import launch
+from tui.protocol import codec
+from tui.protocol import messages as protocol_messages
+from tui.protocol.messages import Message
+from tui.worker import process_tree
 
 TASKS = Path(__file__).with_name("tasks.py")
 
@@ -40,12 +42,12 @@ class Client:
         self._socket.connect(str(path))
         self._rest = b""
         self._inbox: deque[Message] = deque()
-        self.send(events.Hello(events.PROTOCOL))
-        self.engine = self.until(events.Hello).pid
+        self.send(protocol_messages.Hello(protocol_messages.PROTOCOL))
+        self.engine = self.until(protocol_messages.Hello).pid
 
     def send(self, message: Message) -> None:
         """Send a message to the engine."""
-        self._socket.sendall(wire.encode(message))
+        self._socket.sendall(codec.encode(message))
 
     def read(self, seconds: float = 0) -> list[Message]:
         """Return what has come, waiting at most `seconds` for the first message."""
@@ -77,7 +79,7 @@ class Client:
         if not data:
             raise ConnectionError("the engine ended")
         *lines, self._rest = (self._rest + data).split(b"\n")
-        self._inbox.extend(message for line in lines if (message := wire.decode(line)) is not None)
+        self._inbox.extend(message for line in lines if (message := codec.decode(line)) is not None)
 
 
 def ten_keys(**values: object) -> str:
@@ -123,8 +125,8 @@ def cpu(pid: int) -> float:
 
 def memory(engine: int) -> dict[str, float]:
     """Return the MB that an engine, its shims and all below them take; what processes share is divided among them."""
-    shims = processes.children(engine)
-    rest = {pid for pid, _ in processes.descendants(engine)} - set(shims)
+    shims = process_tree.children(engine)
+    rest = {pid for pid, _ in process_tree.descendants(engine)} - set(shims)
     groups = {"engine": [engine], "shims": shims, "workers": sorted(rest)}
     return {role: sum(map(megabytes, pids)) for role, pids in groups.items()}
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.live import TASKS, Client, engine, memory, table, ten_keys, write_deck
-from tui.config import store
-from tui.events import Message, Reload, Save, State
+from tui.config.disk import store
+from tui.protocol.messages import Message, Reload, Save, State
 
 RUNNERS = {"thread": "light", "asyncio": "light_async"}
 

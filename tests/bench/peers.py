@@ -23,9 +23,9 @@ import threading
 from pathlib import Path
 
 from tests.bench.terminal import Terminal
-from tui import remote
-from tui.engine import place
-from tui.worker import processes
+from tui.cli import client
+from tui.engine import paths
+from tui.worker import process_tree
 
 #: Seconds that a tool waits for a job that it has asked to end, where it can be told.
 GRACE = 2
@@ -100,8 +100,8 @@ class LeftRunning(Tunedeck):
         self.command(job)
         terminal = Terminal([sys.executable, "-m", "tui", "run", "deck.yaml"], self.folder)
         terminal.shows("running", "Help")
-        found = remote.ask(place.socket_of(str(self.folder / "deck.yaml")))
-        assert isinstance(found, remote.Running)
+        found = client.greet_deck(paths.socket_of(str(self.folder / "deck.yaml")))
+        assert isinstance(found, client.RunningDeck)
         self._engine = found.hello.pid
         terminal.type("\x11")  # ctrl+q
         terminal.shows("leave them running")
@@ -224,7 +224,7 @@ class Mprocs(Tool):
     @property
     def pid(self) -> int:
         """Not the script of npm that starts it."""
-        family = (pid for pid, _ in processes.descendants(self._terminal.pid))
+        family = (pid for pid, _ in process_tree.descendants(self._terminal.pid))
         return next((pid for pid in family if _name(pid) == "mprocs"), self._terminal.pid)
 
     def stop(self) -> None:

@@ -18,9 +18,10 @@ from ruamel.yaml import YAML
 from tests.bench.board import Board
 from tests.bench.live import TASKS, Client, engine, share, spread, table, ten_keys, write_deck
 from tests.statuses import FINAL
-from tui.config import document, store
-from tui.engine import aside
-from tui.events import Reload, Save, State
+from tui.config import document
+from tui.config.disk import store
+from tui.engine import in_thread
+from tui.protocol.messages import Reload, Save, State
 
 RELOADS = 150
 
@@ -135,7 +136,7 @@ def stalls(keys: int) -> None:
                 lags.append(1000 * (time.monotonic() - began) - 1)
 
         ticking = asyncio.create_task(tick())
-        await aside.run(document.parse, text(Path("board"), 0, keys))
+        await in_thread.run(document.parse, text(Path("board"), 0, keys))
         ticking.cancel()
         return lags
 

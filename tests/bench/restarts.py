@@ -22,16 +22,16 @@ from typing import Any
 from tests.bench.board import Board
 from tests.bench.live import TASKS, Client, engine, spread, table, ten_keys, write_deck
 from tests.statuses import FINAL
-from tui.config import store
-from tui.events import Reload, Save, State
-from tui.worker import processes
+from tui.config.disk import store
+from tui.protocol.messages import Reload, Save, State
+from tui.worker import process_tree
 
 ROUNDS = 40
 PAUSE = 0.05
 
 #: What a worker and its shim import, and the step of the task; it ends when its input does.
 BARE = """
-import sys, tui.worker.shim, tui.worker.work
+import sys, tui.worker.shim, tui.worker.main
 from tests.bench import tasks
 tasks.alone({"board": sys.argv[1], "number": int(sys.argv[2])})
 sys.stdin.read()
@@ -169,13 +169,13 @@ class Look(threading.Thread):
 
     def workers(self) -> list[int]:
         """Return what lives now below the shims, from one look."""
-        parents = {pid: parent for pid, parent, _, ended in processes._all_processes() if not ended}
+        parents = {pid: parent for pid, parent, _, ended in process_tree._all_processes() if not ended}
         return [pid for pid, parent in parents.items() if parents.get(parent) == self._engine]
 
     def zombies(self) -> int:
         """Return how many ended processes wait for the engine or a shim to reap them."""
-        parents = [self._engine, *processes.children(self._engine)]
-        return sum(ended and parent in parents for _, parent, _, ended in processes._all_processes())
+        parents = [self._engine, *process_tree.children(self._engine)]
+        return sum(ended and parent in parents for _, parent, _, ended in process_tree._all_processes())
 
 
 def storm(folder: Path, task: str, saves: int) -> bool:

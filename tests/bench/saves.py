@@ -19,9 +19,9 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tui.config import folders
-from tui.config.store import Content, StoreError
-from tui.config.watch import Watcher
+from tui.config.disk import folder_events
+from tui.config.disk.store import Content, StoreError
+from tui.config.disk.watch import Watcher
 
 STYLES = ("in place", "rename", "vim", "truncate", "configmap")
 
@@ -85,7 +85,7 @@ def configmap(folder: Path, number: int, raw: bytes) -> None:
 async def watch(paths: list[Path], report: Connection, portable: bool) -> None:
     stop = asyncio.Event()
     if portable:
-        folders.source = folders.Portable
+        folder_events.source = folder_events.Portable
 
     def changed(path: Path, found: Content | StoreError, settled: bool, seen: float) -> None:
         raw = found.raw if isinstance(found, Content) else None

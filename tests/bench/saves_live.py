@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.bench import saves
 from tests.bench.board import Board
 from tests.bench.live import Client, engine, table, write_deck
-from tui import events
+from tui.protocol import messages
 
 BATCH = 100
 
@@ -80,13 +80,13 @@ class Bench:
 
     def _listen(self, seconds: float = 0) -> None:
         for message in self._client.read(seconds):
-            if isinstance(message, events.Reload):
+            if isinstance(message, messages.Reload):
                 self.rows[message.status] += message.source == "disk"
                 if message.status in ("invalid", "rejected", "failed"):
                     self.errors.append(f"v{message.version} {message.status}: {message.error}")
-            elif isinstance(message, events.Document) and message.error is not None:
+            elif isinstance(message, messages.Document) and message.error is not None:
                 self.errors.append(f"document: {message.error}")
-            elif isinstance(message, events.State) and message.state == "crashed":
+            elif isinstance(message, messages.State) and message.state == "crashed":
                 self.errors.append(f"crashed: {message.reason}")
 
 
@@ -116,7 +116,7 @@ def main() -> int:
         with engine(deck) as client:
             waiting = {path.parent.name for path in boards}
             while waiting:
-                waiting.discard(client.until(events.State, lambda state: state.state == "running").job)
+                waiting.discard(client.until(messages.State, lambda state: state.state == "running").job)
             time.sleep(0.5)  # the watch's first look at the files comes shortly after the start
             bench = Bench(client, paths, boards, options.spacing)
             began = time.monotonic()

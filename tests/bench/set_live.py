@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.bench.board import Board
 from tests.bench.live import TASKS, engine, spread, table, ten_keys, write_deck
-from tui.events import Reload
+from tui.protocol.messages import Reload
 
 SETS = 30
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tests.bench.live import TASKS, table, write_deck
 from tests.bench.terminal import Terminal, environment
-from tui import remote
-from tui.engine import place
+from tui.cli import client
+from tui.engine import paths
 
 RUNS = 10
 COMMAND = [sys.executable, "-m", "tui"]
@@ -31,7 +31,7 @@ def run(deck: Path) -> float:
         return terminal.shows("the-end", "started", "applied", "Help")
     finally:
         terminal.close()
-        remote.stop(place.socket_of(str(deck)))
+        client.stop_deck(paths.socket_of(str(deck)))
 
 
 def bare(config: Path) -> float:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.terminal.conftest import PATIENCE, ROOT, wait_until
-from tui import launch, remote
-from tui.engine import place
+from tui.cli import client, launch
+from tui.engine import paths
 
 _CONTROL = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[^\[]")
 
@@ -127,8 +127,8 @@ class Closing:
 
     def running(self) -> dict[str, int | None]:
         """Return the jobs that run, and their processes."""
-        found = remote.ask(place.socket_of(str(self._deck)))
-        assert isinstance(found, remote.Running)
+        found = client.greet_deck(paths.socket_of(str(self._deck)))
+        assert isinstance(found, client.RunningDeck)
         return {name: state.pid for name, state in found.states.items() if state.state == "running"}
 
     def close_at(self, moment: Moment, chance: random.Random) -> float:

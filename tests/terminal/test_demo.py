@@ -16,9 +16,9 @@ import pytest
 
 from tests.namespaces import Mounts
 from tests.terminal.conftest import ROOT, Terminal, below, wait_until
-from tui import remote
-from tui.engine import place
-from tui.worker import processes
+from tui.cli import client
+from tui.engine import paths
+from tui.worker import process_tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -105,14 +105,14 @@ def test_the_job_outlives_its_viewer(terminal: Start, tmp_path: Path, number: si
 
 def test_a_killed_viewer_leaves_an_engine_that_owns_the_worker(terminal: Start, tmp_path: Path) -> None:
     screen = open_demo(terminal)
-    found = remote.ask(place.socket_of(str(tmp_path / "tunedeck-demo" / "deck.yaml")))
-    assert isinstance(found, remote.Running)
+    found = client.greet_deck(paths.socket_of(str(tmp_path / "tunedeck-demo" / "deck.yaml")))
+    assert isinstance(found, client.RunningDeck)
     engine = found.hello.pid
-    wait_until(lambda: len(processes.descendants(engine)) == 4, lambda: "not up: two workers, each below its shim")
-    owned = processes.descendants(engine)
+    wait_until(lambda: len(process_tree.descendants(engine)) == 4, lambda: "not up: two workers, each below its shim")
+    owned = process_tree.descendants(engine)
     screen.process.kill(signal.SIGKILL)
     assert screen.ended() == -signal.SIGKILL
-    assert processes.descendants(engine) == owned
+    assert process_tree.descendants(engine) == owned
     tunedeck(tmp_path, "stop")
     wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
     assert not [pid for pid, _ in owned if Path(f"/proc/{pid}").exists()]
@@ -184,8 +184,8 @@ def test_a_deck_whose_engine_hangs_is_not_started_twice(terminal: Start, tmp_pat
     screen.type("l")
     assert screen.ended() == 0
     deck = tmp_path / "tunedeck-demo" / "deck.yaml"
-    found = remote.ask(place.socket_of(str(deck)))
-    assert isinstance(found, remote.Running)
+    found = client.greet_deck(paths.socket_of(str(deck)))
+    assert isinstance(found, client.RunningDeck)
     before = set(below(tmp_path))
     os.kill(found.hello.pid, signal.SIGSTOP)
     try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tui.app.lines import plain
-from tui.app.model import JobModel
+from tui.app.model.job import JobModel
+from tui.app.sanitize import plain
 
 #: Seconds without a checkpoint after which a task is told how to have one: a save waits for it.
-PATIENCE = 10.0
+CHECKPOINT_PATIENCE = 10.0
 
 NO_JOBS = "This deck has no job: write one under jobs: in its file, then run it again. f1 has the keys."
 
@@ -48,4 +48,4 @@ def _without_checkpoint(job: JobModel, now: float) -> float | None:
         return None
     reached = job.metrics is not None and job.metrics.step > 0 and job.metrics.time >= job.started
     silent = now - job.started
-    return silent if silent >= PATIENCE and not reached else None
+    return silent if silent >= CHECKPOINT_PATIENCE and not reached else None

@@ -18,20 +18,20 @@ from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from tui import events
-from tui.app import choices, commands, words
-from tui.app.choices import Choices
+from tui.app import commands, formatting, preferences
 from tui.app.client import Client
-from tui.app.driver import TitledDriver
-from tui.app.frames import Frames
-from tui.app.lines import plain
-from tui.app.model import JobModel, Part
-from tui.app.outcome import Outcome
-from tui.app.resume import resume
-from tui.app.screens.dialog import Choice, Dialog, Stopping
-from tui.app.screens.main import MainScreen
+from tui.app.dialogs.dialog import Choice, Dialog, Stopping
+from tui.app.frame_scheduler import FrameScheduler
+from tui.app.main_screen import MainScreen
+from tui.app.model.job import JobModel, Part
+from tui.app.preferences import Preferences
+from tui.app.result import Result
+from tui.app.sanitize import plain
+from tui.app.textual_ext.driver import TitledDriver
+from tui.app.textual_ext.key_queue import KeyQueueApp
+from tui.app.textual_ext.resume import resume
 from tui.app.theme import DARK, LIGHT
-from tui.app.typed import TypingApp
+from tui.protocol import messages
 
 STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
 LEAVE = Choice("l", "leave", "leave them running", "tunedeck attach brings you back")
@@ -41,7 +41,7 @@ QUIT = Choice("q", "quit", "quit without saving")
 MOST_NAMED = 3
 
 #: Seconds that the first frame waits for an engine; what comes later is drawn when it comes.
-PATIENCE = 0.3
+FIRST_FRAME_PATIENCE = 0.3
 
 #: How much of a line a toast shows; the whole of it is where it belongs.
 MOST_SAID = 240
@@ -54,7 +54,7 @@ _RINGS = ("rejected", "failed", "reverted", "crashed", "finished")
 SILENCE = 1.0
 
 
-class DeckApp(TypingApp):
+class DeckApp(KeyQueueApp):
     """A viewer of one deck."""
 
     CSS_PATH = "app.tcss"
@@ -72,12 +72,12 @@ class DeckApp(TypingApp):
     def __init__(self, path: Path, focus_job: str | None = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(TitledDriver)
         self.clock = clock
-        self.choices = Choices()
-        self._choices_path = choices.default_path()
+        self.choices = Preferences()
+        self._choices_path = preferences.default_path()
         self._unread = ""
         self._unkept = False
         self._load_choices()
-        self.outcome = Outcome(1, "error")
+        self.outcome = Result(1, "error")
         self.jobs: dict[str, JobModel] = {}
         self.main = MainScreen(self.jobs)
         self._focus_job = focus_job
@@ -87,7 +87,7 @@ class DeckApp(TypingApp):
         self._lost = False
         self._stopping: Stopping | None = None
         self._rang = -SILENCE
-        self.frames = Frames(self._draw, self._handle_exception)
+        self.frames = FrameScheduler(self._draw, self._handle_exception)
 
     def get_default_screen(self) -> Screen[None]:
         """Return the main screen."""
@@ -101,7 +101,7 @@ class DeckApp(TypingApp):
         """Connect, and wait a moment for what the engine knows: then all of it stands in the first frame."""
         self._connect()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._told.wait(), PATIENCE)
+            await asyncio.wait_for(self._told.wait(), FIRST_FRAME_PATIENCE)
 
     def on_mount(self) -> None:
         """Listen to signals."""
@@ -144,7 +144,7 @@ class DeckApp(TypingApp):
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         try:
-            self.choices = choices.load(self._choices_path)
+            self.choices = preferences.load(self._choices_path)
         except (OSError, ValueError) as error:
             self._unread = f"{_reason(error)}. What you chose before is not known."
         # Before anything is drawn: a theme that is set later has all colours found out twice.
@@ -156,7 +156,7 @@ class DeckApp(TypingApp):
         """Keep what the user chose for the next time."""
         self.choices = dataclasses.replace(self.choices, **changed)
         try:
-            choices.keep(self._choices_path, **changed)
+            preferences.save(self._choices_path, **changed)
         except OSError as error:
             if not self._unkept:
                 what = f"{self._choices_path}: {_reason(error)}. It holds until you quit."
@@ -179,17 +179,17 @@ class DeckApp(TypingApp):
             reason = str(error)
         self._disconnected(reason)
 
-    def receive(self, message: events.Message) -> None:
+    def receive(self, message: messages.Message) -> None:
         """Take in one message of the engine; what it changed is drawn with the next frame."""
-        if isinstance(message, events.Ready):
+        if isinstance(message, messages.Ready):
             self._begin()
-        elif isinstance(message, events.Hello):
+        elif isinstance(message, messages.Hello):
             self.title = f"tunedeck {plain(message.deck)}"
-        elif isinstance(message, events.Notice):
+        elif isinstance(message, messages.Notice):
             self._toast(plain(message.message), message.severity, plain(message.job))
-        elif isinstance(message, events.Job) and message.job not in self.jobs:
+        elif isinstance(message, messages.JobInfo) and message.job not in self.jobs:
             self.jobs[message.job] = JobModel(message)
-        elif isinstance(message, events.Event) and (job := self.jobs.get(message.job)) is not None:
+        elif isinstance(message, messages.Event) and (job := self.jobs.get(message.job)) is not None:
             before = job.state.state if job.state is not None else None
             parts = job.apply(message)
             if self.greeted:
@@ -219,14 +219,14 @@ class DeckApp(TypingApp):
         if self.greeted and not self._lost and self.main.whole:
             self.main.tick(self.clock())
 
-    def _tell(self, job: JobModel, message: events.Event, before: str | None) -> None:
+    def _tell(self, job: JobModel, message: messages.Event, before: str | None) -> None:
         """Say in a toast, and by the bell, what the user should not miss."""
         name = plain(job.name)
-        if isinstance(message, events.State | events.Reload):
-            told = message.state if isinstance(message, events.State) else message.status
+        if isinstance(message, messages.State | messages.Reload):
+            told = message.state if isinstance(message, messages.State) else message.status
             if told in _RINGS and told != before and not job.fell_with_host:
                 self._ring()
-        if isinstance(message, events.State) and message.state != before:
+        if isinstance(message, messages.State) and message.state != before:
             reason = plain(message.reason or "")
             if message.state == "crashed" and not job.fell_with_host:
                 said = reason or f"exit code {message.exit_code}"
@@ -234,8 +234,8 @@ class DeckApp(TypingApp):
                 self._toast(f"{said}\n{then}", "error", f"{name} crashed")
             elif message.state == "finished":
                 self._toast(reason or "ctrl+r starts it again.", "information", f"{name} finished")
-        elif isinstance(message, events.Reload) and message.status in _SEVERE and self._is_hidden(job, message):
-            what = words.outcome(message)
+        elif isinstance(message, messages.Reload) and message.status in _SEVERE and self._is_hidden(job, message):
+            what = formatting.outcome(message)
             severity = "warning" if message.status == "reverted" else "error"
             self._toast(what, severity, f"{name}: v{message.version} {message.status}")
 
@@ -250,10 +250,10 @@ class DeckApp(TypingApp):
         job = self.main.job
         if job is not None and isinstance(self._driver, TitledDriver):
             state = job.state.state if job.state is not None else "unknown"
-            sign = words.STATES.get(state, words.UNKNOWN).glyph
+            sign = formatting.STATES.get(state, formatting.UNKNOWN).glyph
             self._driver.name_window(f"{sign} {plain(job.name)} {state} · {plain(self.title)}")
 
-    def _is_hidden(self, job: JobModel, reload: events.Reload) -> bool:
+    def _is_hidden(self, job: JobModel, reload: messages.Reload) -> bool:
         """Tell whether the screen does not show by itself what became of a reload.
 
         The problem of the newest one stands below the editor, and the user is in the middle of solving it.
@@ -271,7 +271,7 @@ class DeckApp(TypingApp):
         if self._stopping is not None:
             self._end("quit-stop")
         elif not self.greeted:
-            self.outcome = Outcome(1, "engine-gone", message=reason or "the engine closed the connection")
+            self.outcome = Result(1, "engine-gone", message=reason or "the engine closed the connection")
             self.exit()
         else:
             self.frames.flush()
@@ -285,11 +285,11 @@ class DeckApp(TypingApp):
 
     # What goes to the engine
 
-    async def request(self, command: events.Command) -> events.Reply:
+    async def request(self, command: messages.Command) -> messages.Reply:
         """Send a command and wait for the reply; raises ConnectionError when the engine is gone."""
         return await self._client.request(command)
 
-    async def order(self, command: events.Command, failure: str, also: str = "") -> events.Reply | None:
+    async def order(self, command: messages.Command, failure: str, also: str = "") -> messages.Reply | None:
         """Send a command and return the reply if it went well, or has the code `also`; else say what was wrong."""
         try:
             reply = await self.request(command)
@@ -335,7 +335,7 @@ class DeckApp(TypingApp):
         if wait:
             await self.push_screen(self._stopping)
             self._stopping.show(self._states())
-        reply = await self.order(events.Shutdown(0), "Not stopped")
+        reply = await self.order(messages.Shutdown(0), "Not stopped")
         if reply is None and not self._lost:
             await self._stopping.dismiss()
             self._stopping = None
@@ -344,12 +344,15 @@ class DeckApp(TypingApp):
 
     def _states(self) -> list[str]:
         states = {plain(job.name): job.state.state if job.state else "unknown" for job in self.jobs.values()}
-        return [f"{words.STATES.get(state, words.UNKNOWN).glyph} {name}  {state}" for name, state in states.items()]
+        return [
+            f"{formatting.STATES.get(state, formatting.UNKNOWN).glyph} {name}  {state}"
+            for name, state in states.items()
+        ]
 
     def _end(self, why: str, number: int = 0) -> None:
         states = {job.name: job.state.state for job in self.jobs.values() if job.state is not None}
         failed = "crashed" in states.values() or (why == "engine-gone" and any(j.alive for j in self.jobs.values()))
-        self.outcome = Outcome(128 + number if number else int(failed), why, states, signal=number)
+        self.outcome = Result(128 + number if number else int(failed), why, states, signal=number)
         self.exit(return_code=self.outcome.exit_code)
 
     # The command palette

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from tui import events, wire
+from tui.protocol import codec, messages
 
 #: The screen gets its turn at least this often while a lot arrives.
 SLICE = 0.02
@@ -21,11 +21,11 @@ class RefusedError(ConnectionError):
 class Client:
     """A connection to an engine: events come in through `receive`, commands go out through `request`."""
 
-    def __init__(self, path: Path, receive: Callable[[events.Message], None]) -> None:
+    def __init__(self, path: Path, receive: Callable[[messages.Message], None]) -> None:
         self._path = path
         self._receive = receive
         self._writer: asyncio.StreamWriter | None = None
-        self._waiting: dict[int, asyncio.Future[events.Reply]] = {}
+        self._waiting: dict[int, asyncio.Future[messages.Reply]] = {}
         self._last_id = 0
         self.closed = False
 
@@ -37,18 +37,18 @@ class Client:
             OSError: The connection broke.
         """
         try:
-            reader, self._writer = await asyncio.open_unix_connection(self._path, limit=wire.LIMIT)
+            reader, self._writer = await asyncio.open_unix_connection(self._path, limit=codec.LIMIT)
         except OSError as error:
             self.closed = True
             raise RefusedError(f"no engine answers at {self._path}: {error.strerror or error}") from error
         try:
-            self._writer.write(wire.encode(events.Hello(events.PROTOCOL)))
+            self._writer.write(codec.encode(messages.Hello(messages.PROTOCOL)))
             await self._greet(reader)
             await self._read(reader)
         finally:
             self._close()
 
-    async def request(self, command: events.Command) -> events.Reply:
+    async def request(self, command: messages.Command) -> messages.Reply:
         """Send a command, its id chosen here, and wait for the reply.
 
         Raises:
@@ -59,10 +59,10 @@ class Client:
             raise ConnectionError("there is no connection to the engine")
         self._last_id += 1
         number = self._last_id
-        future: asyncio.Future[events.Reply] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[messages.Reply] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         try:
-            writer.write(wire.encode(dataclasses.replace(command, id=number)))
+            writer.write(codec.encode(dataclasses.replace(command, id=number)))
             await writer.drain()
             return await future
         finally:
@@ -70,12 +70,12 @@ class Client:
 
     async def _greet(self, reader: asyncio.StreamReader) -> None:
         line = await reader.readline()
-        hello = wire.decode(line) if line else None
-        if not isinstance(hello, events.Hello):
+        hello = codec.decode(line) if line else None
+        if not isinstance(hello, messages.Hello):
             raise RefusedError("the engine closed the connection without a greeting")
-        if hello.protocol != events.PROTOCOL:
+        if hello.protocol != messages.PROTOCOL:
             raise RefusedError(
-                f"the engine speaks protocol {hello.protocol}, this viewer {events.PROTOCOL}: "
+                f"the engine speaks protocol {hello.protocol}, this viewer {messages.PROTOCOL}: "
                 "attach with the tunedeck that started the deck"
             )
         self._receive(hello)
@@ -85,8 +85,8 @@ class Client:
         while line := await reader.readline():
             if not line.endswith(b"\n"):
                 return
-            message = wire.decode(line)
-            if isinstance(message, events.Reply):
+            message = codec.decode(line)
+            if isinstance(message, messages.Reply):
                 if (future := self._waiting.get(message.id)) is not None and not future.done():
                     future.set_result(message)
             elif message is not None:

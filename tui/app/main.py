@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
-from tui.app.outcome import Outcome
-from tui.app.terminal import own_terminal
+from tui.app.result import Result
+from tui.app.textual_ext.own_terminal import own_terminal
 
 
-def run(socket_path: str, focus_job: str | None = None) -> Outcome:
+def run(socket_path: str, focus_job: str | None = None) -> Result:
     """Show the deck whose engine listens at `socket_path` until the user leaves it.
 
     Args:

@@ -19,7 +19,7 @@ from textual._xterm_parser import SPECIAL_KEY_TO_CHARACTER, XTermParser
 from textual.keys import _character_to_key
 from textual.message import Message
 
-from tui.app.text import visible
+from tui.app.model.file_text import visible
 
 ESC = "\x1b"
 PASTE, PASTED = "\x1b[200~", "\x1b[201~"

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from tui.config.keys import MISSING, child
-from tui.events import Change
+from tui.protocol.messages import Change
 
 #: Parsed, or the text itself.
 Config = Mapping[Any, Any] | str

@@ -18,7 +18,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from tui.config.keys import child
-from tui.events import Problem
+from tui.protocol.messages import Problem
 
 #: A config that is larger than this once its aliases are expanded is refused.
 NODES = 100_000
@@ -105,7 +105,7 @@ class Mark(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Document:
+class ConfigDocument:
     """A config: its text, its data in plain Python objects, and the place of every key path."""
 
     text: str
@@ -130,7 +130,7 @@ def decode(raw: bytes) -> str:
         raise ConfigError(Problem(message, line, column)) from error
 
 
-def parse(text: str) -> Document:
+def parse(text: str) -> ConfigDocument:
     """Parse the text of a config.
 
     Raises:
@@ -188,13 +188,13 @@ def compose(text: str, composer: type[Composer] = Composer) -> tuple[YAML, Mappi
     return yaml, root
 
 
-def build(text: str, yaml: YAML, root: MappingNode) -> Document:
+def build(text: str, yaml: YAML, root: MappingNode) -> ConfigDocument:
     """Return what the nodes of a config mean; raises ConfigError as `parse` does."""
     builder = _Builder(yaml.constructor.construct_non_recursive_object)
     data = builder.value(root, "")
     if not isinstance(data, dict):
         _refuse(root, "the config is a set: it must be a mapping, lines of 'key: value'")
-    return Document(text, data, builder.marks)
+    return ConfigDocument(text, data, builder.marks)
 
 
 def _place(text: str, offset: int) -> tuple[int, int]:

@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 from tui import reading
 from tui.config import document
-from tui.config.document import ConfigError, Document
-from tui.config.errors import problem_of
-from tui.events import Problem
+from tui.config.document import ConfigDocument, ConfigError
+from tui.config.problems import problem_of
+from tui.protocol.messages import Problem
 
 #: So many errors are told at once, each in so many characters at most.
 MOST_ERRORS = 50
@@ -54,7 +54,7 @@ def named_by(text: str, folder: Path) -> Path | None:
     return folder / (unquote(parts.path) if parts.scheme else found[1])
 
 
-def check(path: Path, config: Document) -> Problem | None:
+def check(path: Path, config: ConfigDocument) -> Problem | None:
     """Return what is wrong with a config, all errors at once.
 
     Raises:
@@ -122,7 +122,7 @@ def _load(path: Path, *_: int) -> Any:
     import referencing.exceptions
     from referencing.jsonschema import DRAFT202012
 
-    from tui.config import matching  # noqa: F401 - so that no pattern takes for ever
+    from tui.config import schema_patterns  # noqa: F401 - so that no pattern takes for ever
 
     def retrieve(uri: str) -> Any:
         parts = urlsplit(uri)
@@ -165,9 +165,9 @@ def _say(error: Any) -> Iterator[tuple[list[Any], str]]:
     """Yield the steps to what an error is about, and the words for it."""
     steps = list(error.absolute_path)
     if error.validator == "additionalProperties" and error.validator_value is False:
-        from tui.config import matching
+        from tui.config import schema_patterns
 
-        for key in matching.additional(error.instance, error.schema):
+        for key in schema_patterns.additional(error.instance, error.schema):
             yield [*steps, key], "unknown key"
     else:
         yield steps, _short(error.message)

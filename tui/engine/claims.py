@@ -10,7 +10,7 @@ with the file that a save replaces. So there are several, each of which meets so
 | the same | the device and inode of the file | hard links, and a mount of the file alone |
 | `.tunedeck` beside the file that a link leads to | its name | containers and users with other sockets |
 
-The one in the `.tunedeck` of the config as given is that of its history: see `tui.engine.homes`. A save may replace
+The one in the `.tunedeck` of the config as given is that of its history: see `folders`. A save may replace
 the file, and a link may come to lead elsewhere: then the locks `follow`.
 """
 
@@ -22,8 +22,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tui.engine import database, place
-from tui.engine.place import Lock, PlaceError
+from tui.engine import locks, paths
+from tui.engine.history import database
+from tui.engine.locks import Lock
+from tui.engine.paths import PlaceError
 
 # One that is only pointed to is not open: it is in nobody's way.
 _POINT = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -126,8 +128,8 @@ def holder(config: Path) -> str | None:
         if pin is not None:
             os.close(pin)
     beside = config.parent / ".tunedeck"
-    spots.append(_Spot(beside, place.lock_name(beside, config)))
-    return next(filter(None, (place.holder_of(spot.folder / spot.name) for spot in spots)), None)
+    spots.append(_Spot(beside, locks.lock_name(beside, config)))
+    return next(filter(None, (locks.holder_of(spot.folder / spot.name) for spot in spots)), None)
 
 
 def _pinned(config: Path) -> int | None:
@@ -140,15 +142,15 @@ def _pinned(config: Path) -> int | None:
 def _spots(config: Path, pin: int | None) -> Iterator[tuple[str, _Spot]]:
     """Yield what each lock of a config is for, and where it lies now; all engines take them in this order."""
     target = Path(os.path.realpath(config))
-    here = place.place_of(config)
+    here = paths.place_of(config)
     with contextlib.suppress(PlaceError):
-        sockets = place.sockets_folder()
-        yield "name", _Spot(sockets, place.lock_name(sockets, config))
-        if place.place_of(target) != here:
-            yield "target", _Spot(sockets, place.lock_name(sockets, target))
+        sockets = paths.sockets_folder()
+        yield "name", _Spot(sockets, locks.lock_name(sockets, config))
+        if paths.place_of(target) != here:
+            yield "target", _Spot(sockets, locks.lock_name(sockets, target))
         if pin is not None:
             found = os.fstat(pin)
             yield "file", _Spot(sockets, f"file-{found.st_dev:x}-{found.st_ino:x}.lock")
-    if place.place_of(target) != here:
+    if paths.place_of(target) != here:
         beside = target.parent / ".tunedeck"
-        yield "target beside", _Spot(beside, place.lock_name(beside, target))
+        yield "target beside", _Spot(beside, locks.lock_name(beside, target))

@@ -10,22 +10,23 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tui import events
-from tui.config import store, watch
-from tui.config.errors import in_file
-from tui.engine import outlook, place, saving, timeline, tune
-from tui.engine.files import ConfigFile
-from tui.engine.homes import Homes
-from tui.engine.hosts import HostJob, free_name
-from tui.engine.job import Job
-from tui.engine.judge import Unanswered
+from tui.config.disk import store, watch
+from tui.config.problems import in_file
+from tui.engine import locks, paths
+from tui.engine.background import BackgroundTasks
+from tui.engine.deck.spec import Deck, JobSpec
+from tui.engine.history.folders import HistoryFolders
+from tui.engine.jobs.host import HostJob, free_name
+from tui.engine.jobs.job import Job
+from tui.engine.jobs.worker_queries import Unanswered
+from tui.engine.jobs.worker_slot import Launch
 from tui.engine.metrics import recorder
-from tui.engine.server import Server
-from tui.engine.slot import Launch
-from tui.engine.spec import Deck, JobSpec
-from tui.engine.tasks import Tasks
-from tui.events import ENDED, Document, Event, Message, Notice, Problem, Reply
-from tui.runners import limits, tree
+from tui.engine.reloads.config_file import ConfigFile
+from tui.engine.service import dry_run, history_commands, save_commands, write_commands
+from tui.engine.service.server import Server
+from tui.protocol import messages
+from tui.protocol.messages import ENDED, Document, Event, Message, Notice, Problem, Reply
+from tui.runners import fd_limits, process_tree
 from tui.runners.base import Owner, Payload, StuckError, Worker
 from tui.runners.command import CommandRunner
 from tui.runners.process import ProcessRunner
@@ -40,12 +41,12 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 #: What writes a config, or says what that would do, to all jobs that have it.
-_WRITING: dict[type[events.Command], Callable[[Job, Iterable[Job], Any], Awaitable[Reply]]] = {
-    events.Save: saving.save,
-    events.Merge: saving.merge,
-    events.Set: tune.set_values,
-    events.Preview: outlook.preview,
-    events.Rollback: tune.roll_back,
+_WRITING: dict[type[messages.Command], Callable[[Job, Iterable[Job], Any], Awaitable[Reply]]] = {
+    messages.Save: save_commands.save,
+    messages.Merge: save_commands.merge,
+    messages.Set: write_commands.set_values,
+    messages.Preview: dry_run.preview,
+    messages.Rollback: write_commands.roll_back,
 }
 
 
@@ -75,14 +76,14 @@ class Engine:
         self._listener = listener
         self._files: dict[Path, ConfigFile] = {}
         self._left: dict[Path, str] = {}  # what is told of a text that a killed save has left
-        self._homes: Homes  # once it runs
-        self._tasks = Tasks()
+        self._homes: HistoryFolders  # once it runs
+        self._tasks = BackgroundTasks()
         self._over = asyncio.Event()
         self._started = self._refused = False
         self._between = 0  # commands that may start again what they have ended
         self._signal: int | None = None
         self._watcher = watch.Watcher([spec.config for spec in deck.jobs], self._on_disk)
-        hello = events.Hello(events.PROTOCOL, deck.name, str(deck.path or ""), os.getpid())
+        hello = messages.Hello(messages.PROTOCOL, deck.name, str(deck.path or ""), os.getpid())
         self._server = Server(hello, self._snapshot, self._obey)
 
     async def run(self, ready: Callable[[Path], None] = lambda _: None) -> int:
@@ -98,13 +99,15 @@ class Engine:
             BadStart: The deck runs already, or (headless) a config can't be loaded; nothing was started.
         """
         asyncio.get_running_loop().set_exception_handler(self._on_fault)
-        tree.adopt_orphans()
+        process_tree.adopt_orphans()
         try:
-            presence = place.Presence()
-        except place.PlaceError as error:
+            presence = locks.Presence()
+        except paths.PlaceError as error:
             raise BadStart(str(error)) from error
-        tree.keep(presence.descriptor)
-        self._homes = Homes(f"the deck {self.deck.path or self.deck.name} (process {os.getpid()})", presence.name)
+        process_tree.keep(presence.descriptor)
+        self._homes = HistoryFolders(
+            f"the deck {self.deck.path or self.deck.name} (process {os.getpid()})", presence.name
+        )
         try:
             self._catch_signals()
             await self._open()
@@ -133,11 +136,11 @@ class Engine:
         self._end_if_idle()
 
     async def _open(self) -> None:
-        limits.raise_own()
+        fd_limits.raise_own()
         alone = [spec for spec in self.deck.jobs if not spec.hosted]
         commands = sum(spec.command is not None for spec in alone)
         configs = len({spec.config for spec in self.deck.jobs})
-        shortage = limits.shortage(len(alone) - commands, commands, configs)
+        shortage = fd_limits.shortage(len(alone) - commands, commands, configs)
         if shortage is not None:
             raise BadStart(shortage)
         problems = []
@@ -145,7 +148,7 @@ class Engine:
             file = self._files.get(spec.config) or await self._open_file(spec)
             try:
                 history = self._homes.open(spec.config, spec.name)
-            except place.PlaceError as error:
+            except paths.PlaceError as error:
                 raise BadStart(str(error)) from error
             job = self.jobs[spec.name] = Job(spec, file, history, self._launcher(spec), self._emit)
             if job.problem is not None and self.headless:
@@ -171,14 +174,14 @@ class Engine:
             socket = self._socket
             talkers: list[Job | HostJob] = [*self.jobs.values(), *self._hosts.values()]
             await self._server.open(socket, {talker.name: talker.scrollback for talker in talkers})
-        except (OSError, place.PlaceError) as error:
+        except (OSError, paths.PlaceError) as error:
             raise BadStart(str(error)) from error
         return socket
 
     @property
     def _socket(self) -> Path:
         """Where viewers look for the engine."""
-        return place.socket_of(str(self.deck.path or self.deck.jobs[0].config))
+        return paths.socket_of(str(self.deck.path or self.deck.jobs[0].config))
 
     async def _close(self) -> None:
         self._server.refuse()
@@ -244,7 +247,7 @@ class Engine:
         self._server.post(event)
         if self._listener is not None:
             self._listener(event)
-        if isinstance(event, events.State):
+        if isinstance(event, messages.State):
             self._end_if_idle()
 
     def _end_if_idle(self) -> None:
@@ -285,19 +288,19 @@ class Engine:
     def _snapshot(self) -> Iterator[Message]:
         yield from self._snapshot_of_jobs()
         for host in self._hosts.values():
-            yield events.Job(host.name, "the host of thread and asyncio jobs", "", "host")
+            yield messages.JobInfo(host.name, "the host of thread and asyncio jobs", "", "host")
             yield host.state
 
     def _snapshot_of_jobs(self) -> Iterator[Message]:
         for job in self.jobs.values():
             spec = job.spec
             runner = "command" if spec.command else spec.runner
-            yield events.Job(job.name, spec.what, str(spec.config), runner, spec.on_change, spec.metrics)
+            yield messages.JobInfo(job.name, spec.what, str(spec.config), runner, spec.on_change, spec.metrics)
             yield job.state
             yield from (item for item in self._documents(job.file) if item.job == job.name)
             yield job.running
             yield job.hints
-            yield from timeline.newest(job)
+            yield from history_commands.newest(job)
             if job.metrics is not None:
                 yield job.metrics
             yield from self._problems(job)
@@ -338,7 +341,7 @@ class Engine:
             await asyncio.sleep(_LOOK)
             for news in self._homes.look():
                 self._tell(*news)
-            with contextlib.suppress(OSError, place.PlaceError):  # it is tried again
+            with contextlib.suppress(OSError, paths.PlaceError):  # it is tried again
                 await self._server.restore(self._socket)
 
     async def _keep_metrics(self) -> None:
@@ -347,8 +350,8 @@ class Engine:
             for job in self.jobs.values():
                 await job.recorder.save()
 
-    async def _obey(self, command: events.Command) -> Reply:
-        if isinstance(command, events.Shutdown):
+    async def _obey(self, command: messages.Command) -> Reply:
+        if isinstance(command, messages.Shutdown):
             self._end()
             return Reply(command.id, ok=True)
         name = getattr(command, "job", "")
@@ -357,21 +360,21 @@ class Engine:
             return Reply(command.id, ok=False, message=f"there is no job {name!r}", code="unknown")
         if type(command) in _WRITING:
             return await _WRITING[type(command)](job, self.jobs.values(), command)
-        if isinstance(command, events.Stack):
+        if isinstance(command, messages.Stack):
             return await _stack(job, command)
         if isinstance(command, recorder.COMMANDS):
             return await job.recorder.obey(command)
-        if isinstance(command, timeline.COMMANDS):
-            return await timeline.obey(job, command)
-        if isinstance(command, events.Pause):
+        if isinstance(command, history_commands.COMMANDS):
+            return await history_commands.obey(job, command)
+        if isinstance(command, messages.Pause):
             why = job.pause() if command.paused else job.resume()
             return Reply(command.id, ok=not why, message=why, code="idle" if why else "")
-        if isinstance(command, (events.Start, events.Stop)):
+        if isinstance(command, (messages.Start, messages.Stop)):
             return await self._start_or_stop(job, command)
         return Reply(command.id, ok=True)
 
-    async def _start_or_stop(self, job: Job, command: events.Start | events.Stop) -> Reply:
-        if isinstance(command, events.Start) and self._over.is_set():
+    async def _start_or_stop(self, job: Job, command: messages.Start | messages.Stop) -> Reply:
+        if isinstance(command, messages.Start) and self._over.is_set():
             return Reply(command.id, ok=False, message="the deck is being stopped", code="stopping")
         self._between += 1
         others: dict[Job, bool] = {}  # and whether each was paused
@@ -380,7 +383,7 @@ class Engine:
                 beside = [self.jobs[name] for name in self._beside(job)]
                 others = {other: other.state.state == "paused" for other in beside}
                 await self._end_host(job, others)
-            await (job.start() if isinstance(command, events.Start) else job.stop())
+            await (job.start() if isinstance(command, messages.Start) else job.stop())
         except StuckError as error:
             return Reply(command.id, ok=False, message=str(error), code="stuck", data={"with": self._beside(job)})
         finally:
@@ -410,7 +413,7 @@ def describe(path: Path, problem: Problem) -> str:
     return in_file(str(path), problem)
 
 
-async def _stack(job: Job, command: events.Stack) -> Reply:
+async def _stack(job: Job, command: messages.Stack) -> Reply:
     try:
         return Reply(command.id, ok=True, data={"stack": await job.stack()})
     except Unanswered as why:

@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from tui.config.document import ConfigError
-from tui.engine import deck as decks
-from tui.engine import place
+from tui.engine import paths
+from tui.engine.deck import load as decks
+from tui.engine.deck.spec import Deck, single
 from tui.engine.engine import BadStart, Engine, describe
-from tui.engine.headless import Printer, Readable, as_json
-from tui.engine.spec import Deck, single
+from tui.engine.service.headless import Printer, Readable, as_json
 
 
 def load(deck: str | None = None, **job: Any) -> Deck:
-    """Return the deck of a deck file, or of one job as `tui.engine.spec.single` takes it.
+    """Return the deck of a deck file, or of one job as `tui.engine.deck.spec.single` takes it.
 
     Raises:
         BadStart: It is not right.
     """
-    path = place.absolute(deck) if deck else None
+    path = paths.absolute(deck) if deck else None
     try:
         if path is not None:
             return decks.load(path)
@@ -75,7 +75,7 @@ def background(ready: int, arguments: dict[str, Any]) -> int:
 
 def _remove_log(path: str) -> None:
     """Remove our log, if nothing went wrong. What it tells otherwise stays until the next start or look."""
-    log = place.log_of(place.socket_of(str(place.absolute(path))))
+    log = paths.log_of(paths.socket_of(str(paths.absolute(path))))
     with contextlib.suppress(FileNotFoundError):
         own, found = os.fstat(sys.stderr.fileno()), log.stat()
         if os.path.samestat(own, found) and not found.st_size:

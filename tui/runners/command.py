@@ -22,8 +22,8 @@ from tui import reading
 from tui.config.keys import find
 from tui.regexes import TooLongError
 from tui.runners.base import LaunchError, Owner, Payload
-from tui.runners.probe import Ready
-from tui.runners.tree import Tree
+from tui.runners.process_tree import ProcessTree
+from tui.runners.readiness import Readiness
 
 #: Seconds that a program must live to have taken a config.
 SETTLE = 1.0
@@ -54,7 +54,7 @@ class CommandSpec:
     config: Path
     on_change: str
     env: Mapping[str, str] = field(default_factory=dict)
-    ready: Ready | None = None
+    ready: Readiness | None = None
     tty: bool = False
     cwd: Path = Path()
 
@@ -155,7 +155,7 @@ class CommandRunner:
             arguments = ["--tty" if spec.tty else "--", *self._filled.arguments]
             # Python keeps what it prints into a pipe for itself until that is 8 KiB, or for ever if it is killed.
             env = {"PYTHONUNBUFFERED": os.environ.get("PYTHONUNBUFFERED", "1"), **self._filled.env}
-            self._tree = Tree(self, arguments, cwd=spec.cwd, env=env, tty=spec.tty)
+            self._tree = ProcessTree(self, arguments, cwd=spec.cwd, env=env, tty=spec.tty)
         except BaseException:
             self._remove_copy()
             raise

@@ -22,7 +22,7 @@ _RUNG = 0.5
 _LEAST = 0.25
 
 
-class Host:
+class HostProcess:
     """One process that holds jobs, from its start to the end of its last descendant.
 
     Args:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tui.runners.base import Owner, Payload
+from tui.runners.process_tree import JsonLines, Outbox, ProcessTree
 from tui.runners.task import Task
-from tui.runners.tree import JsonLines, Outbox, Tree
 from tui.worker.channel import pack
 
 
@@ -40,7 +40,7 @@ class Process:
         self._channel = channel
         try:
             what = [str(worker_end.fileno()), *([python] if python is not None else [])]
-            self.tree = Tree(self, what, cwd=cwd, pass_fds=[worker_end.fileno()])
+            self.tree = ProcessTree(self, what, cwd=cwd, pass_fds=[worker_end.fileno()])
         except OSError:
             channel.close()
             raise

@@ -1,4 +1,4 @@
-"""The program of a worker: ``python tui/worker/__main__.py CONTROL_FD FILES KEEP WHAT...``; see `begin`.
+"""The program of a worker: ``python tui/worker/__main__.py CONTROL_FD FILES KEEP WHAT...``; see `bootstrap`.
 
 It is run by its path, under whatever interpreter the job names, so nothing but the standard library and `tui` itself
 may be needed here. Written so that even Python 2 can read it, to say that it is too old.
@@ -33,6 +33,6 @@ if "tui" not in sys.modules:  # also where multiprocessing runs this file again 
     _spec.loader.exec_module(sys.modules["tui"])
 
 if __name__ == "__main__":
-    from tui.worker import begin
+    from tui.worker import bootstrap
 
-    begin.begin()
+    bootstrap.begin()

@@ -14,15 +14,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable
 
 import tui
-from tui.worker import belonging, output, task
+from tui.worker import job_context, stdio, task_import
 from tui.worker.channel import Channel, listen
-from tui.worker.intake import Intake, load_rules
+from tui.worker.failures import describe, print_traceback, raised
+from tui.worker.inbox import Inbox
 from tui.worker.loop import Loop
-from tui.worker.outcome import describe, print_traceback, raised
 from tui.worker.run import run
+from tui.worker.validation import load_rules
 
 if TYPE_CHECKING:
-    from tui.worker.coroutines import Coroutines
+    from tui.worker.event_loop import JobEventLoop
 
 #: Jobs whose metrics are sampled at one tick: 500 samples a second in all, 20 a job where there are few.
 SAMPLES = 25
@@ -30,8 +31,8 @@ SAMPLES = 25
 
 def host(channel: Channel) -> None:
     """Hold jobs until the engine closes the connection."""
-    output.install()
-    belonging.install()
+    stdio.install()
+    job_context.install()
     Host(channel).serve()
 
 
@@ -45,7 +46,7 @@ class Host:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._runs: dict[str, Run] = {}
-        self._coroutines: Coroutines | None = None
+        self._coroutines: JobEventLoop | None = None
         self._starting = threading.Lock()
         self._turn = 0
 
@@ -73,13 +74,13 @@ class Host:
         if runs and self._coroutines is not None:
             self._coroutines.watchdog.look()
 
-    def coroutines(self) -> Coroutines:
+    def coroutines(self) -> JobEventLoop:
         """Return the event loop, which starts when the first job needs it."""
-        from tui.worker.coroutines import Coroutines
+        from tui.worker.event_loop import JobEventLoop
 
         with self._starting:
             if self._coroutines is None:
-                self._coroutines = Coroutines()
+                self._coroutines = JobEventLoop()
             return self._coroutines
 
     def forget(self, ended: Run) -> None:
@@ -101,11 +102,11 @@ class Run:
         self.job = setup["job"]
         self._host = host
         self._setup = setup
-        self._outlet = output.Outlet(channel, self.job)
+        self._outlet = stdio.Outlet(channel, self.job)
         self._module: ModuleType | None = None
         self.loop = Loop(self._outlet, setup["version"], setup["config"])
         self.loop.guard(setup.get("guards", {}))
-        self.intake = Intake(self.loop)
+        self.intake = Inbox(self.loop)
 
     def start(self) -> None:
         """Load and run the task elsewhere."""
@@ -133,13 +134,13 @@ class Run:
     def _load(self) -> Callable[[Any], Any] | None:
         target = self._setup["task"]
         try:
-            self._module = task.load_module(target)
-            function = task.find(self._module, target)
-            if self._setup["runner"] == "asyncio" and not task.is_async(function):
-                raise task.TaskError(f"{target} is no async function; use runner: thread")
+            self._module = task_import.load_module(target)
+            function = task_import.find(self._module, target)
+            if self._setup["runner"] == "asyncio" and not task_import.is_async(function):
+                raise task_import.TaskError(f"{target} is no async function; use runner: thread")
             rules = load_rules(self._setup.get("validate"), target, self._module, function)
         except BaseException as error:  # whatever it is, it is this job's alone
-            if not isinstance(error, task.TaskError):
+            if not isinstance(error, task_import.TaskError):
                 print_traceback(error)
             self._outlet.send({"kind": "unloadable", "message": describe(error)})
             return None
@@ -183,7 +184,7 @@ class Run:
 
     def _end(self, code: int) -> None:
         if self._module is not None:
-            task.forget(self._module)
+            task_import.forget(self._module)
         self._host.forget(self)
         self.intake.close()
         self.loop.put({"kind": "stop"})  # for a thread that the task has left behind: it ends at its next checkpoint

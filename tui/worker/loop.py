@@ -19,7 +19,7 @@ from tui.worker.blocks import Blocks
 from tui.worker.channel import JobChannel
 from tui.worker.guards import Guards
 from tui.worker.mailbox import AsyncMailbox, Mailbox
-from tui.worker.metrics import Metrics
+from tui.worker.metrics import MetricsReporter
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,7 +39,7 @@ class Loop:
         step: Checkpoints completed.
         config: The config that runs, the same object until the next reload.
         version: The version of that config.
-        effective: Where the config that runs is not what the file says; see `tui.worker.effective`.
+        effective: Where the config that runs is not what the file says; see `tui.worker.differences`.
         sample_due: Set by `sample` when metrics are wanted; the next checkpoint then reports. It stays
             set while the task is paused, so that no checkpoint takes the short way.
     """
@@ -52,7 +52,7 @@ class Loop:
         self.version = version
         self.effective: list[Any] = []
         self.sample_due = True
-        self._metrics = Metrics(channel, self._complain)
+        self._metrics = MetricsReporter(channel, self._complain)
         self._blocks = Blocks(channel, self._complain)
         self._latest: Any = None  # the metrics of the last checkpoint
         self._guards: Guards | None = None

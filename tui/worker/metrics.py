@@ -8,7 +8,7 @@ from tui.worker.blocks import name_of, words_of
 from tui.worker.channel import JobChannel
 
 
-class Metrics:
+class MetricsReporter:
     """Reports the metrics of one task.
 
     Args:

@@ -20,7 +20,7 @@ import signal
 import socket
 import time
 
-from tui.worker import processes
+from tui.worker import process_tree
 
 #: Seconds that descendants get between SIGTERM and SIGKILL once the worker or the engine is gone.
 LAST_CALL = 1.0
@@ -41,7 +41,7 @@ def watch(worker: int, control: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the shim ends last
     _tell(control, {"pid": worker})
-    engine = _Engine(control)
+    engine = _EngineLine(control)
     ended = False
     try:
         while engine.lives:
@@ -59,7 +59,7 @@ def watch(worker: int, control: socket.socket) -> None:
         _end_all(engine)
 
 
-class _Engine:
+class _EngineLine:
     """What the engine says.
 
     Attributes:
@@ -91,9 +91,9 @@ class _Engine:
                 with contextlib.suppress(PermissionError):  # it runs as somebody else
                     os.kill(worker, number)
         elif number == signal.SIGSTOP:
-            processes.hold_tree(os.getpid())
+            process_tree.hold_tree(os.getpid())
         else:
-            processes.signal_tree(os.getpid(), number)
+            process_tree.signal_tree(os.getpid(), number)
             if number != signal.SIGCONT:
                 self.asked = number
 
@@ -113,14 +113,14 @@ def _reap(worker: int, control: socket.socket) -> bool:
             _tell(control, {"exit": -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)})
 
 
-def _end_all(engine: _Engine) -> None:
+def _end_all(engine: _EngineLine) -> None:
     """Ask what is left to end, then kill it, at once where the engine says so; return when no child remains."""
     if engine.asked != signal.SIGKILL and not _childless():
-        processes.signal_tree(os.getpid(), signal.SIGTERM)
+        process_tree.signal_tree(os.getpid(), signal.SIGTERM)
     deadline = time.monotonic() + LAST_CALL
     while not _childless():
         if engine.asked == signal.SIGKILL or time.monotonic() > deadline:
-            processes.signal_tree(os.getpid(), signal.SIGKILL)
+            process_tree.signal_tree(os.getpid(), signal.SIGKILL)
         # There is no event for "the last descendant is gone".
         if select.select([engine.control] if engine.lives else [], [], [], 0.005)[0]:
             try:

@@ -13,7 +13,7 @@ import tui
 from tui.worker.loop import Loop
 
 #: Seconds that a step of a coroutine may take, and between two messages that it still does.
-PATIENCE = 0.5
+STEP_PATIENCE = 0.5
 REPEAT = 1.0
 
 _LIBRARY = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "")
@@ -63,7 +63,7 @@ class Watchdog:
             self._acquit()
             self._suspect = suspect
             self._since = self._asked if self._first else now
-            self._next = self._since + PATIENCE
+            self._next = self._since + STEP_PATIENCE
         self._first = False
         if suspect is not None and now >= self._next:
             self._next = now + REPEAT

@@ -11,9 +11,9 @@ from textual.app import App
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, Deck
-from tui import events
 from tui.app.charts.view import ChartsView
-from tui.app.panes import CHARTS, LOG
+from tui.app.pane_layout import CHARTS, LOG
+from tui.protocol import messages
 
 STEPS = 12_250
 NAMES = ["loss", "accuracy", "lr", "system.cpu", "system.memory"]
@@ -34,27 +34,27 @@ def column(name: str, first: float, last: float, places: int, by: str) -> dict[s
 def answer_metrics(deck: Deck, names: list[str] = NAMES, runs: tuple[int, ...] = (1, 2)) -> None:
     """Answer as an engine that has kept some metrics."""
 
-    def measures(command: events.Command) -> events.Reply:
-        assert isinstance(command, events.Measures)
+    def measures(command: messages.Command) -> messages.Reply:
+        assert isinstance(command, messages.Measures)
         run = command.run if command.run is not None else runs[-1]
         data = {"run": run, "runs": list(runs), "names": names, "better": {"loss": "min"}, "guessed": [], "kept": ""}
         limits = {"step": [0, STEPS], "time": [NOW - 600, NOW]} if names else {"step": None, "time": None}
-        return events.Reply(command.id, True, data=data | limits)
+        return messages.Reply(command.id, True, data=data | limits)
 
-    def columns(command: events.Command) -> events.Reply:
-        assert isinstance(command, events.Columns)
+    def columns(command: messages.Command) -> messages.Reply:
+        assert isinstance(command, messages.Columns)
         ends = (0, STEPS) if command.by == "step" else (NOW - 600, NOW)
         first = command.first if command.first is not None else ends[0]
         last = command.last if command.last is not None else ends[1]
         found = {name: column(name, first, last, command.width, command.by) for name in command.names}
-        return events.Reply(command.id, True, data={"run": 2, "first": first, "last": last, "columns": found})
+        return messages.Reply(command.id, True, data={"run": 2, "first": first, "last": last, "columns": found})
 
-    deck.engine.answers[events.Measures] = measures
-    deck.engine.answers[events.Columns] = columns
+    deck.engine.answers[messages.Measures] = measures
+    deck.engine.answers[messages.Columns] = columns
 
 
-def asked(deck: Deck) -> list[events.Columns]:
-    return [command for command in deck.engine.commands if isinstance(command, events.Columns)]
+def asked(deck: Deck) -> list[messages.Columns]:
+    return [command for command in deck.engine.commands if isinstance(command, messages.Columns)]
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ async def test_nothing_to_draw_is_said(open_deck: OpenDeck, charts: Callable[...
 
 async def test_an_engine_that_cannot_answer_is_told(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        deck.engine.answer(events.Measures, False, "the metrics can't be read: disk I/O error", "unreadable")
+        deck.engine.answer(messages.Measures, False, "the metrics can't be read: disk I/O error", "unreadable")
         await deck.press("f8")
         await deck.until(lambda: "the metrics can't be read" in text_of(deck.app))
 

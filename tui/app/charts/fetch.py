@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tui import events
 from tui.app.charts.points import Point
 from tui.app.charts.source import Answer, Query, Source
-from tui.app.chosen import Request
+from tui.app.timeline.filter import Request
+from tui.protocol import messages
 
 
 def engine_source(job: str, request: Request) -> Source:
@@ -18,7 +18,7 @@ def engine_source(job: str, request: Request) -> Source:
     It raises ValueError where the engine can't answer, ConnectionError where it is gone.
     """
 
-    async def data(command: events.Command) -> Mapping[str, Any]:
+    async def data(command: messages.Command) -> Mapping[str, Any]:
         reply = await request(command)
         if not reply.ok:
             raise ValueError(reply.message)
@@ -29,12 +29,12 @@ def engine_source(job: str, request: Request) -> Source:
             return {}
         by = "time" if query.by_time else "step"
         first, last = (place - shift if place is not None else None for place in view)
-        command = events.Columns(0, job, tuple(query.names), run, by, first, last, query.columns)
+        command = messages.Columns(0, job, tuple(query.names), run, by, first, last, query.columns)
         told = await data(command)
         return {name: list(map(_point, *_lists(columns, shift))) for name, columns in told["columns"].items()}
 
     async def ask(query: Query) -> Answer:
-        told = await data(events.Measures(0, job))
+        told = await data(messages.Measures(0, job))
         place = "time" if query.by_time else "step"
         run, runs, limits = told["run"], told["runs"], told[place]
         if limits is None:
@@ -43,7 +43,7 @@ def engine_source(job: str, request: Request) -> Source:
         before: Mapping[str, Sequence[Point]] = {}
         if query.before and run in runs[1:]:
             earlier = runs[runs.index(run) - 1]
-            began = (await data(events.Measures(0, job, earlier)))[place]
+            began = (await data(messages.Measures(0, job, earlier)))[place]
             if began is not None:
                 before = await curves(query, earlier, query.view or limits, limits[0] - began[0])
         return Answer(told["names"], (limits[0], limits[1]), here, before, told["kept"])

@@ -13,16 +13,16 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.app import words
+from tui.app import formatting
 from tui.app.charts.board import PAN, ZOOM, Board
 from tui.app.charts.plot import Chart, Curve, Flag, Line, draw, gutter
 from tui.app.charts.points import Point, at, smoothed
 from tui.app.charts.scale import Scale, fitting, number, span
 from tui.app.charts.source import Answer, Query, Source
-from tui.app.lines import plain
-from tui.app.model import JobModel
-from tui.app.widgets.tones import TONES, drawn, tone
-from tui.events import Reload
+from tui.app.model.job import JobModel
+from tui.app.sanitize import plain
+from tui.app.styles import TONES, drawn, tone
+from tui.protocol.messages import Reload
 
 #: The tones of curves that stand over each other; the first is that of a curve alone.
 LINES = tuple(f"line-{number}" for number in range(1, 7))
@@ -369,5 +369,5 @@ class ChartsView(Widget, can_focus=True):
 
     def _flags(self) -> Iterator[Flag]:
         for row in self._flagged():
-            what = ", ".join(words.change(change) for change in row.changes)
+            what = ", ".join(formatting.change(change) for change in row.changes)
             yield Flag(self._place(row), f"v{row.version}", what, "key", row.version == self.board.flag)

@@ -1,1 +1,4 @@
-"""The panes and lines that the screens are made of."""
+"""Lines and parts that several screens and panes are made of.
+
+None knows in which pane it stands.
+"""

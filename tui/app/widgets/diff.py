@@ -14,9 +14,9 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.app.lines import sanitize
-from tui.app.text import FileText, visible
-from tui.app.widgets.tones import TONES, drawn, tone
+from tui.app.model.file_text import FileText, visible
+from tui.app.sanitize import sanitize
+from tui.app.styles import TONES, drawn, tone
 
 #: From this width on two columns are the better view, unless the user wants the other one.
 WIDE = 100

@@ -11,10 +11,10 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.app import words
-from tui.app.lines import plain
-from tui.app.model import JobModel
-from tui.app.widgets.tones import TONES, drawn, tone
+from tui.app import formatting
+from tui.app.model.job import JobModel
+from tui.app.sanitize import plain
+from tui.app.styles import TONES, drawn, tone
 
 GAP = "  "
 
@@ -32,7 +32,7 @@ class Piece:
 def pieces(job: JobModel, now: float) -> list[Piece]:
     """Return what there is to say of a job, in the order of the screen."""
     state = job.state.state if job.state else "unknown"
-    sign = words.STATES.get(state, words.UNKNOWN)
+    sign = formatting.STATES.get(state, formatting.UNKNOWN)
     version = job.running.version if job.running else None
     found = [
         Piece(f" {plain(job.name)} ", "badge", 1),
@@ -42,11 +42,15 @@ def pieces(job: JobModel, now: float) -> list[Piece]:
     ]
     if job.metrics is not None:
         found.append(Piece(f"step {job.metrics.step:,}", rank=5))
-        found.append(Piece(words.rate(job.rate), "dim", 7))
-        found += [Piece(metric, "key", 8 + index) for index, metric in enumerate(words.metrics(job.metrics.values))]
+        found.append(Piece(formatting.rate(job.rate), "dim", 7))
+        found += [
+            Piece(metric, "key", 8 + index) for index, metric in enumerate(formatting.metrics(job.metrics.values))
+        ]
     uptime = job.uptime(now)
     if uptime is not None:
-        found.append(Piece(f"up {words.duration(uptime)}" if job.alive else f"ran {words.duration(uptime)}", "dim", 6))
+        found.append(
+            Piece(f"up {formatting.duration(uptime)}" if job.alive else f"ran {formatting.duration(uptime)}", "dim", 6)
+        )
     return [piece for piece in [*found, _drift(job, version)] if piece.text]
 
 

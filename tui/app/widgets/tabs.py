@@ -11,10 +11,10 @@ from textual.geometry import Offset
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.app import words
-from tui.app.lines import plain
-from tui.app.model import JobModel
-from tui.app.widgets.tones import TONES, tone
+from tui.app import formatting
+from tui.app.model.job import JobModel
+from tui.app.sanitize import plain
+from tui.app.styles import TONES, tone
 
 
 class JobTabs(Widget):
@@ -62,7 +62,7 @@ class JobTabs(Widget):
         return line.append(" f4 next", tone(self, "dim"))
 
     def _tab(self, number: int, job: JobModel) -> Text:
-        sign = words.STATES.get(job.state.state, words.UNKNOWN) if job.state else words.UNKNOWN
+        sign = formatting.STATES.get(job.state.state, formatting.UNKNOWN) if job.state else formatting.UNKNOWN
         current = job.name == self._current
         tab = Text.assemble(
             (f" {number} ", tone(self, "dim")),

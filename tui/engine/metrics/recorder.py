@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tui import better, events
-from tui.engine import database, history
+from tui import better
+from tui.engine.history import database, job_history
 from tui.engine.metrics.series import Block, Range, Series, block_of
 from tui.engine.metrics.store import MOST_SERIES, Database, Owner, Saver, StoreError
+from tui.protocol import messages
 
 #: The series of a task, and of its processes.
 TASK = "task"
 SYSTEM = "system"
 
-COMMANDS = (events.Measures, events.Columns)
+COMMANDS = (messages.Measures, messages.Columns)
 
 #: The widest chart that is drawn.
 _WIDEST = 10_000
@@ -38,7 +39,7 @@ class Recorder:
         problem: Why they are not kept on disk, empty where they are.
     """
 
-    def __init__(self, job: str, config: Path, told: Mapping[str, str], emit: Callable[[events.Event], None]) -> None:
+    def __init__(self, job: str, config: Path, told: Mapping[str, str], emit: Callable[[messages.Event], None]) -> None:
         self.job = job
         self.run = 0
         self.problem = ""
@@ -73,7 +74,7 @@ class Recorder:
             savers.append(Saver(Owner("", self.job, run, kind), Series()))
             del savers[:-MOST_SERIES]
         savers[-1].series.append(block)
-        self._emit(events.Measured(self.job, self.run, savers[-1].series.step, self.problem))
+        self._emit(messages.Measured(self.job, self.run, savers[-1].series.step, self.problem))
 
     @property
     def now(self) -> float:
@@ -91,9 +92,9 @@ class Recorder:
                 self._forget()
         if problem and not self.problem:
             text = f"the metrics of {self.job} are not kept on disk, all else goes on: {problem}"
-            self._emit(events.Notice(self.job, text, "warning"))
+            self._emit(messages.Notice(self.job, text, "warning"))
         elif self.problem and not problem:
-            self._emit(events.Notice(self.job, f"the metrics of {self.job} are kept again", "information"))
+            self._emit(messages.Notice(self.job, f"the metrics of {self.job} are kept again", "information"))
         self.problem = problem
 
     async def _save(self) -> None:
@@ -115,7 +116,7 @@ class Recorder:
             self._forget()
         if self._database is None:
             folder = database.folder_of(self._config)
-            self._name = history.key(folder, self._config)
+            self._name = job_history.key(folder, self._config)
             self._database = Database(folder)
         return self._database
 
@@ -136,12 +137,12 @@ class Recorder:
 
     # What viewers ask for
 
-    async def obey(self, command: events.Measures | events.Columns) -> events.Reply:
+    async def obey(self, command: messages.Measures | messages.Columns) -> messages.Reply:
         """Answer one of `COMMANDS`."""
-        asked = self._columns(command) if isinstance(command, events.Columns) else self._measures(command)
-        return events.Reply(command.id, ok=True, data=await asked)
+        asked = self._columns(command) if isinstance(command, messages.Columns) else self._measures(command)
+        return messages.Reply(command.id, ok=True, data=await asked)
 
-    async def _measures(self, command: events.Measures) -> dict[str, Any]:
+    async def _measures(self, command: messages.Measures) -> dict[str, Any]:
         """Return the answer to the question which metrics there are."""
         runs = await self._runs()
         run = command.run if command.run is not None else self.run or max(runs, default=0)
@@ -160,7 +161,7 @@ class Recorder:
             "kept": self.problem,
         }
 
-    async def _columns(self, command: events.Columns) -> dict[str, Any]:
+    async def _columns(self, command: messages.Columns) -> dict[str, Any]:
         """Return the answer to the question for columns."""
         runs = await self._runs() if command.run is None and not self.run else []
         run = command.run if command.run is not None else self.run or max(runs, default=0)

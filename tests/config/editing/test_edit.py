@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+
+from tui.config import document, keys
+from tui.config.diff import same
+from tui.config.document import ConfigError
+from tui.config.editing import spelling
+from tui.config.editing.edit import set_values
+from tui.config.editing.tree import Tree
+
+CASES: list[tuple[str, dict[str, Any], str]] = [
+    ("lr: 0.1  # keep\nb: 'x'\n", {"lr": spelling.read("1e-3"), "b": "y"}, "lr: 1e-3  # keep\nb: 'y'\n"),
+    ("a:  # c\n  - 64\n  - 32\nb: 1\n", {"a": [1, 2, 3]}, "a:  # c\n  - 1\n  - 2\n  - 3\nb: 1\n"),
+    ("a:  # c\n  # d\n- 64\n# tail\nb: 1\n", {"a": 5}, "a: 5  # c\n  # d\n# tail\nb: 1\n"),
+    ("a:\r\n  b: 1 # x\r\n\r\nc: 2\r\n", {"a.d.e": 2}, "a:\r\n  b: 1 # x\r\n  d:\r\n    e: 2\r\n\r\nc: 2\r\n"),
+    ("a: |  # c\n  x\n\nb: 1\n", {"a": "one\ntwo\n"}, "a: |  # c\n  one\n  two\n\nb: 1\n"),
+    ("a: >-  # c\n  x\n  y\n\nb: 1\n", {"a": "one"}, "a: one  # c\n\nb: 1\n"),
+    ("a: {x: 1, y: [1, 2]}", {"a.y[1]": "p, q", "a.z": True}, 'a: {x: 1, y: [1, "p, q"], z: true}'),
+    ("a: {\n  x: 1  # x\n}\n", {"a.y": 2}, "a: {\n  x: 1,  # x\n  y: 2\n}\n"),
+    ("a: {\n  x: 1,  # x\n}\n", {"a.y": 2}, "a: {\n  x: 1,  # x\n  y: 2,\n}\n"),
+    ('{"a": {"b": []}}', {"a.b": ["q"], "a.c": "d"}, '{"a": {"b": ["q"], "c": "d"}}'),
+    ("a: &x 1\nb: *x\n", {"b": 2}, "a: &x 1\nb: 2\n"),
+    ("a: &x {p: 1}\nb:\n  <<: *x\n", {"b.p": 2}, "a: &x {p: 1}\nb:\n  <<: *x\n  p: 2\n"),
+    ("a: &x 1\n", {"a": 2}, "a: &x 2\n"),
+    ("a: !!int '3'\n", {"a": "4"}, "a: '4'\n"),
+    ("a:\nb: # c\n- \n- x", {"a": 1, "b[0]": 2}, "a: 1\nb: # c\n- 2 \n- x"),
+    ("\ufeffa: 1", {"b": None}, "\ufeffa: 1\nb: null"),
+    ("1: x\n'a.b': {}\n", {"[1]": "y", '["a.b"].c': 1}, "1: y\n'a.b': {c: 1}\n"),
+    ("a: 1\n", {"a": 1}, "a: 1\n"),
+    ("a: 0x10\n", {"a": 16}, "a: 0x10\n"),
+    ("a: 1\n", {"a": {"b": ":c"}}, 'a: {b: ":c"}\n'),
+    ("a: [b: 1, c: 2]\n", {"a[0].x": 1}, "a: [{b: 1, x: 1}, c: 2]\n"),
+    ("a: {b: , c: }\n", {"a.d": 1}, "a: {b: , c: , d: 1 }\n"),
+    ("a: |4  # c\n      x\n    y\nb: 1\n", {"a": "p\nq\n"}, "a: |  # c\n    p\n    q\nb: 1\n"),
+    ("a: |\nb: 1\n", {"a": 3}, "a: 3\nb: 1\n"),
+    ("a: !!str |\n  12\n", {"a": 3}, "a: 3\n"),
+    ("{}\n", {"lr": 0.1}, '{"lr": 0.1}\n'),
+    ("? a  # c\n? b\n", {"a": 3}, "? a  # c\n: 3\n? b\n"),
+    ("x:\n- ? b\n", {"x[0].b": [1]}, "x:\n- ? b\n  : [1]\n"),
+    ("s: !!omap\n- a: 1\n- b: 2\n", {"s.b": 3}, "s: !!omap\n- a: 1\n- b: 3\n"),
+    ("a:\n  - 1  # one\n  - 2  # two\n", {"a": [1, 3]}, "a:\n  - 1  # one\n  - 3  # two\n"),
+    ("a:\n  b: 1  # one\n  c: [2]\n", {"a": {"b": 1, "c": 3, "d": 4}}, "a:\n  b: 1  # one\n  c: 3\n  d: 4\n"),
+    ("a:\n- 'x # no'\n- |\n  # no\n", {"a": []}, "a: []\n"),
+    ('{"a": 1, "b": 2}', {"a": spelling.read("0x10"), "b": spelling.read("'x'")}, '{"a": 16, "b": "x"}'),
+]
+
+REFUSED = [
+    ("a:\n  - 1\n", {"a[1]": 9}, "a is a list of 1", 2),
+    ("a: !!set\n  ? x\n", {"a.y": None}, "is in a set", 1),
+    ("a: !!set\n  ? x\n", {"a.x": 1}, "is in a set", 1),
+    ("a: 1\n", {"a.b": 9}, "single value", 1),
+    ("b: 1\na: &x 1\nc: *x\n", {"a": 2}, "used elsewhere as \\*x", 2),
+    ("a: &x {p: 1}\nb: *x\n", {"a.p": 2}, "used elsewhere", 1),
+    ("a: &x {p: 1}\nb: *x\n", {"b.p": 2}, "alias \\*x", 1),
+    ("a: &x {p: {q: 1}}\nb:\n  <<: *x\n", {"b.p.q": 2}, "merged", 3),
+    ("a: 1\n", {"b[0]": 1}, "a list must be set as a whole", 1),
+    ("a: {p: &x 1}\nb: *x\n", {"a": 1}, "without changing what is around", 1),
+    ("a: 1\n", {"a": 1, "a.b": 2}, "set together", None),
+    ("a: 1\n", {"a..b": 2}, "no key path", None),
+    ("a: 'x\n", {"a": 2}, "never closed", 1),
+    ("a:\n  - 1  # one\n  - 2\n", {"a": [1]}, "'# one' in it would be lost", 2),
+    ("a:\n  b: 1  # one\n  c: 2\n", {"a": {"c": 1}}, "'# one' in it would be lost", 2),
+    ("s: !!omap\n- a: 1\n", {"s.b": 3}, "is an ordered map, a list of pairs: add key b to it by hand", 1),
+    ('a:\n  - "x # y"  # keep\n  - 2\n', {"a": [1]}, "'# keep' in it would be lost", 2),
+    ('{"a": {"x": 1}}', {"a[1]": 5}, "JSON has no such", 1),
+    ('{"a": 1}', {"a": {1: 2}}, "JSON has no such", 1),
+    ('{"a": 1}', {"a": spelling.read(".inf")}, "set to .inf: JSON has no such value", 1),
+    ('{"a": 1}', {"a": spelling.read("2024-01-31")}, "set to 2024-01-31: JSON", 1),
+]
+
+
+@pytest.mark.parametrize(("text", "values", "wanted"), CASES)
+def test_set_values(text: str, values: dict[str, Any], wanted: str) -> None:
+    assert set_values(text, values) == wanted
+
+
+@pytest.mark.parametrize(("text", "values", "words", "line"), REFUSED)
+def test_what_cant_be_done_surgically_is_refused(text: str, values: Any, words: str, line: int | None) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        set_values(text, values)
+    assert caught.value.problem.line == line
+
+
+def test_all_values_or_none() -> None:
+    with pytest.raises(ConfigError):
+        set_values("a: 1\nb: 2\n", {"a": 3, "b.c": 4})
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("0.05", 0.05),
+        ("[64,32]", [64, 32]),
+        ("abc", "abc"),
+        ("null", None),
+        ('"1"', "1"),
+        ("", None),
+        ("{a: 1}", {"a": 1}),
+    ],
+)
+def test_values_are_read_as_yaml(text: str, data: Any) -> None:
+    assert spelling.read(text).data == data
+
+
+@pytest.mark.parametrize("text", ["[1", "'a", '"a" b', "[] #x", "[&x ]", "{{a}}", "\udcff"])
+def test_what_is_no_value_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"value|UTF-8"):
+        spelling.read(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [("lr=0.05", ("lr", "0.05")), ('env["a=b"]=c=d', ('env["a=b"]', "c=d")), ("a.b[1]=", ("a.b[1]", ""))],
+)
+def test_assignments_are_parted_at_their_sign(words: str, parts: tuple[str, str]) -> None:
+    assert keys.assignment(words) == parts
+
+
+@pytest.mark.parametrize("words", ["lr", "=1", "a b=1", "a[=1", ""])
+def test_what_is_no_assignment_is_refused(words: str) -> None:
+    with pytest.raises(ValueError, match="sets nothing"):
+        keys.assignment(words)
+
+
+names = st.text(max_size=4) | st.from_regex(r"\A[a-z_-]{1,4}\Z")
+steps = names | st.integers(0, 99) | st.booleans() | st.none() | st.floats(allow_nan=False)
+
+
+@given(st.lists(steps, min_size=1, max_size=4))
+def test_steps_are_the_inverse_of_child(wanted: list[Any]) -> None:
+    path = ""
+    for step in wanted:
+        path = keys.child(path, step)
+    found = keys.steps(path)
+    assert [(type(step), step) for step in found] == [(type(step), step) for step in wanted]
+    assert keys.assignment(path + "==") == (path, "=")
+
+
+letters = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"), max_size=8)
+scalars = (
+    st.none() | st.booleans() | st.integers(-999, 999) | st.floats() | letters | st.sampled_from(["yes", "1", "- a"])
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(letters, inner, max_size=3), max_leaves=6
+)
+
+
+class Writer:
+    """Writes data as YAML in random style, a comment wherever one can stand."""
+
+    def __init__(self, draw: Any) -> None:
+        self.draw = draw
+        self.newline = draw(st.sampled_from(["\n", "\r\n"]))
+        self.comments = 0
+        self.commented = draw(st.booleans())
+
+    def comment(self) -> str:
+        if not self.commented or self.draw(st.booleans()):
+            return ""
+        self.comments += 1
+        return f"  # c{self.comments}"
+
+    def lines(self, data: Any, indent: int) -> list[str]:
+        found = []
+        step = self.draw(st.integers(1, 4))
+        items = data.items() if isinstance(data, dict) else enumerate(data)
+        for key, item in items:
+            head = " " * indent + (f"{spelling.key(key)}:" if isinstance(data, dict) else "-")
+            if isinstance(item, (dict, list)) and item and self.draw(st.booleans()):
+                found.append(head + self.comment())
+                found += self.lines(item, indent + step)
+            else:
+                found.append(f"{head} {self.scalar(item)}{self.comment()}")
+            if self.draw(st.integers(0, 5)) == 0:
+                found.append("")
+        return found
+
+    def scalar(self, item: Any) -> str:
+        return spelling.inline(item, quote=self.draw(st.sampled_from(["", "'", '"'])))
+
+
+@st.composite
+def documents(draw: Any) -> str:
+    data = draw(st.dictionaries(letters, values, min_size=1, max_size=4))
+    writer = Writer(draw)
+    text = writer.newline.join(writer.lines(data, 0)) + draw(st.sampled_from(["", writer.newline]))
+    assert same(document.parse(text).data, data)
+    return str(draw(st.sampled_from(["", "\ufeff"])) + text)
+
+
+def data_at(config: document.ConfigDocument, path: str) -> Any:
+    found: Any = config.data
+    for step in keys.steps(path):
+        found = found[step]
+    return found
+
+
+@given(documents(), values, st.data())
+def test_a_random_value_in_a_random_document(text: str, value: Any, data: Any) -> None:
+    before = document.parse(text)
+    path = data.draw(st.sampled_from([path for path in before.marks if path]))
+    try:
+        after = set_values(text, {path: value})
+    except ConfigError as error:
+        if not re.search(r"the comment '# c\d+' in it would be lost", str(error)):
+            raise
+        event("refused for a comment")
+        if not isinstance(data_at(before, path), (dict, list)):
+            raise
+        return
+    now = document.parse(after)
+    assert same(spelling.read(spelling.inline(value)).data, value)
+    mark = before.marks[path]
+    for other, place in before.marks.items():
+        inside = other.startswith(path) or path.startswith(other)
+        if not inside and place.end <= mark.start:
+            assert now.marks[other] == place
+            assert after[: place.end] == text[: place.end]
+    assert not Tree(text).comments() - Tree(after).comments()
+    again = set_values(after, {path: value})
+    assert again == after
+
+
+@given(documents(), names, values)
+def test_a_random_key_is_added_to_a_random_document(text: str, name: str, value: Any) -> None:
+    before = document.parse(text)
+    path = keys.child("", name)
+    assume(not isinstance(before.data.get(name), (dict, list)))
+    after = set_values(text, {path: value})
+    assert same(document.parse(after).data, {**before.data, name: value})
+    if name not in before.data:
+        assert after.startswith(text.rstrip(" \r\n"))

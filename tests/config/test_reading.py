@@ -1,0 +1,197 @@
+"""Files that others have made: one function reads them, and what is none is refused without waiting for it."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+import tui
+from tui import reading
+from tui.app import preferences
+from tui.config import schema
+from tui.config.disk import store
+from tui.config.disk.store import StoreError
+from tui.config.document import parse
+from tui.config.schema import SchemaError
+
+HOME = Path(tui.__file__).parent
+
+#: What opens a file, or connects to one, by whatever name it is called.
+OPENERS = {
+    *(
+        "open",
+        "fdopen",
+        "read_text",
+        "read_bytes",
+        "write_text",
+        "write_bytes",
+        "copyfile",
+        "copy2",
+        "copytree",
+    ),
+    *("NamedTemporaryFile", "TemporaryFile", "mkstemp", "ZipFile", "fromfile", "loadtxt", "memmap"),
+}
+
+#: Who may, besides the one function, and what is opened there.
+OTHERS = {
+    "reading.py": "all that comes from outside",
+    "config/store.py": "what is written: the new file, the file in place, the folder that is synced",
+    "config/swap.py": "a lease, no content",
+    "engine/database.py": "our own database and what lies with it",
+    "engine/metrics/store.py": "our own database",
+    "engine/place.py": "our own locks",
+    "engine/claims.py": "a pointer to the config, no content",
+    "engine/check.py": "the copy for a check, written",
+    "runners/command.py": "the copy for a command, written",
+    "app/choices.py": "the new choices, written",
+    "app/terminal.py": "a file of its own, for what is written to standard error meanwhile",
+    "app/screens/save.py": "the lines of a log, written where the user says",
+    "launch.py": "the log of the engine, written; a pipe of ours",
+    "cli.py": "the samples that come with tunedeck",
+    "streams.py": "/dev/null",
+    "worker/begin.py": "/dev/null",
+    "worker/processes.py": "/proc",
+    "samples/anneal.py": "a file of its own",
+    "samples/digits.py": "a file of its own",
+}
+
+#: Modules of ours whose `open` opens no file.
+NO_FILES = {"_homes", "home", "homes", "_server", "intake", "FindBar", "outlet"}
+
+
+@functools.cache
+def calls() -> dict[str, list[ast.Call]]:
+    """Return all calls in our modules."""
+    trees = {str(path.relative_to(HOME)): ast.parse(path.read_text(encoding="utf-8")) for path in HOME.rglob("*.py")}
+    return {name: [node for node in ast.walk(tree) if isinstance(node, ast.Call)] for name, tree in trees.items()}
+
+
+def opened(found: list[ast.Call]) -> set[str]:
+    """Return which of these calls open files."""
+    return {name for call in found if (name := _opener(call.func)) is not None}
+
+
+def _opener(function: ast.expr) -> str | None:
+    if isinstance(function, ast.Name):
+        return function.id if function.id in OPENERS else None
+    if not isinstance(function, ast.Attribute) or function.attr not in OPENERS:
+        return None
+    base = function.value
+    name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+    if isinstance(base, ast.Call):  # as query_one(FindBar).open()
+        name = next((word.id for word in base.args if isinstance(word, ast.Name)), "")
+    return f"{name}.{function.attr}" if name not in NO_FILES else None
+
+
+def test_what_others_have_made_is_read_in_one_place() -> None:
+    found = {name: opened(calls) for name, calls in calls().items()}
+    reads = {name: calls for name, calls in found.items() if any("read_" in call for call in calls)}
+    assert set(reads) <= {"samples/anneal.py"}
+    strangers = {name: calls for name, calls in found.items() if calls and name not in OTHERS}
+    assert strangers == {}, "read it with tui.reading.read, or say in OTHERS what it opens"
+    assert {name for name in OTHERS if not found.get(name)} == set(), "these open nothing any more"
+
+
+def test_who_reads_what_others_have_made() -> None:
+    readers = ("reading.read", "store.read", "store.found")
+    callers = {name for name, found in calls().items() if any(ast.unparse(call.func) in readers for call in found)}
+    assert callers == {
+        "app/choices.py",  # what the user chose on the screen
+        "checking.py",  # a deck or a config
+        "cli.py",  # the log of an engine
+        "config/schema.py",  # a schema, and what it refers to
+        "config/store.py",  # a config
+        "config/watch.py",
+        "engine/check.py",
+        "engine/deck.py",  # a deck file
+        "engine/files.py",
+        "engine/outlook.py",
+        "engine/saving.py",
+        "engine/tune.py",
+        "runners/command.py",
+        "versions.py",
+    }
+
+
+def strange(folder: Path, kind: str) -> Path:
+    """Return something that is no regular file of a sensible size."""
+    path = folder / "strange"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to("/dev/zero")
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(str(path))
+    elif kind == "large":
+        with path.open("wb") as file:
+            file.truncate(reading.LIMIT + 1)
+    else:
+        path = Path(kind)
+    return path
+
+
+WORDS = {
+    "fifo": "is not a regular file: a pipe, a socket or a device is not read",
+    "/dev/zero": "is not a regular file: a pipe, a socket or a device is not read",
+    "/dev/tty": "is not a regular file: a pipe, a socket or a device is not read",
+    "link": "is not a regular file: a pipe, a socket or a device is not read",
+    "socket": "is not a regular file: a pipe, a socket or a device is not read",
+    "folder": "is a directory: name a file in it",
+    "large": "is larger than 16 MiB: is it the right file?",
+    "/a\0b": "is no path: embedded null byte",
+}
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_what_is_no_file_is_refused_by_all_who_read(tmp_path: Path, kind: str) -> None:
+    path = strange(tmp_path, kind)
+    with pytest.raises(reading.Unfit) as unfit:
+        reading.read(path)
+    assert unfit.value.strerror == WORDS[kind]
+    with pytest.raises(StoreError) as caught:
+        store.read(path)
+    assert str(caught.value) == f"{path} {WORDS[kind]}"
+    with pytest.raises(SchemaError) as refused:
+        schema.load(path)
+    assert "embedded null byte" in str(refused.value) or str(refused.value) == f"the schema {path} {WORDS[kind]}"
+    if "\0" not in kind:
+        (tmp_path / "s.json").write_text(f'{{"$ref": "{path.as_uri()}"}}')
+        with pytest.raises(SchemaError, match="can't be used"):
+            schema.check(tmp_path / "s.json", parse("lr: 1"))
+    with pytest.raises((OSError, ValueError)):
+        preferences.load(path)
+
+
+def test_a_file_that_grows_while_it_is_read_is_cut_off_by_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "grows"
+    path.write_bytes(b"x")
+    monkeypatch.setattr(os, "read", lambda *_: bytes(600))
+    with pytest.raises(reading.Unfit, match="is larger than 1 KiB"):
+        reading.read(path, 1024)
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("lr: 1")
+    real = os.open
+
+    def late(*arguments: object) -> int:
+        path.unlink()
+        os.mkfifo(path)
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", late)
+    with pytest.raises(reading.Unfit, match="is not a regular file"):
+        reading.read(path)

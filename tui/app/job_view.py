@@ -1,0 +1,300 @@
+"""Everything that is shown of one job: log, config and timeline; of a host, which has no config, the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.geometry import Offset, Region, Size
+from textual.layout import ArrangeResult, Layout, WidgetPlacement
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.app import pane_layout
+from tui.app.charts.fetch import engine_source
+from tui.app.charts.view import ChartsView
+from tui.app.editor.pane import ConfigPane, Request
+from tui.app.log.pane import LogPane
+from tui.app.log.view import LogView
+from tui.app.model.job import JobModel, Part
+from tui.app.pane_layout import CHARTS, CONFIG, LOG, TIMELINE, Divider, Sizes
+from tui.app.timeline.pane import TimelinePane
+from tui.app.timeline.view import TimelineView
+
+
+class PaneLayout(Layout):
+    """Places the panes; one that has no room is not on the screen."""
+
+    name = "panes"
+
+    def __init__(self, view: JobView) -> None:
+        self._view = view
+
+    def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:  # noqa: ARG002
+        """Return where the panes stand."""
+        parent.pre_layout(self)
+        return [
+            WidgetPlacement(region, Offset(), pane.styles.margin, pane)
+            for pane, region in self._view.places(size).items()
+            if pane in children
+        ]
+
+
+class JobView(Container):
+    """The panes of one job, and the dividers between them."""
+
+    BLANK = True
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "f10,alt+m",
+            "enlarge",
+            "Enlarge",
+            show=False,
+            tooltip="All the room for the pane in use; escape brings the others back",
+            priority=True,  # an editor takes alt and a letter for the letter
+            id="pane.enlarge",
+        ),
+        Binding("f8", "charts", "Charts", tooltip="Show or hide the charts of the metrics", id="pane.charts"),
+        # Before the log and the timeline, where escape clears a search or a filter.
+        Binding("escape", "restore", "All panes", tooltip="After f10", priority=True, id="pane.restore"),
+        *(
+            Binding(f"alt+{key}", f"resize({x}, {y})", f"Divider {key}", show=False, id=f"pane.{key}")
+            for key, x, y in (("left", -1, 0), ("right", 1, 0), ("up", 0, -1), ("down", 0, 1))
+        ),
+    ]
+
+    class Chosen(Message):
+        """The user made a choice that holds for all jobs and is kept."""
+
+        def __init__(self, **what: object) -> None:
+            super().__init__()
+            self.what = what
+
+    def __init__(self, job: JobModel, request: Request, now: float, sizes: Sizes = Sizes()) -> None:  # noqa: B008
+        super().__init__()
+        self.job = job
+        self.log_pane = LogPane(job)
+        self.log_view = self.log_pane.view
+        self.log_view.text.now = now
+        self.config = ConfigPane(job, request)
+        self.timeline_pane = TimelinePane(job, request, now)
+        self.timeline = self.timeline_pane.view
+        self.charts = ChartsView(job, engine_source(job.name, request))
+        self.charts.display = False
+        self.used = LOG if job.is_host else CONFIG
+        self.whole = False
+        self._sizes = sizes
+        self._panes: dict[str, Widget] = {LOG: self.log_pane}
+        if not job.is_host:
+            self._panes |= {CONFIG: self.config, TIMELINE: self.timeline_pane, CHARTS: self.charts}
+        self._layout = PaneLayout(self)
+        self._held: Divider | None = None
+        self._grip = Offset()
+        self._moved = False
+        self._followed = False  # until the timeline led the log elsewhere
+        self.set_class(job.is_host, "-host")
+
+    @property
+    def layout(self) -> Layout:
+        """How the panes are placed."""
+        return self._layout
+
+    def compose(self) -> ComposeResult:
+        """Yield the panes."""
+        yield self.charts
+        yield self.log_pane
+        yield self.config
+        yield self.timeline_pane
+
+    def on_mount(self) -> None:
+        """Listen to what is chosen in the log."""
+        self.watch(self.log_view, "wrap", self._keep_wrap, init=False)
+
+    def _keep_wrap(self, wrap: bool) -> None:
+        self.post_message(self.Chosen(wrap=wrap))
+
+    def focus_first(self) -> None:
+        """Focus the pane that a user comes for."""
+        (self.log_view if self.job.is_host else self.config.editor).focus()
+
+    def goals(self) -> list[Widget]:
+        """Return what takes the keys in each pane, in the order of `f6`."""
+        shown = self._shown()
+        return [self._goal(pane) for pane in (CONFIG, CHARTS, LOG, TIMELINE) if pane in shown]
+
+    def panes(self) -> Iterator[tuple[Widget, Widget]]:
+        """Yield the panes that are on the screen, each with what takes the keys in it."""
+        if self.region:
+            for name in self._regions():
+                goal = self._goal(name)
+                yield (self.config if name == CONFIG else goal), goal
+
+    def _goal(self, name: str) -> Widget:
+        goals = {LOG: self.log_view, CONFIG: self.config.editor, TIMELINE: self.timeline, CHARTS: self.charts}
+        return goals[name]
+
+    def _shown(self) -> list[str]:
+        return [name for name in self._panes if name != CHARTS or self.charts.display]
+
+    # The room of each pane
+
+    def places(self, size: Size) -> dict[Widget, Region]:
+        """Return where the panes stand that can be seen in a room of this size."""
+        found = pane_layout.arrange(size, self._sizes, self._shown(), self.used, self.whole)
+        return {self._panes[name]: region for name, region in found.items()}
+
+    def _regions(self) -> dict[str, Region]:
+        return pane_layout.arrange(self.size, self._sizes, self._shown(), self.used, self.whole)
+
+    def resize(self, sizes: Sizes) -> None:
+        """Give the panes other sizes."""
+        if sizes != self._sizes:
+            self._sizes = sizes
+            self._place()
+
+    def show_charts(self, shown: bool) -> None:
+        """Show the charts or hide them; of a host there are none."""
+        if shown != self.charts.display and not self.job.is_host:
+            self.charts.display = shown
+            self._place()
+
+    def action_charts(self) -> None:
+        """Show the charts and use them, or hide them."""
+        shown = not self.charts.display
+        if not shown and self.used == CHARTS:
+            self.log_view.focus()
+        self.show_charts(shown)
+        if shown:
+            self.charts.focus()
+        self.post_message(self.Chosen(charts=shown))
+
+    def _place(self) -> None:
+        self._clear_arrangement_cache()
+        self.refresh(layout=True)
+
+    def on_descendant_focus(self) -> None:
+        """Note which pane is in use: it can be seen at every size, and has most of the room where there is little."""
+        used = next((name for name, pane in self._panes.items() if pane.has_focus_within), self.used)
+        if used != self.used:
+            self.used = used
+            self._place()
+
+    def on_show(self) -> None:
+        """Have the keys go somewhere again when the screen has been too small for the panes."""
+        if self.ready and self.screen.focused is None:
+            self._goal(self.used).focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Offer to bring back the other panes where they are gone, and escape ends nothing else."""
+        if action == "charts":
+            return not self.job.is_host
+        if action != "restore":
+            return True
+        pane = self._panes[self.used]
+        clears = isinstance(pane, LogPane | TimelinePane) and pane.check_action("clear", ())
+        return self.whole and not clears and not isinstance(self.screen.focused, Input)
+
+    def action_enlarge(self) -> None:
+        """Give the pane in use all of the room, or only its own."""
+        self.whole = not self.whole
+        self._place()
+        self.refresh_bindings()
+
+    def action_restore(self) -> None:
+        """Bring the other panes back."""
+        if self.whole:
+            self.action_enlarge()
+
+    def action_resize(self, x: int, y: int) -> None:
+        """Move the divider beside the pane in use."""
+        self._choose(pane_layout.moved(self.size, self._sizes, self._shown(), self.used, x, y))
+
+    def _choose(self, sizes: Sizes) -> None:
+        self.resize(sizes)
+        self.post_message(self.Chosen(sizes=sizes))
+
+    def drag(self, event: events.MouseEvent) -> bool:
+        """Let a divider be dragged; return whether the event was for it."""
+        at = event.screen_offset - self.region.offset
+        if isinstance(event, events.MouseDown) and self._held is None and event.button == 1:
+            self._hold(self._divider(at), at)
+        elif self._held is None:
+            return False
+        elif isinstance(event, events.MouseMove):
+            self._moved = True
+            self.resize(pane_layout.dragged(self.size, self._sizes, self.used, self._held, at + self._grip))
+        elif isinstance(event, events.MouseUp):
+            if self._moved:
+                self.post_message(self.Chosen(sizes=self._sizes))
+            else:  # a click on a frame is one on its pane
+                self._click(self._held, at)
+            self._hold(None)
+            return True
+        return self._held is not None
+
+    def _hold(self, divider: Divider | None, at: Offset = Offset()) -> None:  # noqa: B008
+        self._held, self._moved = divider, False
+        if divider is not None:  # it is two cells wide
+            self._grip = self._regions()[divider.behind].offset - at
+        self.set_class(divider is not None, "-held")
+
+    def _divider(self, at: Offset) -> Divider | None:
+        if self.log_pane.prompt.display and at.y == self.log_pane.region.bottom - self.region.y - 1:
+            return None  # the line to type in stands there
+        return pane_layout.divider_at(self._regions(), at)
+
+    def _click(self, divider: Divider, at: Offset) -> None:
+        found = pane_layout.slots(self._regions())
+        for name in (divider.before, divider.behind):
+            if found[name].contains_point(at):
+                self._goal(name).focus()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the panes exist."""
+        return self.config.ready
+
+    def sync(self, parts: Part, now: float) -> None:
+        """Draw again what has changed."""
+        if Part.LOG in parts:
+            self.log_view.text.now = now
+            self.log_pane.sync()
+        if Part.TIMELINE in parts:
+            self.timeline_pane.sync(now)
+        if Part.DOCUMENT in parts:
+            self.config.sync()
+        if parts & (Part.METRICS | Part.TIMELINE):
+            self.charts.sync(now)
+
+    def tick(self, now: float) -> None:
+        """Let the waiting times and the ages go on."""
+        self.log_view.tick(now)
+        if self.job.timeline.waiting():
+            self.timeline.sync(now)
+
+    def on_timeline_view_moved(self, message: TimelineView.Moved) -> None:
+        """Lead the log to where a version took effect; at the newest row it goes on following, if it did before."""
+        self.charts.select(message.version)
+        log = self.log_view
+        self._followed = self._followed or log.follow
+        if self._followed and message.version == self.job.timeline.newest_version:
+            self._followed = False
+            log.action_follow()
+        else:
+            log.go_to_version(message.version)
+
+    def on_log_view_looked(self, message: LogView.Looked) -> None:
+        """Mark the version whose lines the reader looks at."""
+        self.timeline.mark(message.version)
+        self.charts.select(message.version)
+
+    def on_charts_view_flagged(self, message: ChartsView.Flagged) -> None:
+        """Lead the timeline and the log to the change whose flag was selected."""
+        self.timeline.go_to_version(message.version)
+        self.log_view.go_to_version(message.version)

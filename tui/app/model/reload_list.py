@@ -1,0 +1,104 @@
+"""The reloads of a job as a viewer has them: the newest always, older ones while they are looked at."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from operator import neg
+
+from tui.protocol import messages
+from tui.protocol.messages import Reload
+
+#: So many rows are kept: those that were looked at last, and the newest of all.
+MOST_ROWS = 4_000
+ALWAYS = 400
+
+
+class ReloadList:
+    """The reloads of a job by version, each in its last status. What was not told yet has a place all the same.
+
+    Attributes:
+        oldest: The oldest version of the history, as far as that is known.
+        newest_version: The newest version, 0 before the first.
+        touched: The versions that were told since somebody began to listen; None while nobody does.
+    """
+
+    def __init__(self) -> None:
+        self.oldest = 1
+        self.newest_version = 0
+        self.touched: set[int] | None = None
+        self._rows: dict[int, Reload] = {}
+        self._gone: set[int] = set()
+
+    @property
+    def versions(self) -> range:
+        """All versions, newest first."""
+        return range(self.newest_version, self.oldest - 1, -1)
+
+    def known(self) -> list[Reload]:
+        """Return the rows that are here, oldest first."""
+        return [self._rows[version] for version in sorted(self._rows)]
+
+    def put(self, reload: Reload) -> None:
+        """Add a reload or bring its row up to date."""
+        self.newest_version = max(self.newest_version, reload.version)
+        self.oldest = min(self.oldest, reload.version)
+        self._touch(reload.version)
+        self._rows[reload.version] = reload
+
+    def take(self, first: int, last: int, rows: Iterable[Reload], oldest: int) -> None:
+        """Take a page of older rows; a version without one in it is not in the history."""
+        self.oldest = max(self.oldest, oldest)
+        self._gone.update(range(first, last + 1))
+        for row in rows:
+            self._gone.discard(row.version)
+            # What came as news meanwhile is newer.
+            self._rows.setdefault(row.version, row)
+
+    def forget(self, kept: int) -> None:
+        """Forget the rows that are farthest from version `kept`, if they have become too many."""
+        if len(self._rows) > MOST_ROWS:
+            lowest = self.newest_version - ALWAYS
+            far = sorted((version for version in self._rows if version <= lowest), key=lambda one: -abs(one - kept))
+            for version in far[: MOST_ROWS // 2]:
+                del self._rows[version]
+
+    def missing(self, versions: Iterable[int]) -> list[int]:
+        """Return those of which no row was told yet."""
+        return [version for version in versions if version not in self._rows and version not in self._gone]
+
+    def note(self, noted: messages.Noted) -> bool:
+        """Take in what somebody says of a version; return whether its row is here."""
+        self._touch(noted.version)
+        row = self._rows.get(noted.version)
+        if row is not None:
+            self._rows[row.version] = replace(row, note=noted.note, tag=noted.tag)
+        return row is not None
+
+    def _touch(self, version: int) -> None:
+        if self.touched is not None:
+            self.touched.add(version)
+
+    def get(self, version: int | None) -> Reload | None:
+        """Return the reload with that version, if it is here."""
+        return None if version is None else self._rows.get(version)
+
+    def is_gone(self, version: int) -> bool:
+        """Tell whether the history has no such version."""
+        return version in self._gone
+
+    @property
+    def newest(self) -> Reload | None:
+        """The newest reload."""
+        return self.get(self.newest_version)
+
+    def waiting(self) -> Reload | None:
+        """Return the newest reload that is on its way to the task, if there is one."""
+        newest = (self.get(version) for version in self.versions[:20])
+        return next((row for row in newest if row is not None and row.status == "sent"), None)
+
+
+def index_of(versions: Sequence[int], version: int) -> int:
+    """Return where a version stands among these, newest first, or where it would."""
+    return bisect_left(versions, -version, key=neg)

@@ -1,0 +1,37 @@
+"""Starts an engine in the background: the first thing to do, because it takes as long as the imports of a viewer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+
+def start(arguments: dict[str, Any], log: Path) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start an engine in the background.
+
+    Args:
+        arguments: Of `tui.engine.main.load`.
+        log: Where its own errors go.
+
+    Returns:
+        The process, and the stream on which it says where it listens or why it does not run.
+    """
+    reader, writer = os.pipe()
+    # Named by its path: in this folder there may be another `tui`.
+    code = f"import sys; sys.path[0] = {str(Path(__file__).parents[2])!r}; from tui.engine.main import main; main()"
+    log.unlink(missing_ok=True)  # that of an engine which is about to end, and to remove it, is another file
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(writer), json.dumps(arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(writer,),
+            start_new_session=True,
+        )
+    os.close(writer)
+    return process, os.fdopen(reader, "rb")

@@ -1,0 +1,160 @@
+"""What a deck is: its jobs, and how each is to be treated."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tui.config.document import ConfigError
+from tui.engine import paths
+from tui.engine.reloads.probation import SETTLE, ProbationPeriod
+from tui.protocol.messages import Problem
+from tui.runners.command import CommandSpec
+
+_TASK = re.compile(r"(?:.+\.py|[^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
+
+
+#: Of a job's name in bytes: that of a config's copy, in which it stands, may have 255.
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One job of a deck, a task or a command; `config` is absolute, its links kept."""
+
+    name: str
+    task: str | None
+    command: CommandSpec | None
+    config: Path
+    runner: str = "process"
+    on_change: str = "reload"
+    loop: bool | None = None
+    restart: str = "never"
+    stop_signal: str = "SIGTERM"
+    grace: float = 10.0
+    check: str | None = None
+    validate: str | None = None
+    schema: Path | None = None
+    python: str | None = None
+    cwd: Path = Path()
+    restart_keys: tuple[str, ...] = ()
+    settle: ProbationPeriod = SETTLE
+    guards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def what(self) -> str:
+        """The task or the command line, for people."""
+        return self.task or " ".join(self.command.arguments if self.command else ())
+
+    @property
+    def as_text(self) -> bool:
+        """The config is not parsed."""
+        return self.command is not None and not self.command.filled
+
+    @property
+    def hosted(self) -> bool:
+        """The job shares its worker with others."""
+        return self.runner in ("thread", "asyncio")
+
+    @property
+    def reload_may_end_worker(self) -> bool:
+        """A reload starts a new worker, or sends a signal that the worker may die of."""
+        return self.command is not None or self.on_change == "restart"
+
+    @property
+    def serves(self) -> bool:
+        """It is a command that is not meant to end: one that takes signals, or is started again whatever happens."""
+        return self.command is not None and (self.on_change != "restart" or self.restart == "always")
+
+
+@dataclass(frozen=True)
+class Deck:
+    """The jobs that one engine runs; `path` is None for a deck from the command line."""
+
+    name: str
+    path: Path | None
+    jobs: tuple[JobSpec, ...]
+
+
+def name_problem(name: Any) -> str | None:
+    """Return what is wrong with the name of a job, which stands in names of files and in lines; None if nothing is."""
+    if not isinstance(name, str) or not name:
+        return f"a job's name is text: put {name} in quotes"
+    if len(name.encode("utf-8", "replace")) > LONGEST_NAME:
+        return f"a job's name has at most {LONGEST_NAME} bytes"
+    return None if name.isprintable() else f"a job's name has no control characters: {name!r}"
+
+
+def single(
+    what: str | tuple[str, ...],
+    config: str,
+    name: str | None = None,
+    *,
+    runner: str = "process",
+    on_change: str | None = None,
+    check: str | None = None,
+    loop: bool | None = None,
+) -> Deck:
+    """Return the deck of one job from the command line.
+
+    Args:
+        what: A task, or a command and its arguments.
+        config: The config file.
+        name: Of the job; else the function's, or the command's base name.
+        runner: Of a task.
+        on_change: What a change does; a command must say it.
+        check: Of a command.
+        loop: Whether a plain function is called again; None: unless it has called `tui.checkpoint`.
+
+    Raises:
+        ConfigError: The task is not spelled as one, or the program does not exist.
+    """
+    path, cwd = paths.absolute(config), Path.cwd()
+    if isinstance(what, str):
+        name = name or task_function(what)
+        job = JobSpec(name, what, None, path, runner=runner, on_change=on_change or "reload", loop=loop, cwd=cwd)
+    else:
+        assert on_change is not None
+        missing = missing_program(what[0], cwd)
+        if missing is not None:
+            raise ConfigError(Problem(missing))
+        name = name or Path(what[0]).name
+        command = CommandSpec(name, what, path, on_change, cwd=cwd)
+        job = JobSpec(name, None, command, path, on_change=on_change, check=check, cwd=cwd)
+    if (problem := name_problem(name)) is not None:
+        raise ConfigError(Problem(problem))
+    return Deck(name, None, (job,))
+
+
+def task_function(task: str, what: str = "task") -> str:
+    """Return the function's name in ``FILE.py:FUNC`` or ``pkg.mod:FUNC``.
+
+    Args:
+        task: A task, or a validator, which is spelled in the same way.
+        what: Which of them it is.
+
+    Raises:
+        ConfigError: It is not spelled so.
+    """
+    found = _TASK.fullmatch(task)
+    if found is None:
+        raise ConfigError(Problem(f"{task!r} names no {what}: write FILE.py:FUNC or pkg.mod:FUNC"))
+    return found[1]
+
+
+def missing_program(program: str, cwd: Path) -> str | None:
+    """Return why `program` can't be run, None if it can; a bare name is looked up in PATH."""
+    path = shutil.which(program) if "/" not in program else str(cwd / program)
+    if path is None:
+        return f"there is no program {program} in PATH"
+    if not Path(path).exists():
+        return f"there is no program {path}"
+    if Path(path).is_dir() or not os.access(path, os.X_OK):
+        return f"{path} is not executable: chmod +x makes it so"
+    return None

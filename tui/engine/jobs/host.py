@@ -1,0 +1,93 @@
+"""The hosts of a deck as its viewers see them: each is shown beside the jobs that it holds, with its own log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from tui.engine.jobs import lifecycle
+from tui.engine.scrollback import Output, Scrollback
+from tui.protocol import messages
+from tui.protocol.messages import State
+from tui.runners.host import HostProcess
+
+
+class HostJob:
+    """One host, started when the first of its jobs is; another process after each end.
+
+    Args:
+        name: What it is called in events.
+        python: Its interpreter; ours where none is named.
+        cwd: The folder in which it runs.
+        emit: Takes its events.
+
+    Attributes:
+        state: The last `State` event.
+    """
+
+    def __init__(self, name: str, python: str | None, cwd: Path, emit: Callable[[messages.Event], None]) -> None:
+        self.name = name
+        self.scrollback = Scrollback()
+        self.state = State(name, "stopped", reason="none of its jobs has been started yet")
+        self._python = python
+        self._cwd = cwd
+        self._emit = emit
+        self._host: HostProcess | None = None
+        self._asked = False
+        self._cause: str | None = None
+
+    def host(self) -> HostProcess:
+        """Return the host that runs, or a new one.
+
+        Raises:
+            OSError: The interpreter can't be started.
+        """
+        if self._host is None or not self._host.open:
+            self._asked, self._cause = False, None
+            self._host = HostProcess(self, self._python, self._cwd)
+            self._move("starting")
+        return self._host
+
+    async def end(self) -> None:
+        """End the process, and return when it is gone."""
+        if self._host is not None:
+            self._asked = True
+            await self._host.end()
+
+    def worker_started(self, pid: int) -> None:
+        """The process exists."""
+        self._move("running", pid=pid)
+
+    def worker_said(self, message: Mapping[str, Any]) -> None:
+        """Keep what keeps the host itself from running."""
+        self._cause = message["message"]
+
+    def worker_wrote(self, data: bytes) -> None:
+        """Take output that can't be told apart by job."""
+        self._emit(Output(self.name, self.scrollback.write(data, None, time.time())))
+
+    def worker_exited(self, code: int | None) -> None:
+        """The process ended."""
+        reason = None if self._asked else self._cause or lifecycle.exit_words(code)
+        self._move("stopped" if self._asked else "crashed", exit_code=code, reason=reason)
+
+    def worker_gone(self) -> None:
+        """Nothing of it is left."""
+        self._end_line()
+
+    def _move(self, state: str, **fields: Any) -> None:
+        self.state = State(self.name, state, **fields)
+        self._emit(self.state)
+
+    def _end_line(self) -> None:
+        self._emit(Output(self.name, self.scrollback.finish(None, time.time())))
+
+
+def free_name(taken: Collection[str]) -> str:
+    """Return ``host``, or ``host-2`` and so on where a job is called that."""
+    number = 1
+    while (name := f"host-{number}" if number > 1 else "host") in taken:
+        number += 1
+    return name

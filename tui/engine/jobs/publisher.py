@@ -1,0 +1,110 @@
+"""What a job tells: its events, the lines of its log, and its reloads to the history."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tui.engine.history.job_history import History
+from tui.engine.jobs import lifecycle
+from tui.engine.scrollback import Output, Scrollback
+from tui.protocol import messages
+from tui.protocol.messages import Reload, Running, State
+
+Emit = Callable[[messages.Event], None]
+
+
+class Publisher:
+    """What was told of one job, and who is told.
+
+    Args:
+        job: Its name.
+        history: Where its reloads are kept.
+        emit: Takes every event.
+
+    Attributes:
+        scrollback: The newest lines of its output.
+        state: The last `State` event.
+        metrics: The last `Metrics` event of the worker that runs.
+    """
+
+    def __init__(self, job: str, history: History, emit: Emit) -> None:
+        self.job = job
+        self.scrollback = Scrollback()
+        self.state = State(job, "stopped", reason="not started yet")
+        self.metrics: messages.Metrics | None = None
+        self._history = history
+        self._emit = emit
+        self._running: Running | None = None
+
+    def move(self, state: str, **fields: Any) -> None:
+        """Bring the job into a state.
+
+        Raises:
+            ValueError: It can't come into that one.
+        """
+        lifecycle.move(self.job, self.state.state, state)
+        self.be(State(self.job, state, **fields))
+
+    def be(self, state: State) -> None:
+        """Tell the state with all that is known of it."""
+        self.state = state
+        self._emit(state)
+
+    def measure(self, step: int, values: Any) -> None:
+        """Tell the metrics of a step."""
+        self.metrics = messages.Metrics(self.job, step, values)
+        self._emit(self.metrics)
+
+    def run(self, running: Running) -> None:
+        """Tell which version runs, if that is news."""
+        before = self._running
+        if before is None or (running.version, running.since, running.differs) != (
+            before.version,
+            before.since,
+            before.differs,
+        ):
+            self._running = running
+            self._emit(running)
+
+    def write(self, data: bytes, version: int | None) -> None:
+        """Take output, and tell the lines that it completes."""
+        self._emit(Output(self.job, self.scrollback.write(data, version, time.time())))
+
+    def end_lines(self, version: int | None) -> None:
+        """Tell what is left of the output: it has ended."""
+        self._emit(Output(self.job, self.scrollback.finish(version, time.time())))
+
+    def add(self, row: Reload, text: str) -> None:
+        """Keep and tell a new reload."""
+        self._keep(lambda: self._history.add(row, text))
+        self._emit(row)
+
+    def update(self, rows: list[Reload]) -> None:
+        """Keep and tell what has become of reloads."""
+        for row in map(self._history.noted, rows):
+            self._keep(lambda row=row: self._history.update(row))  # type: ignore[misc]
+            self._emit(row)
+
+    def annotate(self, version: int, note: str | None = None, tag: str | None = None) -> bool:
+        """Keep and tell what the user says of a version; return whether there is such a version.
+
+        Raises:
+            sqlite3.Error: It could not be kept.
+        """
+        noted = self._history.annotate(version, note, tag)
+        if noted is not None:
+            self._emit(noted)
+        return noted is not None
+
+    def notice(self, message: str, severity: str = "information") -> None:
+        """Tell the user a sentence."""
+        self._emit(messages.Notice(self.job, message, severity))
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Write to the history; where that fails the job goes on and the user is told."""
+        try:
+            write()
+        except Exception as error:  # whatever it is, the job is not to blame
+            self.notice(f"the history could not be written: {error}", "error")

@@ -1,0 +1,220 @@
+"""The job's output: blocks of whole lines as they came, and the scrollback that holds the newest of them.
+
+A flood costs what it takes to read it and to count its lines. Text is made of a block when somebody wants to see it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import attrgetter
+
+from tui.protocol import messages
+
+#: A line is cut here, in bytes, so that no job can fill the memory with one.
+LONGEST_LINE = 1 << 16
+
+#: How many bytes of output are kept, what keeping them takes included.
+KEPT = 16 << 20
+
+#: What a block takes besides its bytes.
+_OVERHEAD = 300
+
+#: A job that prints line by line would make a block of each: those that come within so many seconds are put together,
+#: up to so many bytes.
+_TOGETHER = 0.02
+_TOGETHER_BYTES = 1 << 13
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some lines of output that came together.
+
+    Attributes:
+        first: The number of the first one; the first line ever has the number 0.
+        count: How many they are.
+        data: Their bytes, each line with its newline.
+        version: Which was running when they were received.
+        time: Seconds since the epoch.
+    """
+
+    first: int
+    count: int
+    data: bytes
+    version: int | None
+    time: float
+
+    @property
+    def end(self) -> int:
+        """The number of the line after the last one."""
+        return self.first + self.count
+
+    @property
+    def text(self) -> str:
+        """The lines as text, newlines between them. Broken UTF-8 becomes U+FFFD, never an error."""
+        text = self.data[:-1].decode("utf-8", "replace")
+        return "\n".join(map(last_drawn, text.split("\n"))) if "\r" in text else text
+
+    @property
+    def drawn(self) -> bytes:
+        """The lines of `text` as UTF-8, each with its newline."""
+        if self.data.isascii() and b"\r" not in self.data:
+            return self.data
+        return f"{self.text}\n".encode()
+
+    def since(self, number: int) -> Block:
+        """Return the part from line `number` on, which must be in the block."""
+        if number <= self.first:
+            return self
+        place = 0
+        for _ in range(number - self.first):
+            place = self.data.index(b"\n", place) + 1
+        return Block(number, self.end - number, self.data[place:], self.version, self.time)
+
+    def parts(self, size: int) -> Iterator[Block]:
+        """Yield the block in parts of about `size` bytes, of whole lines."""
+        first, start, length = self.first, 0, len(self.data)
+        while start < length:
+            end = length if length - start <= size else self.data.find(b"\n", start + size) + 1
+            count = self.end - first if end == length else self.data.count(b"\n", start, end)
+            yield Block(first, count, self.data[start:end], self.version, self.time)
+            first, start = first + count, end
+
+    def lines(self, job: str) -> messages.Lines:
+        """Return the message that carries the block."""
+        return messages.Lines(job, self.first, self.text, self.version, time=self.time)
+
+
+@dataclass(frozen=True)
+class Output(messages.Event):
+    """A job has written something; `block` are the lines that it completed. This is no message, it stays in here."""
+
+    block: Block | None
+
+
+def last_drawn(line: str) -> str:
+    """Return what a line shows in the end, where carriage returns have gone back to its start."""
+    return line.rstrip("\r").rpartition("\r")[2]
+
+
+class Scrollback:
+    """The newest lines of a job, bounded by the memory that they take, and the line that it has begun.
+
+    What a carriage return goes back over is not kept: a progress bar that draws itself a million times is one line, the
+    last of them, as on a terminal.
+
+    Attributes:
+        end: The number of the next line.
+    """
+
+    def __init__(self, limit: int = KEPT) -> None:
+        self.end = 0
+        self._limit = limit
+        self._size = 0
+        self._blocks: list[Block] = []
+        self._rest = bytearray()  # of the line that was begun: since the last carriage return that something followed
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest line that is kept."""
+        return self._blocks[0].first if self._blocks else self.end
+
+    @property
+    def begun(self) -> str:
+        """The line that has no end yet, as it stands."""
+        return last_drawn(self._rest.decode("utf-8", "replace"))
+
+    def write(self, data: bytes, version: int | None, time: float) -> Block | None:
+        """Take output as it came, and return the lines that it completes."""
+        taken = b"".join(self._whole(data[start : start + LONGEST_LINE]) for start in range(0, len(data), LONGEST_LINE))
+        return self._add(taken, version, time) if taken else None
+
+    def finish(self, version: int | None, time: float) -> Block | None:
+        """Return the line that was begun as a whole one: the output has ended."""
+        rest, self._rest = bytes(self._rest), bytearray()
+        return self._add(rest + b"\n", version, time) if rest else None
+
+    def block(self, number: int) -> Block | None:
+        """Return lines from `number` on, from the oldest that is kept where `number` is gone; None at the end."""
+        if number >= self.end or not self._blocks:
+            return None
+        place = bisect_right(self._blocks, number, key=attrgetter("first"))
+        return self._blocks[max(place - 1, 0)].since(number)
+
+    def newest(self, size: int, after: int = 0) -> int:
+        """Return the number of the first of the newest lines that take `size` bytes, by whole blocks.
+
+        It is no lower than `after`; who asks often asks for no more than what came since.
+        """
+        number = self.end
+        for block in reversed(self._blocks):
+            size -= len(block.data)
+            if size < 0 or number <= after:
+                break
+            number = block.first
+        return max(number, after)
+
+    def _whole(self, data: bytes) -> bytes:
+        """Return the whole lines that `data`, no longer than a line may be, completes; keep the rest."""
+        head, tail = data.find(b"\n") + 1, data.rfind(b"\n") + 1
+        if not head:
+            return b"".join(self._go_on(data))
+        if len(self._rest) + head - 1 > LONGEST_LINE:
+            # It may be no longer than allowed, without what carriage returns go back over.
+            begin = b"".join((*self._go_on(data[: head - 1]), self._rest, b"\n"))
+        else:
+            begin = bytes(self._rest) + data[:head]
+        self._rest.clear()
+        self._go_on(data[tail:])
+        return begin + data[head:tail]
+
+    def _go_on(self, data: bytes) -> list[bytes]:
+        """Go on with the line that was begun; return what had to be cut off it, as lines."""
+        rest = self._rest
+        begin, returned, again = data.partition(b"\r")
+        if begin and rest.endswith(b"\r"):
+            rest.clear()
+        rest += begin
+        cut = []
+        while len(rest) > LONGEST_LINE and not rest.endswith(b"\r"):
+            place = LONGEST_LINE
+            while place > LONGEST_LINE - 3 and rest[place] & 0xC0 == 0x80:  # in the middle of a character
+                place -= 1
+            cut.append(rest[:place] + b"\n")
+            del rest[:place]
+        if returned:
+            # Returns at the end stand for one: the next thing after it may be the newline.
+            last = again.rstrip(b"\r").rpartition(b"\r")[2]
+            if last:
+                rest[:] = last
+            if rest and not rest.endswith(b"\r") and (not last or again.endswith(b"\r")):
+                rest += b"\r"
+        return [bytes(line) for line in cut]
+
+    def _add(self, data: bytes, version: int | None, time: float) -> Block:
+        block = Block(self.end, data.count(b"\n"), data, version, time)
+        self.end = block.end
+        last = self._blocks[-1] if self._blocks else None
+        if (
+            last is not None
+            and len(last.data) + len(data) <= _TOGETHER_BYTES
+            and last.version == version
+            and 0 <= time - last.time < _TOGETHER
+        ):
+            self._blocks[-1] = Block(last.first, last.count + block.count, last.data + data, version, last.time)
+            self._size += len(data)
+        else:
+            self._blocks.append(block)
+            self._size += len(data) + _OVERHEAD
+        if self._size > self._limit:
+            self._trim()
+        return block
+
+    def _trim(self) -> None:
+        # A tenth at a time: taking single blocks off the front of a list would cost its length each time.
+        count = 0
+        while self._size > self._limit * 0.9:
+            self._size -= len(self._blocks[count].data) + _OVERHEAD
+            count += 1
+        del self._blocks[:count]

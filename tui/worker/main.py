@@ -1,0 +1,93 @@
+"""From the first message to the end of a worker process: its main function."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import socket
+import threading
+import time
+from typing import Any
+
+import tui
+from tui.worker import process_tree, task_import
+from tui.worker.channel import Channel, JobChannel, listen
+from tui.worker.failures import describe, print_traceback, raised
+from tui.worker.inbox import Inbox
+from tui.worker.loop import Loop
+from tui.worker.run import run
+from tui.worker.validation import load_rules
+
+#: Seconds after the end of a task from which on its process counts as one that does not end.
+LINGER = 1.0
+
+
+def main(connection: socket.socket) -> None:
+    """Be the process of one job, or the host of many, as the first message says.
+
+    Raises:
+        SystemExit: Always where the one task did not simply return: with the task's own code, or 1 after an
+            exception, whose traceback is in the log.
+    """
+    process_tree.line_buffer_stdout()
+    os.environ["PYTHONUNBUFFERED"] = "1"  # for the task's own children: their output belongs in order too
+    channel = Channel(connection)
+    channel.send({"kind": "up"})
+    os.register_at_fork(after_in_child=lambda: _leave_deck(channel))
+    first = channel.receive()
+    if first is not None and first["kind"] == "host":
+        from tui.worker.host import host
+
+        host(channel)
+    elif first is not None:
+        _work_alone(channel, first)
+
+
+def feed(channel: Channel, loop: Loop, intake: Inbox) -> None:
+    """Hand the engine's messages to the job's intake, in a thread of its own, until the engine is gone."""
+    listen(channel, intake.put, loop.sample)
+    loop.put({"kind": "stop"})
+
+
+def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
+    """Load the one task and run it."""
+    mine = JobChannel(channel, setup.get("job", ""))
+    loop = tui._loop = Loop(mine, setup["version"], setup["config"])
+    loop.guard(setup.get("guards", {}))
+    intake = Inbox(loop)
+    threading.Thread(target=feed, args=(channel, loop, intake), name="tunedeck-receive", daemon=True).start()
+    task_import.set_program(setup["task"])
+    try:
+        module = task_import.load_module(setup["task"])
+        function = task_import.find(module, setup["task"])
+        rules = load_rules(setup.get("validate"), setup["task"], module, function)
+    except (Exception, SystemExit) as error:
+        if not isinstance(error, task_import.TaskError):
+            print_traceback(error)
+        mine.send({"kind": "unloadable", "message": describe(error)})
+        raise SystemExit(1) from None
+    if not intake.admit(rules):
+        raise SystemExit(1)
+    intake.open(hosted=False)
+    try:
+        run(loop, function, setup["loop"])
+    except Exception as error:
+        print_traceback(error)
+        mine.send(raised(error, loop.step))
+        raise SystemExit(1) from None
+    finally:
+        threading.Thread(target=_tell_lingering, args=(mine,), name="tunedeck-lingering", daemon=True).start()
+
+
+def _tell_lingering(channel: JobChannel) -> None:
+    """Where the process is still here a while after its task has ended, say what it waits for."""
+    time.sleep(LINGER)
+    left = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
+    what = f"{len(left)} thread{'s' * (len(left) > 1)}" if left else "what it does at its exit"
+    channel.send({"kind": "lingers", "message": f"the task has ended, its process waits for {what}"})
+
+
+def _leave_deck(channel: Channel) -> None:
+    tui._loop = None
+    tui._hosted = contextvars.ContextVar("tunedeck", default=None)  # whatever context the code there comes to
+    channel.abandon()
