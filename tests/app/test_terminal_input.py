@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textual import events
 
 from tests.app.conftest import OpenDeck
 from tests.app.fake import TEXT
@@ -29,6 +30,7 @@ def test_no_bytes_at_all_end_the_reading(noise: bytes, seed: int) -> None:
     source = TerminalInput()
     source.feed(noise, 0.0)
     source.expire(10.0)
+    assert source.deadline is None  # else who reads would never wait
     source.feed(b"\x1b[201~", 20.0)  # of a paste that may have begun
     source.expire(30.0)
     assert meaning_of(source.feed(b"\x1b[Aa", 40.0)) == "<up>a"
@@ -93,3 +95,18 @@ async def test_a_paste_where_no_text_goes_does_nothing(open_deck: OpenDeck) -> N
         deck.type("\x1b[200~r\x1b[106;5u\x1bq\x11\x1b[201~" + "\x1b[Z")
         await deck.until(lambda: deck.app.focused is not deck.view.timeline)
         assert (deck.type_of_screen(), deck.engine.orders) == ("MainScreen", [])
+
+
+def test_a_size_without_pixels_is_one() -> None:
+    (resize,) = TerminalInput().feed(b"\x1b[48;40;120;0;0t", 0.0)
+    assert isinstance(resize, events.Resize)
+    assert resize.size == (120, 40)
+    assert not resize.pixel_size
+
+
+def test_the_begin_of_the_end_of_a_paste_is_waited_for() -> None:
+    source = TerminalInput()
+    source.feed(b"\x1b[200~abc\x1b[20", 0.0)
+    assert meaning_of(source.expire(10.0)) == "«abc»"
+    assert source.deadline is None
+    assert meaning_of(source.feed(b"1~d", 20.0)) == "d"

@@ -16,6 +16,7 @@ from textual import constants, events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._keyboard_protocol import FUNCTIONAL_KEYS, MODIFIER_FUNCTIONAL_KEYS
 from textual._xterm_parser import SPECIAL_KEY_TO_CHARACTER, XTermParser
+from textual.geometry import Size
 from textual.keys import _character_to_key
 from textual.message import Message
 
@@ -46,6 +47,8 @@ _ANSWER_BEGUN = re.compile(r"\x1b(?:\](?:\d+(?:;[ -~]*)?)?|P[\d;]*(?:[$+>!|][ -~
 _REPORT = re.compile(
     r"\x1b\[(?:[IO]|<\d{1,4};-?\d{1,5};-?\d{1,5}[Mm]|M.{3}|48(?:;[1-9]\d{0,4}(?::\d+)?){4}t|\?\d+;\d\$y)", re.DOTALL
 )
+#: The size of a terminal that does not know it in pixels; Textual's parser would divide by them.
+_SIZE = re.compile(r"\x1b\[48;([1-9]\d{0,4});([1-9]\d{0,4});0;0t")
 _KEY = re.compile(r"\x1b\[([\d:;]*)([u~A-HPQRS])")
 
 #: A line break as tmux writes it into a paste where it has extended keys on (tmux/tmux#4163, 3.5 and 3.5a).
@@ -84,7 +87,9 @@ class TerminalInput:
     @property
     def deadline(self) -> float | None:
         """When `expire` has something to decide, unless more comes before."""
-        return self._came + self._patience() if self._pending else None
+        if not self._pending or (self._pasting and not self._without_end()):
+            return None
+        return self._came + self._patience()
 
     def feed(self, data: bytes, now: float) -> list[Message]:
         """Return what has become clear with some more bytes, which came at this time."""
@@ -181,6 +186,9 @@ class TerminalInput:
         if sequence == PASTE:
             self._pasting = True
             return []
+        if size := _SIZE.fullmatch(sequence):
+            cells = Size(int(size[2]), int(size[1]))
+            return [events.Resize(cells, cells)]
         if _REPORT.fullmatch(sequence):
             return list(self._reports.feed(sequence)) if len(sequence) <= LONGEST_REPORT else []
         if key := _KEY.fullmatch(sequence):
