@@ -6,14 +6,18 @@ checkpoints still runs by itself.
 
 from __future__ import annotations
 
+import os as _os
 import time as _time
 from contextvars import ContextVar as _ContextVar
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # `typing` takes five times as long to import as all of this
 if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
     from tui.worker.loop import Loop
 
-__all__ = ["Done", "asleep", "checkpoint", "sleep"]
+__all__ = ["Done", "asleep", "checkpoint", "rank", "ranks", "sleep", "state_dir", "stopping"]
 __version__ = "0.1.0"
 
 #: The reload loop of this process, where the process is one job's: any thread of a framework may come to it.
@@ -21,6 +25,9 @@ _loop: Loop | None = None
 #: The reload loop of the job whose code runs here, where one process hosts many jobs.
 _hosted: _ContextVar[Loop | None] = _ContextVar("tunedeck", default=None)
 # The worker sets them; a process forked from the worker clears them.
+
+#: Where the deck listens of which this process is to become a part by its first checkpoint; None for none.
+_address: str | None = _os.environ.get("TUNEDECK") or None
 
 
 class Done(Exception):  # noqa: N818 - it is no error
@@ -48,7 +55,11 @@ def checkpoint(config: Any, **metrics: Any) -> Any:
         asyncio.CancelledError: The same in async code: it ends the coroutine and spares the event loop.
     """
     loop = _loop or _hosted.get()
-    return config if loop is None else loop.checkpoint(metrics)
+    if loop is None:
+        if _address is None:
+            return config
+        return _joined.first_checkpoint(config, metrics)
+    return loop.checkpoint(metrics)
 
 
 def sleep(seconds: float) -> None:
@@ -79,3 +90,54 @@ async def asleep(seconds: float) -> None:
         await asyncio.sleep(seconds)
     else:
         await loop.asleep(seconds)
+
+
+def stopping() -> bool:
+    """Tell whether the job is to stop or to start anew: who asks this is given the time to end by its own means.
+
+    A loop that asks it now and then, and ends when it says so, gets no exception and no signal before the whole grace
+    of the job is over. Outside a deck it is always False.
+    """
+    loop = _loop or _hosted.get()
+    if loop is None and _address is not None:
+        loop = _joined.join()
+    return False if loop is None else loop.asked_to_stop()
+
+
+def rank() -> int:
+    """Return which of the processes of its job this one is, counted from 0; 0 outside a deck."""
+    return _member()[0]
+
+
+def ranks() -> int:
+    """Return how many processes of its job there are; 1 outside a deck."""
+    return _member()[1]
+
+
+def _member() -> tuple[int, int]:
+    loop = _loop or _hosted.get()
+    if loop is not None:
+        return loop.rank, loop.ranks
+    if _address is None:
+        return 0, 1
+    return _joined.member()
+
+
+def state_dir() -> Path:
+    """Return a folder that lasts over restarts of the job, for what it saves and loads; outside a deck the current one.
+
+    It is made when it is first asked for.
+    """
+    from pathlib import Path
+
+    loop = _loop or _hosted.get()
+    if loop is None and _address is not None:
+        loop = _joined.join()
+    folder = Path(loop.state_dir if loop is not None and loop.state_dir else ".")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+if _address is not None:
+    # Not by the first checkpoint: a process that is forked just then could never import it.
+    from tui.worker import joined as _joined

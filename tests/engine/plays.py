@@ -49,6 +49,9 @@ class FakeWorker:
     def resume(self) -> None:
         self.told.append(("resume",))
 
+    def hurry(self) -> None:
+        self.told.append(("hurry",))
+
     async def stop(self, number: int, grace: float) -> None:
         self.told.append(("stop", number, grace))
         self.asked.set()

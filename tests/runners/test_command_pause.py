@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import os
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tui.engine import paths
 from tui.runners import command
 from tui.runners.base import Payload
 from tui.runners.command import CommandRunner, CommandSpec
@@ -36,7 +40,9 @@ class Case:
         self.said: list[dict[str, Any]] = []
         self.answered = asyncio.Event()
         spec = CommandSpec("a", ("run", "{config}"), config, "SIGHUP", ready=ready)
-        self.runner = CommandRunner(self, spec, Payload(1, "lr: 1\n", "lr: 1\n"))
+        self.runner = CommandRunner(
+            self, spec, Payload(1, "lr: 1\n", "lr: 1\n"), {}, paths.sockets_folder() / f"test-{os.getpid()}"
+        )
 
     def worker_started(self, pid: int) -> None: ...
 
@@ -57,10 +63,12 @@ class Case:
 
 
 @pytest.fixture(params=["settles", "says a line"])
-def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
+async def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Case]:
     monkeypatch.setattr(command, "SETTLE", SETTLE)
     monkeypatch.setattr(command, "Tree", FakeTree)
-    return Case(tmp_path, None if request.param == "settles" else Readiness(line="up"))
+    case = Case(tmp_path, None if request.param == "settles" else Readiness(line="up"))
+    yield case
+    case.runner.tree_gone()
 
 
 @pytest.mark.parametrize("when", ["before it exists", "before it is up"])
@@ -93,3 +101,12 @@ async def test_a_signal_for_a_program_that_is_held_then_is_answered_when_it_goes
     assert case.applied == [1, 2]
     tree: Any = case.runner._tree
     assert tree.signals == [signal.SIGHUP, signal.SIGSTOP, signal.SIGCONT]
+
+
+async def test_nobody_that_joins_is_told(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "JOINING", 0)
+    monkeypatch.setattr(case.runner, "_spec", dataclasses.replace(case.runner._spec, on_change="reload"))
+    case.runner.tree_started(42)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert {"kind": "unjoined", "seconds": 0} in case.said

@@ -212,7 +212,7 @@ def test_all_bad_configs_of_a_deck_are_told_at_once(folder: Folder) -> None:
         (("run", "bad.yaml", "--headless"), "bad.yaml:2:18: unknown key tusk: did you mean task?"),
         (("run", "later.yaml", "--headless"), "later.yaml:1:22: there is no program nowhere-at-all in PATH"),
         (("run", "--headless"), "name what to run"),
-        (("run", "-c", "c.yaml", "--headless", "--", "ls"), "needs --on-change restart, or a signal name"),
+        (("run", "-c", "c.conf", "--headless", "--", "ls"), "needs --on-change restart, none or a signal name"),
         (("run", "-c", "c.yaml", "--on-change", "SIGHUB", "--headless", "--", "ls"), "did you mean SIGHUP?"),
         (("run", "--on-change", "restart", "--headless", "--", "ls"), "add -c CONFIG"),
         (("run", "-c", "c.yaml", "--on-change", "restart", "--headless", "--", "./no"), "there is no program"),

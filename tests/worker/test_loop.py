@@ -303,7 +303,7 @@ def test_the_receiving_thread_says_when_a_sample_is_due(loop: Loop, channel: Fak
     intake.open(hosted=False)
     feed(cast(Channel, channel), loop, intake)
     assert loop.sample_due
-    assert [message["kind"] for message in loop.mailbox.take()] == ["reload", "stop"]
+    assert [message["kind"] for message in loop.mailbox.take()] == ["reload", "leave"]
 
 
 def test_what_came_last_is_reported_though_no_checkpoint_follows(loop: Loop, channel: FakeChannel) -> None:

@@ -200,6 +200,7 @@ class _Talk:
         self._json_lines = json_lines
         self._rows: dict[str, dict[int, messages.Reload]] = {name: {} for name in names}
         self._states: dict[str, str] = {}
+        self._reasons: dict[str, str | None] = {}
         self._reply: messages.Reply | None = None
         self._wanted: list[tuple[str, ...]] | None = None  # the keys that are to be set, None for a whole text
         self._sent = False
@@ -256,6 +257,7 @@ class _Talk:
             self._reply = message
         elif isinstance(message, messages.State):
             self._states[message.job] = message.state
+            self._reasons[message.job] = message.reason
         elif isinstance(message, messages.Reload) and self._sent and message.job in self._rows:
             self._rows[message.job][message.version] = message
 
@@ -289,7 +291,9 @@ class _Talk:
         if row is None or row.status not in _FINAL:
             version = f"v{row.version}" if row is not None else "the change"
             said = sys.stderr if self._json_lines else sys.stdout
-            print(f"{prefix}{version} is in the file and on its way: the job has not taken it yet", file=said)
+            why = f", {self._reasons[name]}" if self._reasons.get(name) else ""
+            words = f"{version} is in the file and on its way: the job has not taken it yet{harmless(why)}"
+            print(f"{prefix}{words}", file=said)
             return 0
         if self._json_lines:
             return self._code(row, name)

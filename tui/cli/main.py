@@ -62,8 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--runner", choices=("process", "thread", "asyncio"), help="of a task; else process")
     run.add_argument(
         "--on-change",
-        metavar="reload|restart|SIGNAL",
-        help="a task: reload (else) or restart; a command must say restart or a signal name such as SIGHUP",
+        metavar="reload|restart|none|SIGNAL",
+        help="a task: reload (else) or restart; a command: reload by its tui.checkpoint (else, where CONFIG is YAML or "
+        "JSON), restart, none (it watches CONFIG itself), or a signal name such as SIGHUP",
     )
     run.add_argument(
         "--once",
@@ -87,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("deck", nargs="?", metavar="DECK", help="its name or path, where more than one is running")
         command.set_defaults(run=function, acts=True)
 
+    path = commands.add_parser("path", help="print what to put on PYTHONPATH for scripts of other environments")
+    path.set_defaults(run=_path)
     check = commands.add_parser("check", help="show what is wrong with a deck or a config")
     check.add_argument("file", metavar="DECK | CONFIG")
     check.set_defaults(run=_check)
@@ -152,11 +155,9 @@ def _command(what: str | None, command: list[str], given: set[str], arguments: a
         raise Usage("--runner is for tasks")
     if "once" in given:
         raise Usage("--once is for tasks")
-    if "on_change" not in given:
-        raise Usage("a command needs --on-change restart, or a signal name such as SIGHUP: a restart costs its state")
-    problem = on_change_problem(arguments.on_change)
+    problem = on_change_problem(arguments.on_change, Path(arguments.config))
     if problem is not None:
-        raise Usage(f"--on-change: {problem}")
+        raise Usage(f"--on-change: {problem}" if "on_change" in given else problem.replace("on_change:", "--on-change"))
     return {"what": command, **{key: getattr(arguments, key) for key in ("config", "name", "on_change", "check")}}
 
 
@@ -301,6 +302,11 @@ def _is(deck: RunningDeck | HangingDeck, wanted: str) -> bool:
     path = str(paths.absolute(wanted))
     # One that hangs does not say what it runs, but its socket bears a name that is made of the path.
     return wanted == deck.name or path in deck.paths or deck.socket == paths.socket_of(path)
+
+
+def _path(_: argparse.Namespace) -> int:
+    print(Path(tui.__file__).parent / "path")
+    return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from tui.config.problems import in_file
 from tui.engine import locks, paths
 from tui.engine.background import BackgroundTasks
 from tui.engine.deck.spec import Deck, JobSpec
-from tui.engine.history.folders import HistoryFolders
+from tui.engine.history.folders import HistoryFolders, state_folder
 from tui.engine.jobs.host import HostJob, free_name
 from tui.engine.jobs.job import Job
 from tui.engine.jobs.worker_queries import Unanswered
@@ -82,6 +82,7 @@ class Engine:
         self._started = self._refused = False
         self._between = 0  # commands that may start again what they have ended
         self._signal: int | None = None
+        self._joins = Path()
         self._watcher = watch.Watcher([spec.config for spec in deck.jobs], self._on_disk)
         hello = messages.Hello(messages.PROTOCOL, deck.name, str(deck.path or ""), os.getpid())
         self._server = Server(hello, self._snapshot, self._obey)
@@ -105,6 +106,7 @@ class Engine:
         except paths.PlaceError as error:
             raise BadStart(str(error)) from error
         process_tree.keep(presence.descriptor)
+        self._joins = presence.joins
         self._homes = HistoryFolders(
             f"the deck {self.deck.path or self.deck.name} (process {os.getpid()})", presence.name
         )
@@ -199,6 +201,7 @@ class Engine:
             "runner": spec.runner,
             "validate": spec.validate,
             "guards": spec.guards,
+            "signal": int(signal.Signals[spec.stop_signal]),
         }
         if spec.hosted:
             if spec.python not in self._hosts:
@@ -209,7 +212,8 @@ class Engine:
 
         def launch(owner: Owner, payload: Payload) -> Worker:
             if spec.command is not None:
-                return CommandRunner(owner, spec.command, payload)
+                joining = {"guards": spec.guards, "state_dir": str(state_folder(spec.config, spec.name))}
+                return CommandRunner(owner, spec.command, payload, joining, self._joins)
             return ProcessRunner(owner, setup, payload, python=spec.python, cwd=spec.cwd)
 
         return launch
@@ -233,6 +237,8 @@ class Engine:
         self._end()
 
     def _end(self) -> None:
+        for job in self.jobs.values() if self.asked else ():
+            job.hurry()
         self.asked = True
         self._over.set()
 

@@ -27,7 +27,10 @@ _DIGITS = 20
 
 
 def sweep() -> None:
-    """Remove the locks of killed engines in the folder of the sockets; those that keep a number stay."""
+    """Remove what killed engines have left in the folder of the sockets; locks that keep a number stay."""
+    for path in sockets_folder().glob("engine-*.join"):
+        if holder_of(path.with_name(path.stem.rpartition("-")[0] + ".lock")) is None:
+            path.unlink(missing_ok=True)
     for path in sockets_folder().glob("*.lock"):
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -59,6 +62,7 @@ class Presence:
 
     Attributes:
         name: Of its file. A process id is none: two engines of two containers may have the same.
+        joins: How the sockets begin to which processes come that join.
 
     Raises:
         PlaceError: It can't be made.
@@ -67,6 +71,7 @@ class Presence:
     def __init__(self) -> None:
         self.name = f"engine-{os.getpid()}-{secrets.token_hex(6)}.lock"
         self._path = sockets_folder() / self.name
+        self.joins = self._path.with_suffix("")
         try:
             self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -113,7 +113,8 @@ class Event(Message):
 class State(Event):
     """The job came into `state`: starting, running, paused, backoff, finished, crashed or stopped.
 
-    In `backoff` it is started again at `retry_at`, seconds since the epoch.
+    In `backoff` it is started again at `retry_at`, seconds since the epoch. What the reason says comes to pass `until`
+    then.
     """
 
     KIND = "state"
@@ -122,6 +123,7 @@ class State(Event):
     exit_code: int | None = None
     reason: str | None = None
     retry_at: float | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True)

@@ -80,5 +80,8 @@ class Worker(Protocol):
             StuckError: It did not end, and can't be killed alone.
         """
 
+    def hurry(self) -> None:
+        """Wait no longer, in a stop that goes on, for what ends by its own means."""
+
     async def wait_gone(self) -> None:
         """Wait until nothing of the worker is left."""

@@ -1,7 +1,8 @@
 """Runs any program as a job, and tells when it has taken a config.
 
 What a receipt means: after a start the program is `ready`, or, where nothing says when it is, alive after `SETTLE`
-seconds; after a signal it is alive after `SETTLE` seconds, and ready where a port or a command can tell.
+seconds; after a signal, and where it watches its config itself, it is alive after `SETTLE` seconds, and ready where a
+port or a command can tell. Where processes of it have joined by `tui.checkpoint`, they answer for what they take.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import time
@@ -21,15 +23,25 @@ from typing import Any
 from tui import reading
 from tui.config.keys import find
 from tui.regexes import TooLongError
+from tui.runners import readiness
 from tui.runners.base import LaunchError, Owner, Payload
+from tui.runners.joined import Member, Members
 from tui.runners.process_tree import ProcessTree
 from tui.runners.readiness import Readiness
+from tui.runners.stopping import Stop
+from tui.worker.stopping import HANDLER
 
 #: Seconds that a program must live to have taken a config.
 SETTLE = 1.0
 
 #: A program that is not ready after so many seconds is started anew by a save, even if it takes a signal for that.
 HOPELESS = 10.0
+
+#: Where nobody has joined after so many seconds, the user is told so.
+JOINING = 10.0
+
+#: Seconds that the program of ``on_change: {command: ...}`` may take.
+TELLING = 30.0
 
 _PLACEHOLDER = re.compile(r"\{(\{)?([A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*)\}(?(1)\})")
 
@@ -43,7 +55,9 @@ class CommandSpec:
         arguments: The program and its arguments; ``{config}`` is the config's path, ``{key.path}`` a value in it.
         config: The config file.
         env: Variables to add to its environment, filled like arguments.
-        on_change: ``restart``, or the name of the signal that makes it read its config again.
+        on_change: ``reload`` where its processes join; ``restart``; ``none`` where it watches the config itself;
+            ``command`` where another one tells it; or the name of the signal that makes it read its config again.
+        tell: That other command, for a shell; filled like arguments.
         ready: When it counts as ready.
         tty: Whether its standard streams are a pseudo-terminal.
         cwd: The folder in which it runs.
@@ -53,6 +67,7 @@ class CommandSpec:
     arguments: tuple[str, ...]
     config: Path
     on_change: str
+    tell: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Readiness | None = None
     tty: bool = False
@@ -72,6 +87,14 @@ class CommandSpec:
         """Return whether the arguments or the environment of another config are others."""
         return old is not None and self.fill(old, self.config) != self.fill(new, self.config)
 
+    def teller(self, data: Mapping[str, Any] | str) -> str:
+        """Return the command for a shell that tells the program of a config; what is filled in is quoted.
+
+        Raises:
+            LaunchError: As for `fill`.
+        """
+        return _PLACEHOLDER.sub(lambda found: shlex.quote(_value(found, data, self.config)), self.tell)
+
     def _templates(self) -> Sequence[str]:
         return [*self.arguments, *self.env.values()]
 
@@ -85,6 +108,7 @@ class CommandSpec:
         def value(text: str) -> str:
             return _PLACEHOLDER.sub(lambda found: _value(found, data, path), text)
 
+        self.teller(data)
         return Filled(tuple(map(value, self.arguments)), {name: value(text) for name, text in self.env.items()})
 
 
@@ -130,16 +154,20 @@ class CommandRunner:
         owner: Told of everything that happens.
         spec: What to run.
         payload: The first config.
+        setup: What each process gets that joins; see `Members`.
+        joins: How the path of the socket begins to which they come.
 
     Raises:
         LaunchError: The config lacks a value, or is not what is on disk and the command can't be given another.
         OSError: The shim can't be started, or the copy of the config not written.
     """
 
-    def __init__(self, owner: Owner, spec: CommandSpec, payload: Payload) -> None:
+    def __init__(
+        self, owner: Owner, spec: CommandSpec, payload: Payload, setup: Mapping[str, Any], joins: Path
+    ) -> None:
         self._owner = owner
         self._spec = spec
-        self._version = payload.version
+        self._version = self._first = payload.version
         self._copy: Path | None = None
         self._paused = False
         self._started = False
@@ -150,40 +178,82 @@ class CommandRunner:
         self._began = time.monotonic()
         self._deceptive = spec.ready is not None and spec.ready.taken()
         self._tail = ""
+        self._stop: Stop | None = None
+        self._unjoined: asyncio.TimerHandle | None = None
+        self._members = Members(joins, setup, payload, self._hear, self._take_member)
         try:
             self._filled = spec.fill(payload.data, self._config_for(payload))
             arguments = ["--tty" if spec.tty else "--", *self._filled.arguments]
             # Python keeps what it prints into a pipe for itself until that is 8 KiB, or for ever if it is killed.
-            env = {"PYTHONUNBUFFERED": os.environ.get("PYTHONUNBUFFERED", "1"), **self._filled.env}
+            env = {
+                "PYTHONUNBUFFERED": os.environ.get("PYTHONUNBUFFERED", "1"),
+                **self._filled.env,
+                "TUNEDECK": self._members.address,
+            }
             self._tree = ProcessTree(self, arguments, cwd=spec.cwd, env=env, tty=spec.tty)
         except BaseException:
+            self._members.close()
             self._remove_copy()
             raise
 
     def send(self, payload: Payload) -> bool:
-        """Have the program read its config again, if it takes a signal for that; False if it must be started anew."""
-        if self._spec.on_change == "restart" or self._spec.fill(payload.data, self._spec.config) != self._filled:
+        """Have the program take a config, in the way that it does; False if it must be started anew."""
+        how = self._spec.on_change
+        if how == "restart" or self._spec.fill(payload.data, self._spec.config) != self._filled:
             return False
-        if self._started:
+        if how == "reload":
             self._version = payload.version
-            self._tree.signal(signal.Signals[self._spec.on_change], alone=True)
-            self._settle(anew=False)
+            self._members.send(payload)
+        elif self._started:
+            self._version = payload.version
+            self._tell(payload)
         elif time.monotonic() - self._began > HOPELESS:
             return False  # this config may be the one with which it comes up
         else:
             self._next = payload  # a program that has not come up yet may not catch the signal, and would die of it
         return True
 
+    def _tell(self, payload: Payload) -> None:
+        if self._spec.on_change == "command":
+            if self._settling is not None:
+                self._settling.cancel()
+            self._settling = asyncio.create_task(self._run_teller(payload))
+            return
+        if self._spec.on_change != "none":
+            self._tree.signal(signal.Signals[self._spec.on_change], alone=True)
+        self._settle(anew=False)
+
+    async def _run_teller(self, payload: Payload) -> None:
+        """Have another program tell this one of its new config: its exit code is the receipt, its output the error."""
+        command = self._spec.teller(payload.data)
+        try:
+            code, said = await readiness.run(command, self._spec.cwd, TELLING)
+        except OSError as error:
+            code, said = 1, f"it can't be run: {error.strerror}"
+        if code == 0:
+            self._say_applied()
+            return
+        how = f"did not end within {TELLING:g} s" if code is None else f"ended with exit code {code}"
+        message = said or f"{command} {how}"
+        self._owner.worker_said({"kind": "rejected", "version": payload.version, "message": message})
+
     def judge(self, number: int, data: Mapping[str, Any] | str) -> None:  # noqa: ARG002
         """Say nothing against any config: a program has no word in it before it gets it."""
         self._owner.worker_said({"kind": "judged", "id": number, "message": None, "errors": (), "effective": ()})
 
     def stack(self, number: int) -> None:
-        """Say that there is none."""
-        self._owner.worker_said({"kind": "stack", "id": number, "text": "a command is no Python task: it has no stack"})
+        """Ask the process that has joined; where there is none, say so."""
+        if not self._members.ask({"kind": "stack", "id": number}):
+            text = "no process of the command has called tui.checkpoint: it has no stack to show"
+            self._owner.worker_said({"kind": "stack", "id": number, "text": text})
 
     def pause(self) -> None:
-        """Stop the whole tree by SIGSTOP. A program that does not run does not settle either."""
+        """Hold what has joined at its checkpoints, else stop the whole tree by SIGSTOP.
+
+        A program that does not run does not settle either.
+        """
+        if self._members.pause(paused=True):
+            return
         self._paused = True
         self._tree.signal(signal.SIGSTOP)
         if self._settling is not None:
@@ -191,17 +261,30 @@ class CommandRunner:
 
     def resume(self) -> None:
         """Let the tree go on."""
+        self._members.pause(paused=False)
+        if not self._paused:
+            return
         self._paused = False
         self._tree.signal(signal.SIGCONT)
         if self._unanswered is not None:
             self._settle(anew=self._unanswered)
 
     async def stop(self, number: int, grace: float) -> None:
-        """Signal the whole tree, and kill it at the end of the grace."""
+        """Signal the whole tree, and kill it at the end of the grace; what has joined is asked first."""
+        how = "" if self._members.lowest is not None else HANDLER  # of its own, or it dies of the signal
+        self._stop = Stop(self._tree, self._signal, number, grace, self._owner.worker_said, self._members.force, how)
+        self._members.stop(number)
+        await self._stop.run()
+
+    def hurry(self) -> None:
+        """Wait no longer for what ends by its own means."""
+        if self._stop is not None:
+            self._stop.hurry()
+
+    def _signal(self, number: int) -> None:
         self._tree.signal(number)
         if self._paused:
             self._tree.signal(signal.SIGCONT)
-        await self._tree.end((grace, signal.SIGKILL))
 
     async def wait_gone(self) -> None:
         """Wait until the program and all its descendants are gone."""
@@ -213,6 +296,8 @@ class CommandRunner:
         if self._spec.ready is None:
             self._owner.worker_said({"kind": "loaded"})
         self._settle(anew=True)
+        if self._spec.on_change == "reload":
+            self._unjoined = asyncio.get_running_loop().call_later(JOINING, self._say_unjoined)
 
     def tree_refused(self, reason: str) -> None:
         """The program could not be started."""
@@ -241,6 +326,9 @@ class CommandRunner:
 
     def tree_gone(self) -> None:
         """Nothing of it is left."""
+        if self._unjoined is not None:
+            self._unjoined.cancel()
+        self._members.close()
         self._remove_copy()
         self._owner.worker_gone()
 
@@ -264,12 +352,34 @@ class CommandRunner:
             self._owner.worker_said({"kind": "loaded"})
         self._started = True
         self._unanswered = None
-        self._owner.worker_said(
-            {"kind": "applied", "version": self._version, "step": 0, "at": time.monotonic(), "superseded": []}
-        )
+        if self._spec.on_change != "reload":
+            self._say_applied()
+        elif not self._members.ever:  # it has read its config by itself
+            self._say_applied(self._first)
         if self._next is not None:
             payload, self._next = self._next, None
             self.send(payload)
+
+    def _say_applied(self, version: int | None = None) -> None:
+        version = self._version if version is None else version
+        receipt = {"version": version, "step": 0, "at": time.monotonic(), "superseded": []}
+        self._owner.worker_said({"kind": "applied", **receipt})
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        """Take what a process says that has joined; where it is not the one that takes changes, no receipts."""
+        if message["kind"] == "stopping":
+            if self._stop is not None:
+                self._stop.take(message["how"])
+        elif message["kind"] != "applied" or self._spec.on_change == "reload":
+            self._owner.worker_said(message)
+
+    def _take_member(self, member: Member, *, came: bool) -> None:
+        if came and self._unjoined is not None:
+            self._unjoined.cancel()
+        self._owner.worker_said({"kind": "joined" if came else "left", "pid": member.pid})
+
+    def _say_unjoined(self) -> None:
+        self._owner.worker_said({"kind": "unjoined", "seconds": JOINING})
 
     def _config_for(self, payload: Payload) -> Path:
         """Return the path of a file that holds the payload's text: the config, or a copy beside it."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tui.runners.base import Owner, Payload, StuckError
 from tui.runners.process import Process
+from tui.runners.stopping import LONG
 from tui.runners.task import Task
+from tui.worker.stopping import ASKS
 
 _NO_CANCEL = "it does not let itself be cancelled, or another job blocks their event loop, whose log then says so"
 
@@ -78,6 +81,8 @@ class HostProcess:
             del self._seats[message["job"]]
             seat.owner.worker_exited(message["code"])
             seat.leave()
+        elif message["kind"] == "stopping":
+            seat.take_stopping(message["how"])
         elif message["kind"] == "wrote":
             seat.owner.worker_wrote(message["text"].encode("utf-8", "replace"))
         else:
@@ -119,6 +124,9 @@ class Seat(Task):
         self.owner = owner
         self._runner = setup["runner"]
         self._gone = asyncio.Event()
+        self._news = asyncio.Event()
+        self._how = ""
+        self._hurried = False
         super().__init__(setup, payload, post)
 
     async def stop(self, number: int, grace: float) -> None:  # noqa: ARG002 - a signal would reach all of the host
@@ -127,15 +135,43 @@ class Seat(Task):
         Raises:
             StuckError: It has not ended after the grace.
         """
-        self._tell("stop")
         rung = max(grace / 2, _LEAST)
+        self._hurried, self._how = False, ""
+        self._tell("stop")
         if await self._gone_within(rung):
+            return
+        if self._how == ASKS and await self._gone_by_itself(max(grace, LONG) - rung):
             return
         if self._runner == "asyncio":
             self._tell("cancel")
         if not await self._gone_within(rung):
             what = "a thread can't be killed" if self._runner == "thread" else _NO_CANCEL
             raise StuckError(f"asked to stop, but it reaches no checkpoint, and {what}: restart the host to end it")
+
+    async def _gone_by_itself(self, seconds: float) -> bool:
+        """Return whether a task that ends by its own means has done so in time; it may say that it no longer does."""
+        until = time.monotonic() + seconds
+        reason = "it ends by its own means; a second stop does not wait for that"
+        self.owner.worker_said({"kind": "ending", "reason": reason, "until": time.time() + seconds})
+        while (left := until - time.monotonic()) > 0 and self._how == ASKS and not self._hurried:
+            self._news.clear()
+            gone, news = asyncio.create_task(self._gone.wait()), asyncio.create_task(self._news.wait())
+            await asyncio.wait([gone, news], timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            gone.cancel(), news.cancel()
+            if self._gone.is_set():
+                return True
+        self._tell("leave")
+        return False
+
+    def take_stopping(self, how: str) -> None:
+        """The task says how it ends."""
+        self._how = how
+        self._news.set()
+
+    def hurry(self) -> None:
+        """Wait no longer for a task that ends by its own means."""
+        self._hurried = True
+        self._news.set()
 
     async def wait_gone(self) -> None:
         """Wait until the job has ended."""

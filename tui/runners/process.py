@@ -6,7 +6,6 @@ A socket pair, the channel, carries configs one way and receipts the other.
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from tui.runners.base import Owner, Payload
 from tui.runners.process_tree import JsonLines, Outbox, ProcessTree
+from tui.runners.stopping import Stop
 from tui.runners.task import Task
 from tui.worker.channel import pack
 
@@ -119,13 +119,45 @@ class ProcessRunner(Task):
     def __init__(
         self, owner: Owner, setup: Mapping[str, Any], payload: Payload, *, python: str | None, cwd: Path
     ) -> None:
-        self._process = Process(owner, python, cwd)
+        self._owner = owner
+        self._stop: Stop | None = None
+        self._process = Process(self, python, cwd)
         super().__init__(setup, payload, self._process.send)
 
     async def stop(self, number: int, grace: float) -> None:
-        """Ask the task to end, after half the grace signal its whole tree, at its end kill it."""
-        self._tell("stop")
-        await self._process.tree.end((grace / 2, number), (grace / 2, signal.SIGKILL))
+        """Ask the task to end, and see that it does; see `Stop`."""
+        tree = self._process.tree
+        self._stop = Stop(tree, tree.signal, number, grace, self._owner.worker_said, lambda: self._tell("leave"))
+        self._tell("stop", signal=int(number))
+        await self._stop.run()
+
+    def hurry(self) -> None:
+        """Wait no longer for a task that ends by its own means."""
+        if self._stop is not None:
+            self._stop.hurry()
+
+    def worker_said(self, message: Mapping[str, Any]) -> None:
+        """Take what the worker says of its stop, and pass all else on."""
+        if message["kind"] != "stopping":
+            self._owner.worker_said(message)
+        elif self._stop is not None:
+            self._stop.take(message["how"])
+
+    def worker_started(self, pid: int) -> None:
+        """Pass it on."""
+        self._owner.worker_started(pid)
+
+    def worker_wrote(self, data: bytes) -> None:
+        """Pass it on."""
+        self._owner.worker_wrote(data)
+
+    def worker_exited(self, code: int | None) -> None:
+        """Pass it on."""
+        self._owner.worker_exited(code)
+
+    def worker_gone(self) -> None:
+        """Pass it on."""
+        self._owner.worker_gone()
 
     async def wait_gone(self) -> None:
         """Wait until the worker and all its descendants are gone."""

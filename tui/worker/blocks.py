@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 import time
-from collections import deque
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
+from _collections import deque  # type: ignore[import-not-found]  # `collections` takes its time
+from _collections_abc import Mapping
 
-from tui.worker.channel import JobChannel
+from tui.worker import native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections import deque
+    from typing import Any, Callable, Optional, Sequence, Tuple
+
+    from tui.worker.loop import Outlet
+
+    Pick = Callable[[Any], Optional[Tuple[Any, ...]]]
 
 #: Blocks a second at most.
 RATE = 20
@@ -29,8 +37,6 @@ _WAITING = 400
 _KINDS = 16
 
 _PLAIN = frozenset((int, float, bool))
-
-Pick = Callable[[Any], Optional[Tuple[Any, ...]]]
 
 
 class _Sum:
@@ -102,12 +108,12 @@ class Blocks:
     """
 
     def __init__(
-        self, channel: JobChannel, complain: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self, channel: Outlet, complain: Callable[[str], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._channel = channel
         self._complain = complain
         self._clock = clock
-        self._lock = threading.RLock()  # a signal handler may come to a checkpoint within a checkpoint
+        self._lock = native.new_rlock()  # a signal handler may come to a checkpoint within a checkpoint
         self._size = 1
         self._end = 0  # the last step of this block, or of the first one
         self._edge = 0  # from this step on there is more to do than to keep the values
@@ -185,7 +191,7 @@ class Blocks:
                     row.append(value)
                 else:
                     newest = self._newest.setdefault(text, _Newest())
-                    newest.count, newest.value = newest.count + 1, _detached(value)
+                    newest.count, newest.value = newest.count + 1, detached(value)
         except Exception as error:  # whatever a mapping of the task's own raises must not end the job
             self._complain(f"the metrics can't be read: {words_of(error)}")
             return
@@ -287,7 +293,7 @@ def _is_numpy_number(value: Any) -> bool:
     return numpy is not None and isinstance(value, (numpy.floating, numpy.integer, numpy.bool_))
 
 
-def _detached(value: Any) -> Any:
+def detached(value: Any) -> Any:
     """Return a tensor without the graph that it was computed by."""
     detach = getattr(value, "detach", None)
     return detach() if callable(detach) else value

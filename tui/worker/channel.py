@@ -57,6 +57,7 @@ import time
 from typing import Any, Callable
 
 _LENGTH = struct.Struct(">I")
+_PART = 1 << 20
 
 #: Seconds between two ticks of a receiving thread.
 TICK = 0.05
@@ -73,19 +74,32 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket: socket.socket | None = connection
+        self._received = bytearray()
+        self._ended = False
         self._lock = threading.RLock()  # a finalizer that runs just here may print
 
     def receive(self) -> dict[str, Any] | None:
         """Return the next message of the engine, or None when the engine is gone."""
-        head = self._read(_LENGTH.size)
-        if head is None:
+        while not self._is_there():
+            self._read()
+        if len(self._received) < self._end():
             return None
-        body = self._read(_LENGTH.unpack(head)[0])
-        return None if body is None else pickle.loads(body)
+        end = self._end()
+        body = bytes(self._received[_LENGTH.size : end])
+        del self._received[:end]
+        message: dict[str, Any] = pickle.loads(body)
+        return message
 
     def wait(self, seconds: float) -> bool:
-        """Return whether there is something to receive within `seconds`."""
-        return self._socket is None or bool(select.select([self._socket], [], [], seconds)[0])
+        """Return whether there is something to receive within `seconds`.
+
+        By one call that gives up the interpreter, no more: beside a tight loop each costs a switch of threads.
+        """
+        if not self._is_there() and self._socket is not None:
+            limit = struct.pack("ll", int(seconds), max(int(seconds % 1 * 1e6), 1))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            self._read()
+        return self._is_there()
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message that must arrive, such as a receipt."""
@@ -117,19 +131,28 @@ class Channel:
                 except (BrokenPipeError, ConnectionResetError):
                     self._socket = None  # the engine is gone; the shim ends this process
 
-    def _read(self, size: int) -> bytes | None:
-        data = bytearray()
-        while len(data) < size:
-            if self._socket is None:
-                return None
-            try:
-                part = self._socket.recv(min(size - len(data), 1 << 20))
-            except ConnectionResetError:
-                return None
-            if not part:
-                return None
-            data += part
-        return bytes(data)
+    def _is_there(self) -> bool:
+        """Whether a whole message has come, or the end."""
+        return self._ended or self._socket is None or len(self._received) >= self._end()
+
+    def _end(self) -> int:
+        """Where the message ends that comes next."""
+        if len(self._received) < _LENGTH.size:
+            return _LENGTH.size
+        return int(_LENGTH.size + _LENGTH.unpack_from(self._received)[0])
+
+    def _read(self) -> None:
+        connection = self._socket
+        if connection is None:
+            return
+        try:
+            part = connection.recv(_PART)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            part = b""
+        self._received += part
+        self._ended = not part
 
 
 class JobChannel:

@@ -54,7 +54,7 @@ class Host:
         """Receive until the engine is gone; then ask every job to stop."""
         listen(self._channel, self.handle, self.tick)
         for one in list(self._runs.values()):
-            one.loop.put({"kind": "stop"})
+            one.loop.put({"kind": "leave"})
 
     def handle(self, message: dict[str, Any]) -> None:
         """Start a run, or hand a message to the one that it is for; it may have ended just now."""
@@ -187,5 +187,5 @@ class Run:
             task_import.forget(self._module)
         self._host.forget(self)
         self.intake.close()
-        self.loop.put({"kind": "stop"})  # for a thread that the task has left behind: it ends at its next checkpoint
+        self.loop.put({"kind": "over"})  # for a thread that the task has left behind: it ends at its next checkpoint
         self._outlet.end(code)

@@ -6,29 +6,39 @@ in how they call the task and how they wait; what they count, take and answer at
 
 from __future__ import annotations
 
-import contextlib
-import inspect
 import sys
-import threading
 import time
-import types
-from typing import TYPE_CHECKING, Any, AsyncGenerator, Callable, Generator, Mapping, NoReturn
 
 import tui
+from tui.worker import native
 from tui.worker.blocks import Blocks
-from tui.worker.channel import JobChannel
-from tui.worker.guards import Guards
-from tui.worker.mailbox import AsyncMailbox, Mailbox
+from tui.worker.mailbox import Mailbox
 from tui.worker.metrics import MetricsReporter
+from tui.worker.stopping import Stopping
 
+TYPE_CHECKING = False  # `typing` takes longer to import than all of this, and a script that joins imports it too
 if TYPE_CHECKING:
     import asyncio
+    from typing import Any, AsyncGenerator, Callable, Generator, Mapping, Protocol
+
+    from tui.worker.guards import Guards
+    from tui.worker.mailbox import AsyncMailbox
+
+    class Outlet(Protocol):
+        """Where answers go."""
+
+        def send(self, message: dict[str, Any]) -> None:
+            """Send a message that must arrive."""
+
+        def offer(self, message: dict[str, Any]) -> Any:
+            """Send a message that may be left out."""
 
 
-@types.coroutine
-def _give_way() -> Generator[None, None, None]:
-    """Let the others on the event loop run: what ``asyncio.sleep(0)`` does, without the import."""
-    yield
+class _GiveWay:
+    """Lets the others on the event loop run: what ``asyncio.sleep(0)`` does, without the import."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
 
 
 class Loop:
@@ -39,36 +49,47 @@ class Loop:
         step: Checkpoints completed.
         config: The config that runs, the same object until the next reload.
         version: The version of that config.
+        rank: Which of the job's processes this one is, from 0.
+        ranks: How many there are.
+        state_dir: A folder of the job that lasts over its restarts.
         effective: Where the config that runs is not what the file says; see `tui.worker.differences`.
+        stop: What is known of its stop.
         sample_due: Set by `sample` when metrics are wanted; the next checkpoint then reports. It stays
             set while the task is paused, so that no checkpoint takes the short way.
     """
 
-    def __init__(self, channel: JobChannel, version: int, config: Any) -> None:
+    def __init__(self, channel: Outlet, version: int, config: Any, mailbox: Mailbox | None = None) -> None:
         self.channel = channel
-        self.mailbox = Mailbox()
+        self.mailbox = mailbox or Mailbox()
         self.step = 0
         self.config = config
         self.version = version
         self.effective: list[Any] = []
+        self.rank, self.ranks = 0, 1
+        self.state_dir: str | None = None
         self.sample_due = True
+        self.stop = Stopping(self._tell_stopping)
         self._metrics = MetricsReporter(channel, self._complain)
         self._blocks = Blocks(channel, self._complain)
         self._latest: Any = None  # the metrics of the last checkpoint
         self._guards: Guards | None = None
-        self._lock = threading.RLock()  # a signal handler may come to a checkpoint within a checkpoint
-        self._exchange = threading.Lock()
+        self._lock = native.new_rlock()  # a signal handler may come to a checkpoint within a checkpoint
+        self._exchange = native.new_lock()
         self._task: asyncio.Task[Any] | None = None
         self._home: asyncio.AbstractEventLoop | None = None
         self._reloads: list[dict[str, Any]] = []
         self._stopping = False
+        self._thread = native.this_thread()
         self._paused = False
         self._told_paused = False
         self._complaints: set[str] = set()
 
     def guard(self, rules: Mapping[str, Mapping[str, Any]]) -> None:
         """Look at every step's metrics from now on; the engine is told when they leave their bounds."""
-        self._guards = Guards(rules, self.version, self._tell_breach) if rules else None
+        if rules:
+            from tui.worker.guards import Guards
+
+            self._guards = Guards(rules, self.version, self._tell_breach)
 
     def sample(self) -> None:
         """Have the next checkpoint report, in the receiving thread.
@@ -76,19 +97,30 @@ class Loop:
         Where none has come since the last call, the one before it was the latest, and may have reported nothing.
         """
         if self.sample_due and self.step and not self._paused:
-            # The task may change its mapping just now, or it is one of its own that fails: this thread must go on, and
-            # a checkpoint tells.
-            with contextlib.suppress(Exception):
+            try:  # noqa: SIM105 - `contextlib` takes too long to import
                 self._metrics.report(self.step, self._latest)
+            except Exception:
+                # The task may change its mapping just now, or it is one of its own that fails: this thread must go on,
+                # and a checkpoint tells.
+                pass
         self.sample_due = True
         self._blocks.tell()
 
+    def asked_to_stop(self) -> bool:
+        """Tell whether the job is to stop; the task asks, so it is given the time to end by its own means."""
+        return self.stop.ask(self.step)
+
     def put(self, message: dict[str, Any]) -> None:
         """Take a message of the engine, in the receiving thread."""
+        if message["kind"] == "stop":
+            self.stop.begin(message.get("signal"), self.step)
+        elif message["kind"] in ("leave", "over"):
+            self.stop.force(over=message["kind"] == "over")
         with self._exchange:
             self.mailbox.put(message)
-            if message["kind"] == "cancel" and isinstance(self.mailbox, AsyncMailbox):
-                self.mailbox.call(self._cancel)
+            if message["kind"] == "cancel" and self._home is not None:
+                mailbox: AsyncMailbox = self.mailbox  # type: ignore[assignment]
+                mailbox.call(self._cancel)
 
     def run(self, task: Callable[[Any], Any], again: bool | None) -> None:
         """Call `task` and drive what it returns until it is done.
@@ -101,6 +133,9 @@ class Loop:
         Raises:
             SystemExit: The job was stopped at a checkpoint inside the task.
         """
+        import inspect
+
+        self._thread = native.this_thread()
         self._answer([])
         metrics = None
         try:
@@ -112,6 +147,8 @@ class Loop:
             before = 0
             while self._calls_again(again, before):
                 self.checkpoint(metrics)
+                if self._stopping:  # between two calls it may always end
+                    return
                 before = self.step
                 metrics = task(self.config)
         except tui.Done:
@@ -131,9 +168,13 @@ class Loop:
             asyncio.CancelledError: The task was cancelled, and not because the job was to stop.
         """
         import asyncio
+        import inspect
+
+        from tui.worker.mailbox import AsyncMailbox
 
         with self._exchange:
             self._home = asyncio.get_running_loop()
+            self._thread = native.this_thread()
             self._task = asyncio.current_task()
             early = self.mailbox.take()
             self.mailbox = AsyncMailbox(early)
@@ -167,7 +208,7 @@ class Loop:
                 self._guards.look(metrics)
         if self.sample_due or self.mailbox.event.is_set():
             self._attend(metrics)
-        if self._stopping:
+        if self._stopping and self.stop.leaves(self.step):
             self._leave()
         return self.config
 
@@ -210,7 +251,7 @@ class Loop:
                     guards.look(metrics)
                 if self.sample_due or waiting():
                     self._attend(metrics)
-                    if self._stopping:
+                    if self._stopping and self.stop.leaves(step):
                         generator.close()
                         return
                 config = self.config
@@ -223,13 +264,13 @@ class Loop:
             while True:
                 metrics = await generator.asend(config)
                 await self._checkpoint_async(metrics)
-                if self._stopping:
+                if self._stopping and self.stop.leaves(self.step):
                     return
                 config = self.config
         except (StopAsyncIteration, tui.Done):
             self._metrics.report(self.step, metrics)
         finally:
-            await generator.aclose()  # also when it was cancelled here, where the generator does not see it
+            await _close(generator)  # also when it was cancelled here, where the generator does not see it
 
     async def _call_async(self, result: Any, task: Callable[[Any], Any], again: bool | None) -> None:
         metrics = None
@@ -264,7 +305,7 @@ class Loop:
         if self._guards is not None:
             self._guards.look(metrics)
         # A task that never waits would neither let the others run nor the event be set.
-        await _give_way()
+        await _GiveWay()
         if self.sample_due or self.mailbox.event.is_set():
             with self._lock:
                 self._look(metrics)
@@ -314,7 +355,7 @@ class Loop:
             kind = message["kind"]
             if kind == "reload":
                 self._reloads.append(message)
-            elif kind in ("stop", "cancel"):
+            elif kind in ("stop", "leave", "over", "cancel"):
                 self._stopping = True
             elif kind in ("pause", "resume"):
                 self._paused = kind == "pause"
@@ -327,6 +368,7 @@ class Loop:
             self.channel.send({"kind": "paused", "step": self.step})
 
     def _cancel(self) -> None:
+        self.stop.force()
         self._stopping = True
         if self._task is not None:
             self._task.cancel()
@@ -339,12 +381,17 @@ class Loop:
 
         return asyncio._get_running_loop() is self._home
 
-    def _leave(self) -> NoReturn:
+    def _leave(self) -> None:
+        """End the task, in its own thread; in any other it would end that alone, and nobody would know."""
         if self._at_home():
             import asyncio
 
             raise asyncio.CancelledError  # SystemExit that leaves an asyncio task tears down its event loop
-        raise SystemExit(0)
+        if self.stop.over or native.this_thread() == self._thread:
+            raise SystemExit(0)
+
+    def _tell_stopping(self, how: str) -> None:
+        self.channel.send({"kind": "stopping", "how": how, "step": self.step})
 
     def _answer(self, superseded: list[int]) -> None:
         receipt = {"version": self.version, "step": self.step, "at": time.monotonic(), "superseded": superseded}
@@ -360,7 +407,19 @@ class Loop:
             print(f"tunedeck: {message}", file=sys.stderr)
 
 
+async def _close(generator: AsyncGenerator[Any, Any]) -> None:
+    """Close a generator; a TaskGroup around its `yield` takes that for a failure of its own, and it is none."""
+    try:
+        await generator.aclose()
+    except BaseException as error:
+        split = getattr(error, "split", None)  # of a group, which came with Python 3.11
+        if split is None or split(GeneratorExit)[1] is not None:
+            raise
+
+
 def _refuse_async(result: Any) -> None:
+    import inspect
+
     if inspect.iscoroutine(result):
         result.close()
     elif not inspect.isasyncgen(result):

@@ -19,11 +19,9 @@ a coroutine           ``asyncio.Queue``          ``asyncio.Event``          ``lo
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import queue
-import threading
-from typing import Any, Callable, Iterator
+TYPE_CHECKING = False  # a script that joins imports this: nothing that takes its time is imported at the top
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 
 class Mailbox:
@@ -33,6 +31,9 @@ class Mailbox:
     event: Any
 
     def __init__(self) -> None:
+        import queue
+        import threading
+
         self.queue = queue.SimpleQueue()
         self.event = threading.Event()
         self._empty: type[Exception] = queue.Empty
@@ -43,8 +44,10 @@ class Mailbox:
         self.queue.put_nowait(item)
         self.event.set()
         for wake in tuple(self._wakers):
-            with contextlib.suppress(RuntimeError):  # its event loop is closed: nobody waits any more
+            try:  # noqa: SIM105 - `contextlib` takes too long to import
                 wake()
+            except RuntimeError:  # its event loop is closed: nobody waits any more
+                pass
 
     def take(self) -> list[Any]:
         """Return all that has arrived, oldest first: the event is cleared first, the queue drained second."""
@@ -58,10 +61,15 @@ class Mailbox:
 
     def wait(self, seconds: float) -> None:
         """Wait in a thread until something has been put in, at most `seconds`."""
+        import threading
+
         woken = threading.Event()
-        with self._woken_by(woken.set):
+        self._wakers.add(woken.set)  # before the look at the event, or a put in between is missed
+        try:
             if not self.event.is_set():
                 woken.wait(seconds)
+        finally:
+            self._wakers.discard(woken.set)
 
     async def wait_async(self, seconds: float) -> None:
         """Wait in any event loop until something has been put in, at most `seconds`."""
@@ -69,20 +77,16 @@ class Mailbox:
 
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
-        with self._woken_by(functools.partial(loop.call_soon_threadsafe, woken.set)):
-            timer = loop.call_later(0 if self.event.is_set() else seconds, woken.set)
-            try:
-                await woken.wait()
-            finally:
-                timer.cancel()
 
-    @contextlib.contextmanager
-    def _woken_by(self, wake: Callable[[], Any]) -> Iterator[None]:
-        """Have `wake` called after each put: from before the look at the event, or a put in between is missed."""
-        self._wakers.add(wake)
+        def wake() -> None:
+            loop.call_soon_threadsafe(woken.set)
+
+        self._wakers.add(wake)  # before the look at the event, as in `wait`
+        timer = loop.call_later(0 if self.event.is_set() else seconds, woken.set)
         try:
-            yield
+            await woken.wait()
         finally:
+            timer.cancel()
             self._wakers.discard(wake)
 
 
@@ -110,5 +114,7 @@ class AsyncMailbox(Mailbox):
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a function in the event loop, from any thread."""
-        with contextlib.suppress(RuntimeError):  # the event loop is closed: the task is over
+        try:  # noqa: SIM105
             self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:  # the event loop is closed: the task is over
+            pass

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextvars
 import os
+import signal
 import socket
 import threading
 import time
 from typing import Any
 
 import tui
-from tui.worker import process_tree, task_import
+from tui.worker import native, process_tree, stopping, task_import
 from tui.worker.channel import Channel, JobChannel, listen
 from tui.worker.failures import describe, print_traceback, raised
 from tui.worker.inbox import Inbox
@@ -46,7 +47,7 @@ def main(connection: socket.socket) -> None:
 def feed(channel: Channel, loop: Loop, intake: Inbox) -> None:
     """Hand the engine's messages to the job's intake, in a thread of its own, until the engine is gone."""
     listen(channel, intake.put, loop.sample)
-    loop.put({"kind": "stop"})
+    loop.put({"kind": "leave"})
 
 
 def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
@@ -55,8 +56,9 @@ def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
     loop = tui._loop = Loop(mine, setup["version"], setup["config"])
     loop.guard(setup.get("guards", {}))
     intake = Inbox(loop)
-    threading.Thread(target=feed, args=(channel, loop, intake), name="tunedeck-receive", daemon=True).start()
+    native.start_thread(feed, (channel, loop, intake))
     task_import.set_program(setup["task"])
+    stopping.install(setup.get("signal", signal.SIGTERM))
     try:
         module = task_import.load_module(setup["task"])
         function = task_import.find(module, setup["task"])
@@ -88,6 +90,7 @@ def _tell_lingering(channel: JobChannel) -> None:
 
 
 def _leave_deck(channel: Channel) -> None:
+    stopping.uninstall()
     tui._loop = None
     tui._hosted = contextvars.ContextVar("tunedeck", default=None)  # whatever context the code there comes to
     channel.abandon()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping
+from _collections_abc import Mapping  # the interpreter has it from its start, `collections` takes its time
 
-from tui.worker.blocks import name_of, words_of
-from tui.worker.channel import JobChannel
+from tui.worker.blocks import detached, name_of, words_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from tui.worker.loop import Outlet
 
 
 class MetricsReporter:
@@ -16,7 +21,7 @@ class MetricsReporter:
         complain: Told what the task should know of them.
     """
 
-    def __init__(self, channel: JobChannel, complain: Callable[[str], None]) -> None:
+    def __init__(self, channel: Outlet, complain: Callable[[str], None]) -> None:
         self._channel = channel
         self._complain = complain
         self._reported = -1
@@ -39,7 +44,7 @@ class MetricsReporter:
                 continue
             try:
                 is_count = type(value) is int and value.bit_length() < 1024  # what is larger is no float either
-                values[text] = value if is_count else float(value)
+                values[text] = value if is_count else float(detached(value))
             except Exception as error:  # whatever a user's type raises must not end the job
                 self._complain(f"metric {text} is left out, it is no number: {words_of(error)}")
         return values

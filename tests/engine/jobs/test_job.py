@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 
 import pytest
 
 from tests.engine.plays import Play, turn
+from tui.engine import joining
 from tui.engine.jobs.job import Job
 from tui.engine.scrollback import Output
 from tui.protocol.messages import Metrics, Notice, Reload, Running, State
@@ -411,3 +413,25 @@ async def test_a_job_that_is_resumed_before_its_first_receipt_ends_as_any_other(
     await turn()
     play.exit(0)
     assert play.job.state.state == "finished"
+
+
+async def test_who_has_joined_and_who_has_not_is_told() -> None:
+    play = Play()
+    await play.run()
+    play.job.worker_said({"kind": "unjoined", "seconds": 10.0})
+    assert "none of its processes has called tui.checkpoint within 10 s" in (play.job.state.reason or "")
+    assert "on_change: restart, a signal" in play.of(Notice)[-1].message
+    assert play.of(Output)[-1].block is not None, "it is in the log too"
+    play.job.worker_said({"kind": "joined", "pid": 77})
+    assert (play.job.state.state, play.job.state.reason) == ("running", None)
+
+
+async def test_a_process_that_leaves_and_lives_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "ENDING", 0)
+    play = Play()
+    await play.run()
+    for pid in (1 << 22, os.getpid()):  # no process has so high a number
+        play.job.worker_said({"kind": "left", "pid": pid})
+        await turn()
+    told = [notice.message for notice in play.of(Notice)]
+    assert told == [f"process {os.getpid()} has closed its connection to the deck: it goes on with v1"]

@@ -59,6 +59,8 @@ def _reason(job: JobModel, now: float) -> str:
         return ""
     code = job.state.exit_code
     reason = plain(job.state.reason or "") or (f"exit code {code}" if code else "")
+    if job.state.until is not None:
+        return f"{reason}, {math.ceil(max(job.state.until - now, 0))} s left"
     if job.state.state == "paused":
         return f"{reason}, f5 resumes"
     if job.state.retry_at is not None:

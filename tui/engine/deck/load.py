@@ -15,7 +15,7 @@ from tui.config.disk import store
 from tui.config.document import ConfigDocument, ConfigError
 from tui.config.keys import child
 from tui.engine import paths
-from tui.engine.deck.spec import Deck, JobSpec, missing_program, name_problem, task_function
+from tui.engine.deck.spec import Deck, JobSpec, is_keyed, missing_program, name_problem, task_function
 from tui.engine.reloads.probation import SETTLE, ProbationPeriod
 from tui.protocol.messages import Problem
 from tui.regexes import Pattern, PatternError
@@ -32,7 +32,7 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "command": (list, "a list such as [nginx, -g, daemon off;]"),
     "config": (str, "the path of a file"),
     "runner": (str, "a name"),
-    "on_change": (str, "a name"),
+    "on_change": ((str, dict), "a name, or a mapping such as {command: ./reload.sh}"),
     "loop": (bool, "true or false"),
     "check": (str, "a command line"),
     "schema": (str, "the path of a JSON Schema"),
@@ -57,6 +57,7 @@ _READY_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "port": (int, "a number"),
     "command": (str, "a command line"),
 }
+_TELL_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {"command": (str, "a command line")}
 _SETTLE_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "seconds": ((int, float), "a number of seconds"),
     "steps": (int, "a number of checkpoints"),
@@ -68,7 +69,7 @@ _GUARD_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "for": (int, "a number of steps"),
 }
 #: Keys that only the one kind of job has.
-_FOR_TASKS = ("runner", "loop", "python", "validate", "restart_keys", "guards", "metrics")
+_FOR_TASKS = ("runner", "loop", "python", "validate")
 _FOR_COMMANDS = ("check", "env", "tty", "ready")
 
 
@@ -128,7 +129,8 @@ class _Reader:
             self._function(path, data, "task", "task"),
             command,
             config,
-            **{key: data[key] for key in ("runner", "on_change", "loop", "restart", "check") if key in data},
+            **{key: data[key] for key in ("runner", "loop", "restart", "check") if key in data},
+            on_change=_word(data.get("on_change", "reload")),
             stop_signal=stop.get("signal", "SIGTERM"),
             grace=float(stop.get("grace", 10.0)),
             validate=self._function(path, data, "validate", "validator"),
@@ -213,7 +215,7 @@ class _Reader:
         if "schema" not in data:
             return None
         where = child(path, "schema")
-        if command is not None and not command.filled:
+        if command is not None and not command.filled and not is_keyed(command.config):
             self.refuse(where, "the config of this command is not parsed: remove the schema", at_key=True)
         file: Path = self._folder / data["schema"]
         try:
@@ -255,7 +257,8 @@ class _Reader:
             name,
             tuple(words),
             config,
-            data["on_change"],
+            _word(data.get("on_change", "reload")),
+            tell=data["on_change"]["command"] if isinstance(data.get("on_change"), dict) else "",
             env={key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in env.items()},
             ready=self._ready(child(path, "ready"), data["ready"]) if "ready" in data else None,
             tty=data.get("tty", False),
@@ -288,15 +291,22 @@ class _Reader:
         if "task" in data:
             self._choice(path, data, "on_change", ("reload", "restart"))
         else:
-            if "on_change" not in data:
-                self.refuse(path, "a command needs on_change: restart, or a signal name such as SIGHUP", at_key=True)
-            problem = on_change_problem(data["on_change"])
-            if problem is not None:
-                self.refuse(child(path, "on_change"), problem)
+            self._command_policy(path, data)
         others, kind = (_FOR_COMMANDS, "commands") if "task" in data else (_FOR_TASKS, "tasks")
         for key in others:
             if key in data and data[key] != "process":
                 self.refuse(child(path, key), f"{key} is for {kind}: remove it", at_key=True)
+
+    def _command_policy(self, path: str, data: dict[str, Any]) -> None:
+        where = child(path, "on_change")
+        if isinstance(data.get("on_change"), dict):
+            self._mapping(where, data["on_change"], _TELL_KINDS)
+            if "command" not in data["on_change"]:
+                self.refuse(where, "write restart, reload, none, a signal name such as SIGHUP, or {command: CMD}")
+            return
+        problem = on_change_problem(data.get("on_change"), Path(data["config"]))
+        if problem is not None:
+            self.refuse(where if "on_change" in data else path, problem, at_key="on_change" not in data)
 
     def _choice(self, path: str, data: dict[str, Any], key: str, choices: tuple[str, ...]) -> None:
         if key in data and data[key] not in choices:
@@ -305,14 +315,24 @@ class _Reader:
             self.refuse(child(path, key), f"unknown {key} {data[key]}{hint}")
 
 
-def on_change_problem(word: str) -> str | None:
-    """Return what is wrong with the `on_change` of a command, None if nothing is."""
+def on_change_problem(word: str | None, config: Path) -> str | None:
+    """Return what is wrong with the `on_change` of a command with this config, None if nothing is."""
+    if word in (None, "reload") and not is_keyed(config):
+        choice = "restart, none or a signal name such as SIGHUP"
+        if word is None:
+            return f"a command whose config is not YAML or JSON needs on_change: {choice}"
+        return f"the processes of a command can be given YAML and JSON only, not {config.name}: write {choice}"
     if word in ("SIGKILL", "SIGSTOP"):
         return f"no program can catch {word} to read its config again: write restart, or a signal such as SIGHUP"
-    if word in ("restart", *SIGNALS):
+    known = ("reload", "restart", "none", *SIGNALS)
+    if word is None or word in known:
         return None
-    hint = _hint(word, ("restart", *SIGNALS)) or ": it must be restart or a signal name"
+    hint = _hint(word, known) or ": it must be reload, restart, none or a signal name"
     return f"unknown on_change {word}{hint}"
+
+
+def _word(on_change: str | dict[str, Any]) -> str:
+    return on_change if isinstance(on_change, str) else "command"
 
 
 def _hint(word: str, known: Iterable[str]) -> str:

@@ -54,8 +54,22 @@ class JobSpec:
 
     @property
     def as_text(self) -> bool:
-        """The config is not parsed."""
-        return self.command is not None and not self.command.filled
+        """The config is not parsed: it is a command's, and in a language of its own."""
+        return self.command is not None and not self.command.filled and not is_keyed(self.config)
+
+    def takes_text(self, *, keyed: bool) -> bool:
+        """Return whether its config is no more than text.
+
+        Args:
+            keyed: What is in the file parses, or did before: else a command may have a language of its own.
+        """
+        own = self.command is not None and not self.command.filled and self.on_change != "reload"
+        return self.as_text or (own and not keyed)
+
+    @property
+    def counts(self) -> bool:
+        """Its steps are counted: it is a task, or its processes join."""
+        return self.task is not None or self.on_change == "reload"
 
     @property
     def hosted(self) -> bool:
@@ -64,13 +78,14 @@ class JobSpec:
 
     @property
     def reload_may_end_worker(self) -> bool:
-        """A reload starts a new worker, or sends a signal that the worker may die of."""
-        return self.command is not None or self.on_change == "restart"
+        """A reload starts a new worker, or the program may die of it, since it reads the config by itself."""
+        return self.on_change != "reload"
 
     @property
     def serves(self) -> bool:
         """It is a command that is not meant to end: one that takes signals, or is started again whatever happens."""
-        return self.command is not None and (self.on_change != "restart" or self.restart == "always")
+        takes = self.on_change not in ("reload", "restart")
+        return self.command is not None and (takes or self.restart == "always")
 
 
 @dataclass(frozen=True)
@@ -120,7 +135,7 @@ def single(
         name = name or task_function(what)
         job = JobSpec(name, what, None, path, runner=runner, on_change=on_change or "reload", loop=loop, cwd=cwd)
     else:
-        assert on_change is not None
+        on_change = on_change or "reload"
         missing = missing_program(what[0], cwd)
         if missing is not None:
             raise ConfigError(Problem(missing))
@@ -130,6 +145,11 @@ def single(
     if (problem := name_problem(name)) is not None:
         raise ConfigError(Problem(problem))
     return Deck(name, None, (job,))
+
+
+def is_keyed(config: Path) -> bool:
+    """Return whether a config is YAML or JSON by its name, so that its values have keys."""
+    return config.suffix in (".yaml", ".yml", ".json")
 
 
 def task_function(task: str, what: str = "task") -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tui.engine import paths
 from tui.engine.claims import Claim
 from tui.engine.history import database, job_history
 from tui.engine.history.database import HistoryError
@@ -136,6 +139,17 @@ class HistoryFolders:
         self._in_memory.close()
         for claim in self._claims.values():
             claim.release()
+
+
+def state_folder(config: Path, job: str) -> Path:
+    """Return where a job may keep its state over restarts, beside its history; it is made by who uses it."""
+    name = re.sub(r"[^\w.-]", "_", f"{config.name}-{job}")[:64]
+    digest = hashlib.blake2b(os.fsencode(f"{config.name}\0{job}"), digest_size=4).hexdigest()
+    try:
+        folder = database.folder_of(config)
+    except HistoryError:  # it is told that nothing can be kept there
+        folder = paths.sockets_folder()
+    return folder / "state" / f"{name}-{digest}"
 
 
 class _HistoryFolder:

@@ -28,6 +28,7 @@ from tui.engine.jobs.supervisor import Supervisor
 from tui.engine.jobs.worker_queries import Unanswered, WorkerQueries
 from tui.engine.jobs.worker_run import WorkerRun
 from tui.engine.jobs.worker_slot import Launch, WorkerSlot, payload
+from tui.engine.joining import Joining
 from tui.engine.metrics.recorder import Recorder
 from tui.engine.reloads import checks
 from tui.engine.reloads.config_file import ConfigFile
@@ -59,8 +60,8 @@ class Job:
         self.name = spec.name
         self.file = file
         self.history = history
-        # A command has no checkpoints to count.
-        settle = spec.settle if spec.task is not None else spec.settle._replace(steps=0)
+        # Other commands have no checkpoints to count.
+        settle = spec.settle if spec.counts else spec.settle._replace(steps=0)
         self.reloads = Reloads(self.name, history.newest(), paths.who(), history.run(), settle=settle)
         self._record = Publisher(self.name, history, emit)
         self._slot = WorkerSlot(spec, self.reloads, self._record, launch, self)
@@ -69,6 +70,7 @@ class Job:
         self._checked: deque[tuple[float, int]] = deque(maxlen=100)  # when a content was seen, and its version
         self._called_off = asyncio.Event()  # a start that waits for its check waits no longer
         self._judge = WorkerQueries()
+        self._joining = Joining(spec, self._record, self.reloads)
         self._emit = emit
         self.recorder = Recorder(self.name, spec.config, spec.metrics, emit)
         self.hints = messages.Hints(self.name, None, spec.restart_keys)
@@ -310,6 +312,7 @@ class Job:
         Raises:
             StuckError: It did not end.
         """
+        self.hurry()
         self._slot.wanted = False
         self._called_off.set()
         async with self._turn():
@@ -317,6 +320,11 @@ class Job:
             await self._quit()
             if self.state.state == "stopped" and self.state.reason is not None and not self._slot.closed:
                 self._record.move("stopped")  # it waits for nothing any more
+
+    def hurry(self) -> None:
+        """Wait no longer, in a stop that goes on, for a task that ends by its own means."""
+        if self._slot.worker is not None and self._slot.attempt.ending:
+            self._slot.worker.hurry()
 
     async def close(self) -> None:
         """End the worker in order, for good: no start that is waiting comes after it.
@@ -399,6 +407,8 @@ class Job:
             self._slot.attempt.blame(message)
         elif kind == "breached":
             self._take_back(message)
+        else:
+            self._joining.take(message)
 
     def _measure(self, message: Mapping[str, Any]) -> None:
         if message["kind"] == "metrics":

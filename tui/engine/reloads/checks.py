@@ -43,14 +43,14 @@ _LINE = re.compile(r"\bline (\d+)(?:,? col(?:umn)? (\d+))?", re.IGNORECASE)
 
 def problem_with(file: ConfigFile, spec: JobSpec) -> Problem | None:
     """Return what is wrong with a file, as far as this job minds."""
-    if spec.as_text and file.text is not None:
+    if file.text is not None and spec.takes_text(keyed=file.keyed):
         return None
     return file.problem or _fault(file.data, file.faults, spec)
 
 
 def examine(candidate: Candidate, spec: JobSpec) -> Candidate:
     """Return what a job makes of a content: its text where that is all it wants, or a problem."""
-    if spec.as_text and candidate.readable:
+    if candidate.readable and spec.takes_text(keyed=candidate.keyed):
         return replace(candidate, data=candidate.text, problem=None)
     fault = _fault(candidate.data, candidate.faults, spec)
     return candidate if fault is None else replace(candidate, data=None, problem=fault)

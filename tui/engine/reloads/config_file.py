@@ -45,6 +45,7 @@ class ConfigFile:
         digest: The name of that content, None where there is none.
         problem: Why it can't be read or parsed.
         missing: There is no file.
+        keyed: What is in the file parses, or did before.
         faults: What each schema, None for the one that the file names, objects to.
         remark: Why the schema that the file names can't be used.
         listeners: Called with every new content that is to become a version.
@@ -59,6 +60,7 @@ class ConfigFile:
         self.digest: str | None = None
         self.problem: Problem | None = None
         self.missing = False
+        self.keyed = False
         self.listeners: list[Callable[[Candidate], None]] = []
         self.on_document: Callable[[], None] = lambda: None
         self._own = own
@@ -92,10 +94,12 @@ class ConfigFile:
 
     async def draft(self, raw: bytes, source: str, seen: float) -> Candidate:
         """Return what a content would be as a candidate if it were in the file."""
-        return (await self._parse(store.Content(raw, store.digest(raw)))).candidate(source, seen)
+        return (await self._parse(store.Content(raw, store.digest(raw)))).candidate(source, seen, self.keyed)
 
     def _candidate(self, source: str, seen: float) -> Candidate:
-        return _Parsed(self.text, self._legible, self.problem, self._document, self.faults).candidate(source, seen)
+        return _Parsed(self.text, self._legible, self.problem, self._document, self.faults).candidate(
+            source, seen, self.keyed
+        )
 
     async def load(self) -> None:
         """Read the file for the first time; nobody is told."""
@@ -216,7 +220,7 @@ class ConfigFile:
                 return False
             parsed = await self._parse(store.Content(new, store.digest(new)))
             if accept is not None:
-                await accept(parsed.candidate(source, seen))
+                await accept(parsed.candidate(source, seen, self.keyed))
             try:
                 async with self._lock:
                     base = content.digest if content is not None else None
@@ -318,6 +322,7 @@ class ConfigFile:
         self.digest = content.digest
         self.text, self._legible, self.problem, self._document, self.faults, self.remark = parsed
         self.missing = False
+        self.keyed = self.keyed or parsed.document is not None
         if self.text is not None:
             self._texts.pop(content.digest, None)
             self._texts[content.digest] = self.text
@@ -370,12 +375,14 @@ class _Parsed(NamedTuple):
     faults: Mapping[Path | None, Problem] = MappingProxyType({})
     remark: str | None = None
 
-    def candidate(self, source: str, seen: float) -> Candidate:
+    def candidate(self, source: str, seen: float, keyed: bool) -> Candidate:
         """Return it as a candidate for a version."""
         found = self.document
         data, marks = (found.data, found.marks) if found is not None else (None, {})
         readable = self.text is not None
-        return Candidate(self.legible, data, self.problem, source, seen, marks, self.faults, readable)
+        return Candidate(
+            self.legible, data, self.problem, source, seen, marks, self.faults, readable, keyed or found is not None
+        )
 
 
 def _check(

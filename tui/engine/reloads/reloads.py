@@ -52,6 +52,7 @@ class Candidate:
         marks: Where its values stand.
         faults: What each schema, None for the one that the config names, objects to.
         readable: It is text, whatever that means.
+        keyed: It parses, or what was in the file before did: else it may be in a language of a command's own.
     """
 
     text: str
@@ -62,6 +63,7 @@ class Candidate:
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False, repr=False)
     faults: Mapping[Path | None, Problem] = field(default_factory=dict, compare=False, repr=False)
     readable: bool = field(default=True, compare=False, repr=False)
+    keyed: bool = field(default=True, compare=False, repr=False)
 
 
 class Reloads:

@@ -68,7 +68,7 @@ async def _merged(file: ConfigFile, command: Save | Merge, current: store.Conten
 
 def parsed(file: ConfigFile, jobs: Iterable[Job]) -> bool:
     """Return whether any job takes a file for more than a text."""
-    return not all(job.spec.as_text for job in jobs if job.file is file)
+    return not all(job.spec.takes_text(keyed=file.keyed) for job in jobs if job.file is file)
 
 
 def conflicting(command: messages.Command, conflict: store.Conflict) -> Reply:
