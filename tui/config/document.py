@@ -16,6 +16,7 @@ from ruamel.yaml.composer import Composer, MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scanner import Scanner
 
 from tui.config.keys import child
 from tui.protocol.messages import Problem
@@ -153,14 +154,16 @@ def _dismantle(root: MappingNode) -> None:
         stack += [part for part in (item if isinstance(item, tuple) else (item,)) if not isinstance(part, ScalarNode)]
 
 
-def compose(text: str, composer: type[Composer] = Composer) -> tuple[YAML, MappingNode]:
+def compose(
+    text: str, composer: type[Composer] = Composer, scanner: type[Scanner] = Scanner
+) -> tuple[YAML, MappingNode]:
     """Return the nodes of a config, which know their places, and what made them.
 
     Raises:
         ConfigError: It is no YAML, or not one mapping.
     """
     yaml = YAML(typ="safe", pure=True)
-    yaml.Composer = composer
+    yaml.Composer, yaml.Scanner = composer, scanner
     yaml.max_depth = DEPTH
     yaml.composer.warn_double_anchors = False
     try:

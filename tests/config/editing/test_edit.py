@@ -50,6 +50,35 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ('{"a": 1, "b": 2}', {"a": spelling.read("0x10"), "b": spelling.read("'x'")}, '{"a": 16, "b": "x"}'),
 ]
 
+CASES += [  # comments, anchors and tags before the value
+    ("lr: &lr # tuned\n  0.1\nb: 1\n", {"lr": 0.2}, "lr: &lr # tuned\n  0.2\nb: 1\n"),
+    ("k: !!str # c1\r\n  'q'\r\nb: 1\r\n", {"k": "new"}, "k: # c1\r\n  'new'\r\nb: 1\r\n"),
+    ("k: !!str # c1\r\n  'q'\r\nb: 1\r\n", {"k": {"z": 1}}, "k: # c1\r\n  {z: 1}\r\nb: 1\r\n"),
+    ("a: &q # c1\n  |\n  text\nb: 1\n", {"b": 2}, "a: &q # c1\n  |\n  text\nb: 2\n"),
+    ("a: &q # c1\n  |  # c2\n  text\nb: 1\n", {"a": 2}, "a: &q # c1\n  2  # c2\nb: 1\n"),
+    ("a: !<tag:yaml.org,2002:str> |\n  text\nb: 1\n", {"a": 2}, "a: 2\nb: 1\n"),
+    ("a: !!str &x b\n", {"a": 1}, "a: &x 1\n"),
+    ("a: &x\nb: 1\n", {"a": 3}, "a: &x 3\nb: 1\n"),
+    ("a: !!null # c\nb: 1\n", {"a": 3}, "a: 3 # c\nb: 1\n"),
+    ("a: &x # c\n  - 1\nb: 1\n", {"a": 3}, "a: &x 3 # c\nb: 1\n"),
+    ("b: 1\n? |\n  block key\n: v\n", {"c": 3}, "b: 1\n? |\n  block key\n: v\nc: 3\n"),
+    ("names:\n  0: person\n  1: cat\n", {"names.1": "dog"}, "names:\n  0: person\n  1: dog\n"),
+]
+
+CASES += [  # entries that come, go, move and stay
+    ("h:\n  - a\n  - b   # prod\n", {"h": ["b", "a"]}, "h:\n  - b   # prod\n  - a\n"),
+    ("h:\n  - a\n  - b   # prod\n", {"h": ["b"]}, "h:\n  - b   # prod\n"),
+    ("h:\n  - a  # one\n\n  # two\n  - b\n", {"h": ["a", "c", "b"]}, "h:\n  - a  # one\n  - c\n\n  # two\n  - b\n"),
+    ("h: [a, # one\n  b]\n", {"h": ["a", "c", "b"]}, "h: [a, # one\n  c,\n  b]\n"),
+    ("h: [a, # one\n  b]\n", {"h": ["a"]}, "h: [a, # one\n  ]\n"),
+    ("l:\n  - 64\n\n  - 32\n", {"l": [64, 16]}, "l:\n  - 64\n\n  - 16\n"),
+    ("m:\n  x: 0x10\n  y: 1e-3\n", {"m": spelling.read("{x: 16, y: 1e-4}")}, "m:\n  x: 0x10\n  y: 1e-4\n"),
+    ("l: [a,\n    b,\n    c]\n", {"l": ["a", "b", "d"]}, "l: [a,\n    b,\n    d]\n"),
+    ("l: [1e-3]\n", {"l": spelling.read("[1e-3, 0x1F]")}, "l: [1e-3, 0x1F]\n"),
+    ("m:\n  a: 1\n  b: 2\n", {"m": {"b": 2}}, "m:\n  b: 2\n"),
+    ("l:\n  - a: 1\n    b: 2\n", {"l": [{"b": 2}]}, "l:\n  - b: 2\n"),
+]
+
 REFUSED = [
     ("a:\n  - 1\n", {"a[1]": 9}, "a is a list of 1", 2),
     ("a: !!set\n  ? x\n", {"a.y": None}, "is in a set", 1),
@@ -60,11 +89,13 @@ REFUSED = [
     ("a: &x {p: 1}\nb: *x\n", {"b.p": 2}, "alias \\*x", 1),
     ("a: &x {p: {q: 1}}\nb:\n  <<: *x\n", {"b.p.q": 2}, "merged", 3),
     ("a: 1\n", {"b[0]": 1}, "a list must be set as a whole", 1),
-    ("a: {p: &x 1}\nb: *x\n", {"a": 1}, "without changing what is around", 1),
+    ("a: {p: &x 1}\nb: *x\n", {"a": 1}, "a holds &x, which is used elsewhere", 1),
     ("a: 1\n", {"a": 1, "a.b": 2}, "set together", None),
     ("a: 1\n", {"a..b": 2}, "no key path", None),
     ("a: 'x\n", {"a": 2}, "never closed", 1),
-    ("a:\n  - 1  # one\n  - 2\n", {"a": [1]}, "'# one' in it would be lost", 2),
+    ("h:\n  - a\n  - b   # prod\n", {"h": ["a"]}, "'# prod' in it would be lost", 2),
+    ("l:\n  - a: 1\n    b: 2 # two\n", {"l": [{"a": 1}]}, "'# two' in it would be lost", 2),
+    ("a:\n  - 1  # one\n  - 2\n", {"a": [2]}, "'# one' in it would be lost", 2),
     ("a:\n  b: 1  # one\n  c: 2\n", {"a": {"c": 1}}, "'# one' in it would be lost", 2),
     ("s: !!omap\n- a: 1\n", {"s.b": 3}, "is an ordered map, a list of pairs: add key b to it by hand", 1),
     ('a:\n  - "x # y"  # keep\n  - 2\n', {"a": [1]}, "'# keep' in it would be lost", 2),
@@ -222,7 +253,7 @@ def test_a_random_value_in_a_random_document(text: str, value: Any, data: Any) -
         if not inside and place.end <= mark.start:
             assert now.marks[other] == place
             assert after[: place.end] == text[: place.end]
-    assert not Tree(text).comments() - Tree(after).comments()
+    assert not Tree(text).comment_texts() - Tree(after).comment_texts()
     again = set_values(after, {path: value})
     assert again == after
 

@@ -7,27 +7,26 @@ from __future__ import annotations
 
 import copy
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import combinations
 from typing import Any, NoReturn
 
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from tui.config import keys
 from tui.config.diff import same
 from tui.config.document import ConfigError
 from tui.config.editing import spelling
-from tui.config.editing.tree import Slot, Tree, empty, flow, ordered
+from tui.config.editing.tree import Slot, Tree, flow, ordered
+from tui.config.entries import Entries, Impossible, Lost, Splice, applied, begin_of
+from tui.config.values import Change, key_quote
 from tui.protocol.messages import Problem
 
 #: So many keys are named where none is like the one that was asked for.
 _SHOWN = 6
 
-_BLANK = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=[\r\n]|$)")
-_COMMENT = re.compile(r"#[^\r\n]*")
-_INDICATOR = re.compile(r"[|>][-+0-9]*")
-_TAGS = re.compile(r"![^\s,\[\]{}]*[ \t]*")
+Candidate = Callable[[], list[Splice]]
 
 
 def set_typed(text: str, values: Mapping[str, str], *, add: bool) -> str:
@@ -55,17 +54,21 @@ def set_values(text: str, values: Mapping[str, Any], *, add: bool = True) -> str
     Raises:
         ConfigError: The text is no config, a path leads nowhere, or a value can't be changed by itself.
     """
+    return edited(Tree(text), values, add=add).text
+
+
+def edited(tree: Tree, values: Mapping[str, Any], *, add: bool = True) -> Tree:
+    """Return a config with other values, parsed; see `set_values`."""
     paths = {path: _steps(path) for path in values}
     for (one, a), (other, b) in combinations(paths.items(), 2):
         if a[: len(b)] == b[: len(a)]:
             raise ConfigError(Problem(f"{one} and {other} can't be set together: one is in the other", key=other))
-    tree = Tree(text)
     if not add:
         for path, steps in paths.items():
             _require(tree, path, steps)
     for path, value in values.items():
         tree = _Edit(tree, path, paths[path], value).result()
-    return tree.text
+    return tree
 
 
 def _steps(path: str) -> tuple[Any, ...]:
@@ -122,59 +125,48 @@ class _Edit:
         # In a file of JSON all text stays in double quotes, and a value is spelled as JSON has it.
         root = tree.root
         self._json = flow(root) and (not root.value or any(key.style == '"' for key, _ in root.value))
-        self._value = spelling.data_of(value) if self._json else value
+        self._data = spelling.data_of(value)
+        self._value = self._data if self._json else spelling.leaves(value)
 
     def result(self) -> Tree:
         """Return the edited text, parsed."""
         slot = self._walk()
         intended = copy.deepcopy(self._tree.document.data)
-        new = slot[1] if isinstance(slot, tuple) and not isinstance(slot, Slot) else ()
-        if self._json and not _in_json(self._value, *new):
+        new = slot[1] if not isinstance(slot, Slot) else ()
+        if self._json and not _in_json(self._data, *new):
             self._refuse(
-                self._tree.root, f"{self._path} can't be set to {spelling.inline(self._value)}: JSON has no such value"
+                self._tree.root, f"{self._path} can't be set to {spelling.inline(self._data)}: JSON has no such value"
             )
         whole: Any = intended
         for step in self._steps[:-1]:
             whole = _get(whole, step)
         if isinstance(whole, set):
             self._refuse(self._tree.root, f"{self._path} is in a set, whose items have no values: edit it by hand")
-        old = _put(intended, self._steps, spelling.data_of(self._value))
-        if old is not keys.MISSING and same(old, spelling.data_of(self._value)):
+        old = _put(intended, self._steps, self._data)
+        if old is not keys.MISSING and same(old, self._data):
             return self._tree
         node = slot.node if isinstance(slot, Slot) else slot[0]
         lost = None
-        for text in self._candidates(slot):
+        for candidate in self._candidates(slot, old):
             try:
-                tree = Tree(text)
-            except ConfigError:
+                tree = Tree(applied(self._text, candidate()))
+            except (ConfigError, Impossible):
+                continue
+            except Lost as comment:
+                lost = lost or str(comment)
                 continue
             if same(tree.document.data, intended):
-                missing = self._tree.comments() - tree.comments()
+                missing = self._tree.comment_texts() - tree.comment_texts()
                 if not missing:
                     return tree
                 lost = lost or next(iter(missing))
         if lost is not None:
-            parts = self._parts(old)
-            if parts:  # each by itself leaves alone what is around it
-                return Tree(set_values(self._text, parts))
             words = f"{self._path} can't be replaced as a whole: the comment {lost!r} in it would be lost"
             self._refuse(node, f"{words}; set what is in it, or edit it by hand")
+        inner = self._tree.shared_in(node) if isinstance(slot, Slot) else None
+        if inner is not None:
+            self._refuse(node, f"{self._path} holds &{inner.anchor}, which is used elsewhere: set what is beside it")
         raise self._error(node, f"{self._path} can't be set without changing what is around it: edit it by hand")
-
-    def _parts(self, old: Any) -> dict[str, Any]:
-        """Return the changes inside a mapping that loses no key, or a list that stays as long; else nothing."""
-        new = spelling.data_of(self._value)
-        if isinstance(old, dict) and isinstance(new, dict) and old.keys() <= new.keys():
-            pairs = [(key, old.get(key, keys.MISSING), value) for key, value in new.items()]
-        elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-            pairs = [(index, *items) for index, items in enumerate(zip(old, new, strict=True))]
-        else:
-            return {}
-        return {
-            keys.child(self._path, key): value
-            for key, was, value in pairs
-            if was is keys.MISSING or not same(was, value)
-        }
 
     def _refuse(self, node: Node, message: str) -> NoReturn:
         raise self._error(node, message)
@@ -230,118 +222,38 @@ class _Edit:
             self._refuse(node, f"{_shown(step)} is no key")
         return node
 
-    def _candidates(self, slot: Slot | tuple[MappingNode, tuple[Any, ...]]) -> Iterator[str]:
-        """Yield texts that should mean what is intended, the best one first."""
-        if isinstance(slot, Slot):
-            if isinstance(slot.node, ScalarNode) and slot.node.style in ("|", ">") and slot.alias is None:
-                yield from self._new_block(slot.node)
-            if not flow(slot.parent) and slot.alias is None and self._alike(slot.node):
-                yield self._splice(slot.node, self._lines(self._tree.column(self._tree.start(slot.node))))
-            for quote in (self._quote(slot.node), '"'):
-                yield self._replace(slot, spelling.inline(self._value, flow=flow(slot.parent), quote=quote))
-        elif flow(slot[0]) or not slot[0].value:
-            yield from self._add_in_flow(*slot)
-        else:
-            yield from self._add_in_block(*slot)
-
-    def _quote(self, node: Node) -> str:
-        if self._json:
-            return '"'
-        return node.style if isinstance(node, ScalarNode) and node.style in ("'", '"') else ""
-
-    def _alike(self, node: Node) -> bool:
-        """Return whether the new value can stand in lines of its own, as the old one does."""
-        data = spelling.data_of(self._value)
-        kind = list if isinstance(node, SequenceNode) else dict
-        return not isinstance(node, ScalarNode) and not flow(node) and isinstance(data, kind) and bool(data)
-
-    def _lines(self, column: int) -> str:
-        return f"{self._tree.newline}{' ' * column}".join(spelling.lines(self._value))
-
-    def _splice(self, node: Node, new: str) -> str:
-        """Put `new` in the place of a value; its anchor stays, its tag goes: the new value has its own type."""
-        start, begin = self._tree.start(node), node.start_mark.index
-        kept = _TAGS.sub("", self._text[begin:start]) if start > begin else ""
-        return self._text[:begin] + kept + new + self._text[self._tree.end(node) :]
-
-    def _replace(self, slot: Slot, new: str) -> str:
-        if slot.alias is not None:
-            return self._text[: slot.alias[0]] + new + self._text[slot.alias[1] :]
-        node, start = slot.node, self._tree.start(slot.node)
-        if isinstance(node, ScalarNode):
-            if node.style in ("|", ">"):
-                head, end, _ = self._tree.body(node)
-                comment = _INDICATOR.sub("", self._text[start:head].rstrip(), 1)
-                begin = int(node.start_mark.index)
-                kept = _TAGS.sub("", self._text[begin:start])
-                return self._splice_raw(begin, end, kept + new + comment)
-            if empty(node):
-                return self._fill(slot, start, new)
-        elif not flow(node) and slot.after is not None:
-            return self._hoist(slot.after, node, new)
-        return self._splice(node, new)
-
-    def _splice_raw(self, start: int, end: int, new: str) -> str:
-        return self._text[:start] + new + self._text[end:]
-
-    def _fill(self, slot: Slot, place: int, new: str) -> str:
-        """Put a value where there is only the colon or the dash."""
-        if slot.key is not None and slot.after is None and not flow(slot.parent):
-            mark = self._text.rindex("?", 0, slot.key.start_mark.index)
-            line = self._tree.line_end(int(slot.key.end_mark.index))
-            return self._splice_raw(line, line, f"{self._tree.newline}{' ' * self._tree.column(mark)}: {new}")
-        if slot.key is not None and slot.after is None:
-            place, new = int(slot.key.end_mark.index), f": {new}"
-        elif slot.after is not None:
-            place = slot.after
-        if self._text[place - 1 : place] not in (" ", "\t", "") and not new.startswith(":"):
-            new = f" {new}"
-        return self._splice_raw(place, place, new)
-
-    def _hoist(self, after: int, node: Node, new: str) -> str:
-        """Put a value in one line in the place of several: after the colon, before the comments that follow it."""
-        start, begin = self._tree.start(node), int(node.start_mark.index)
-        head = self._text[:after]
-        if start > begin:
-            after = begin + len(self._text[begin:start].rstrip())
-            head = (self._text[:begin] + _TAGS.sub("", self._text[begin:after])).rstrip()
-        gap = self._text[after:start]
-        if "\n" not in gap and "\r" not in gap:
-            return self._splice(node, new)
-        comments = re.sub(r"(?:\r\n?|\n)[ \t]*$", "", gap)
-        return f"{head} {new}{comments}{self._text[self._tree.end(node) :]}"
-
-    def _new_block(self, node: ScalarNode) -> Iterator[str]:
-        """Yield a block scalar with the new text, where that has lines."""
-        value = spelling.data_of(self._value)
-        if not isinstance(value, str) or "\n" not in value or value.endswith("\n\n"):
+    def _candidates(self, slot: Slot | tuple[MappingNode, tuple[Any, ...]], old: Any) -> Iterator[Candidate]:
+        """Yield ways to a text that should mean what is intended, the best one first."""
+        if not isinstance(slot, Slot):
+            yield from self._additions(*slot)
             return
-        start = self._tree.start(node)
-        head, end, indent = self._tree.body(node)
-        if not indent:
-            return
-        rest = _INDICATOR.sub("", self._text[start:head].rstrip("\r\n"), 1)
-        lines = value.removesuffix("\n").split("\n")
-        body = [f"{' ' * indent}{line}" if line else "" for line in lines]
-        header = ("|" if value.endswith("\n") else "|-") + rest
-        yield self._splice_raw(start, end, self._tree.newline.join([header, *body]))
+        change = Change(self._tree, '"' if self._json else "")
+        yield partial(change.value, slot, old, self._value)
+        for quote in ("", '"'):
+            yield partial(change.whole, slot, self._value, quote)
 
-    def _add_in_block(self, node: MappingNode, rest: tuple[Any, ...]) -> Iterator[str]:
-        tree, last = self._tree, node.value[-1][0]
-        begin = int(last.start_mark.index)
-        before = self._text[:begin].rstrip(" ")
-        if before.endswith("?") and len(before) < begin:
-            begin = len(before) - 1
-        column, step, style = tree.column(begin), self._indent(), last.style or ""
+    def _additions(self, node: MappingNode, rest: tuple[Any, ...]) -> Iterator[Candidate]:
+        if flow(node) or not node.value:
+            value = self._value
+            for name in reversed(rest[1:]):
+                value = {name: value}
+            yield partial(Change(self._tree, '"' if self._json else "").add_in_flow, node, {rest[0]: value})
+            return
+        lines = self._lines(node, rest)
+        entries = Entries(self._tree, node, begin_of(self._tree, node))
+        count = len(entries.slots)
+        yield partial(entries.changed, {}, {count: [lines]})
+        # A block scalar that ends with the file, without a newline, would get one.
+        yield partial(entries.changed, {}, {count - 1: [lines]})
+
+    def _lines(self, node: MappingNode, rest: tuple[Any, ...]) -> str:
+        """Return a new entry, and the mappings in which it is the only one, in lines of their own."""
+        tree, step = self._tree, self._indent()
+        column, style = tree.column(tree.entry(node, 0).start), key_quote(node)
         lines = [
             f"{' ' * (column + level * step)}{spelling.key(name, quote=style)}:" for level, name in enumerate(rest)
         ]
-        lines[-1] += f" {spelling.inline(self._value)}"
-        place = tree.line_end(tree.last_end(node))
-        yield self._splice_raw(place, place, "".join(f"{tree.newline}{line}" for line in lines))
-        # A block scalar that ends with the file, without a newline, would get one.
-        place = begin - column
-        yield self._splice_raw(place, place, "".join(f"{line}{tree.newline}" for line in lines))
+        return f"{tree.newline.join(lines).lstrip(' ')} {spelling.inline(self._value)}"
 
     def _indent(self) -> int:
         """Return how far a mapping is indented in another one, in this file."""
@@ -352,37 +264,6 @@ class _Edit:
                 if inner > outer:
                     return inner - outer
         return 2
-
-    def _add_in_flow(self, node: MappingNode, rest: tuple[Any, ...]) -> Iterator[str]:
-        tree = self._tree
-        style = (node.value[-1][0].style if node.value else "") or ('"' if self._json else "")
-        value = spelling.data_of(self._value) if len(rest) > 1 else self._value
-        for name in reversed(rest[1:]):
-            value = {name: value}
-        quote = '"' if self._json else ""
-        entry = f"{spelling.key(rest[0], flow=True, quote=style)}: {spelling.inline(value, flow=True, quote=quote)}"
-        if not node.value:
-            place = tree.start(node) + 1
-            yield self._splice_raw(place, place, entry)
-            return
-        end = tree.last_end(node)
-        begin = int(node.start_mark.index)
-        if self._text[tree.start(node)] != "{":  # a single pair in a list needs no braces, two do
-            yield f"{self._text[:begin]}{{{self._text[begin:end]}, {entry}}}{self._text[end:]}"
-            return
-        key = int(node.value[-1][0].start_mark.index)
-        prefix = self._text[key - tree.column(key) : key]
-        own_line = not prefix.strip() and key - len(prefix) > node.start_mark.index
-        sep = tree.newline + prefix if own_line else " "
-        tail = _COMMENT.sub(lambda found: " " * len(found[0]), self._text[end : node.end_mark.index - 1])
-        comma = tail.find(",")
-        place = end + comma + 1 if comma >= 0 else end
-        after = ""
-        if own_line and (blank := _BLANK.match(self._text, place)):
-            after = self._text[place : blank.end()]
-        gap = " " if comma < 0 and self._text[end - 1] == ":" else ""  # nothing is the last value
-        middle = gap + ("" if comma >= 0 else ",") + after + sep + entry + ("," if comma >= 0 else "")
-        yield self._splice_raw(place, place + len(after), middle)
 
 
 def _in_json(value: Any, *names: Any) -> bool:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.tokens import AliasToken, AnchorToken, ScalarToken, TagToken
 
 from tui.config import document
@@ -91,8 +92,12 @@ def _whole(text: str) -> Any:
 
 
 def data_of(value: Any) -> Any:
-    """Return the data of a value, spelled or not."""
-    return value.data if isinstance(value, Spelled) else value
+    """Return the data of a value, spelled or not, and of what is in it."""
+    if isinstance(value, Spelled):
+        return value.data
+    if isinstance(value, dict):
+        return {name: data_of(item) for name, item in value.items()}
+    return [data_of(item) for item in value] if isinstance(value, list) else value
 
 
 def inline(value: Any, *, flow: bool = False, quote: str = "") -> str:
@@ -127,14 +132,6 @@ def key(name: Any, *, flow: bool = False, quote: str = "") -> str:
     if not isinstance(name, str):
         return _scalar(name)
     return _text(name, "v: {{{0}: 0}}" if flow else "v:\n  {0}: 0", {"v": {name: 0}}, quote)
-
-
-def lines(value: Any) -> list[str]:
-    """Return a list or mapping that is not empty in block style, a line for each item."""
-    value = data_of(value)
-    if isinstance(value, list):
-        return [f"- {inline(item)}" for item in value]
-    return [f"{key(name)}: {inline(item)}" for name, item in value.items()]
 
 
 def quoted(value: str) -> str:
@@ -173,3 +170,23 @@ def _scalar(value: Any) -> str:
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     return str(value)
+
+
+def leaves(value: Any) -> Any:
+    """Return a list or mapping that its user has written with all that is in it as it was written."""
+    if not isinstance(value, Spelled) or not isinstance(value.data, (list, dict)):
+        return value
+    text = f"{_HEAD}{value.text}\n"
+    _, root = document.compose(text)
+    return _leaves(root.value[0][1], value.data, text)
+
+
+def _leaves(node: Node, data: Any, text: str) -> Any:
+    if isinstance(node, ScalarNode) and node.style is None and not isinstance(data, str):
+        return Spelled(data, text[node.start_mark.index : node.end_mark.index])
+    if isinstance(node, SequenceNode) and isinstance(data, list):
+        return [_leaves(item, inner, text) for item, inner in zip(node.value, data, strict=True)]
+    if isinstance(node, MappingNode) and isinstance(data, dict) and len(node.value) == len(data):
+        items = zip(node.value, data.items(), strict=True)
+        return {name: _leaves(item, inner, text) for (_, item), (name, inner) in items}
+    return data

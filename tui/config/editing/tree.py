@@ -1,17 +1,20 @@
-"""Where the parts of a config stand in its text: what an edit must know beyond its data."""
+"""Where the parts of a config stand in its text: what an edit must know beyond its data.
+
+The scanner that reads the text keeps where each token and each comment is, so that nothing here is guessed.
+"""
 
 from __future__ import annotations
 
-import bisect
 import re
-from collections import Counter
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.scanner import Scanner
 
 from tui.config import document, keys
 from tui.config.document import ConfigDocument
@@ -19,50 +22,107 @@ from tui.config.document import ConfigDocument
 _TAG = "tag:yaml.org,2002:"
 _STRINGS = {_TAG + name for name in ("str", "merge", "value")}
 
-_GAP = r"(?:\s|#[^\n]*)*"
-_COLON, _DASH = re.compile(_GAP + ":"), re.compile(_GAP + "-")
-_PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*(?:\s+|$|(?=[,\]}])))+")
-_COMMENT = re.compile(r"(?:(?<=\s)|^)#[^\r\n]*", re.MULTILINE)
+_COMMENT = re.compile(r"#[^\r\n\x85\u2028\u2029]*")
 _HEADER = re.compile(r"[|>]([-+0-9]*)[^\r\n]*(?:\r\n?|\n|$)")
+_REST_OF_LINE = re.compile(r"[^\r\n]*")
+_PROPERTIES = ("<anchor>", "<tag>")
 
 Span = tuple[int, int]
 
 
+class Token(NamedTuple):
+    """A token of YAML that has letters of its own."""
+
+    start: int
+    end: int
+    kind: str
+
+
+class _Scanner(Scanner):
+    """Keeps where the tokens stand, and the comments."""
+
+    def __init__(self, loader: Any = None) -> None:
+        self.kept: list[Token] = []
+        self.comments: set[Span] = set()
+        super().__init__(loader)
+
+    def get_token(self) -> Any:
+        """Return the next token, as the base class does."""
+        token = super().get_token()
+        start, end = token.start_mark.index, token.end_mark.index
+        if start < end:
+            self.kept.append(Token(start, end, token.id))
+        return token
+
+    def scan_to_next_token(self) -> Any:
+        """Pass over what stands between two tokens."""
+        begin = self.reader.pointer
+        super().scan_to_next_token()
+        self._keep_comments(begin)
+
+    def scan_block_scalar_ignored_line(self, start_mark: Any) -> Any:
+        """Pass over the rest of the line in which a block scalar begins."""
+        begin = self.reader.pointer
+        found = super().scan_block_scalar_ignored_line(start_mark)
+        self._keep_comments(begin)
+        return found
+
+    def scan_directive_ignored_line(self, start_mark: Any) -> None:
+        """Pass over the rest of the line of a directive."""
+        begin = self.reader.pointer
+        super().scan_directive_ignored_line(start_mark)
+        self._keep_comments(begin)
+
+    def _keep_comments(self, begin: int) -> None:
+        end = self.reader.pointer
+        if end - begin > 1:
+            self.comments.update(found.span() for found in _COMMENT.finditer(self.reader.buffer, begin, end))
+
+
 class _Composer(Composer):
-    """Keeps where aliases stand, of which the nodes know nothing."""
+    """Keeps where aliases, and the entries of lists and mappings, begin, of which the nodes know nothing."""
 
     def __init__(self, loader: Any = None) -> None:
         super().__init__(loader)
         self.aliases: dict[tuple[int, int], Span] = {}
+        self.entries: defaultdict[int, list[Span]] = defaultdict(list)
         self.shared: set[int] = set()
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Compose the next node, as the base class does."""
-        event = self.parser.peek_event() if self.parser.check_event(AliasEvent) else None
+        event = self.parser.peek_event()
+        span = event.start_mark.index, event.end_mark.index
+        if parent is not None and (index is None or isinstance(index, int)):
+            self.entries[id(parent)].append(span)
         node = super().compose_node(parent, index)
-        if event is not None:
-            place = index if isinstance(index, int) else id(index)
-            self.aliases[id(parent), place] = (event.start_mark.index, event.end_mark.index)
+        if isinstance(event, AliasEvent):
+            self.aliases[id(parent), index if isinstance(index, int) else id(index)] = span
             self.shared.add(id(node))
         return node
 
 
 class Slot(NamedTuple):
-    """Where the value of a key, or an item of a list, stands.
+    """Where an entry stands: a key of a mapping with its value, or an item of a list.
 
     Attributes:
         parent: What it is in.
         key: Its key, None in a list.
         node: The value.
         alias: The span of the alias that stands in the value's place, if one does.
-        after: The end of the colon or dash before it, None where there is none.
+        start: Where the entry begins: with its dash, its question mark, or its key or item and their properties.
+        after: The end of the colon or dash before the value, None where there is none.
+        properties: The anchor and the tag of the value.
+        content: Where the value begins, after these; where it would, if nothing is there.
     """
 
     parent: Node
     key: Node | None
     node: Node
     alias: Span | None
+    start: int
     after: int | None
+    properties: list[Token]
+    content: int
 
 
 def flow(node: Node) -> bool:
@@ -73,11 +133,6 @@ def flow(node: Node) -> bool:
 def ordered(node: Node) -> bool:
     """Return whether a value is an ``!!omap``: a list of single pairs that means a mapping."""
     return isinstance(node, SequenceNode) and str(node.tag) == _TAG + "omap"
-
-
-def empty(node: Node) -> bool:
-    """Return whether a value is null because nothing is there."""
-    return isinstance(node, ScalarNode) and node.start_mark.index == node.end_mark.index
 
 
 class Tree:
@@ -93,134 +148,200 @@ class Tree:
     def __init__(self, text: str) -> None:
         self.text = text
         self._yaml: YAML
-        self._yaml, self.root = document.compose(text, _Composer)
+        self._yaml, self.root = document.compose(text, _Composer, _Scanner)
         self.document: ConfigDocument = document.build(text, self._yaml, self.root)
         self.newline = "\r\n" if "\r\n" in text else "\r" if "\r" in text and "\n" not in text else "\n"
+        self._tokens: list[Token] = self._yaml.scanner.kept
+        self._starts: list[int] = [token.start for token in self._tokens]
+        self._comments: list[Span] = sorted(self._yaml.scanner.comments)
 
     def shared(self, node: Node) -> bool:
         """Return whether an alias stands for `node` somewhere."""
         return id(node) in self._yaml.composer.shared
+
+    def shared_in(self, node: Node) -> Node | None:
+        """Return a value in `node`, or itself, for which an alias stands somewhere; None if there is none."""
+        if self.shared(node):
+            return node
+        if isinstance(node, ScalarNode):
+            return None
+        parts = (part for item in node.value for part in (item if isinstance(item, tuple) else (item,)))
+        return next((found for part in parts if (found := self.shared_in(part)) is not None), None)
 
     def find(self, node: Node, step: Any) -> Slot | None:
         """Return the slot of a key or an index in `node`, None where it has none of its own."""
         if isinstance(node, SequenceNode) and not ordered(node):
             if type(step) is not int or not 0 <= step < len(node.value):
                 return None
-            return self._item(node, step)
-        if ordered(node) and isinstance(step, str):
+            return self.entry(node, step)
+        if ordered(node):
             found = (self.find(item, step) for item in node.value)
             return next((slot for slot in found if slot is not None), None)
         if isinstance(node, MappingNode):
-            entries = [(self._key(key), key, value) for key, value in node.value if isinstance(key, ScalarNode)]
-            chosen = keys.choose((known for known, _, _ in entries), step)
-            return next((self._entry(node, *entry) for known, *entry in entries if known is chosen), None)
+            names = [self.key(key) if isinstance(key, ScalarNode) else None for key, _ in node.value]
+            name = keys.choose(names, step)
+            return self.entry(node, names.index(name)) if name is not keys.MISSING else None
         return None
 
-    def end(self, node: Node) -> int:
-        """Return where `node` ends: before the comments and empty lines that follow it."""
-        if isinstance(node, ScalarNode):
-            return self.body(node)[1] if node.style in ("|", ">") else node.end_mark.index
-        if flow(node) or not node.value:
-            return int(node.end_mark.index)
-        return self.last_end(node)
+    def key(self, node: ScalarNode) -> Any:
+        """Return the key that a node means."""
+        if str(node.tag) in _STRINGS:
+            return node.value
+        return self._yaml.constructor.construct_non_recursive_object(node)
 
-    def last_end(self, node: Node) -> int:
-        """Return where the last entry of a mapping or list ends."""
-        if isinstance(node, SequenceNode):
-            slot = self._item(node, len(node.value) - 1)
+    def entry(self, node: Node, index: int) -> Slot:
+        """Return the slot of an entry, by its number."""
+        begin, end = self._yaml.composer.entries[id(node)][index]
+        number = bisect_left(self._starts, begin)
+        first = self._first_property(number)
+        if isinstance(node, MappingNode):
+            key, value = node.value[index]
+            alias, colon = self._alias(node, id(key)), bisect_left(self._starts, end)
+            start = self._key_start(first, number)
+            after = self._tokens[colon].end if self._kind(colon) == ":" else None
+            return self._slot(node, key, value, alias, start, after, colon + 1, end)
+        value, alias = node.value[index], self._alias(node, index)
+        if flow(node):
+            start = self._starts[first]
+            return self._slot(node, None, value, alias, start, None, first, start)
+        dash = self._tokens[first - 1]
+        return self._slot(node, None, value, alias, dash.start, dash.end, first, dash.end)
+
+    def entries(self, node: Node) -> list[Slot]:
+        """Return the slots of all entries of a list or mapping."""
+        return [self.entry(node, index) for index in range(len(node.value))]
+
+    def _slot(
+        self,
+        parent: Node,
+        key: Node | None,
+        node: Node,
+        alias: Span | None,
+        start: int,
+        after: int | None,
+        number: int,
+        empty: int,
+    ) -> Slot:
+        """Return a slot whose value begins with the token of a number, unless it is empty: then at a place."""
+        if alias is not None:
+            return Slot(parent, key, node, alias, start, after, [], alias[0])
+        properties = self._properties(node, number)
+        if isinstance(node, ScalarNode) and properties and properties[-1].end == node.end_mark.index:
+            content = properties[-1].end  # and nothing after them
+        elif isinstance(node, ScalarNode) and node.start_mark.index == node.end_mark.index:
+            content = empty if after is None else after
         else:
-            slot = self._entry(node, *node.value[-1])
-        if slot.alias is not None:
-            return slot.alias[1]
-        if empty(slot.node):  # its own place is somewhere before what comes next
-            return slot.after or (slot.key or slot.node).end_mark.index
-        return self.end(slot.node)
+            content = self._starts[number + len(properties)]
+        return Slot(parent, key, node, alias, start, after, properties, content)
 
-    def start(self, node: Node) -> int:
-        """Return where the content of `node` begins, after its anchor and tag."""
-        begin: int = node.start_mark.index
-        found = _PROPERTIES.match(self.text, begin)
-        return min(found.end(), node.end_mark.index) if found else begin
+    def _properties(self, node: Node, number: int) -> list[Token]:
+        """Return those of a value that begins with the token of a number, not those of its first key."""
+        found = number
+        while self._kind(found) in _PROPERTIES and self._tokens[found].end <= node.end_mark.index:
+            found += 1
+        if isinstance(node, MappingNode) and not flow(node):
+            while found > number and self._one_line(found - 1, found):
+                found -= 1
+        return self._tokens[number:found]
 
-    def body(self, node: ScalarNode) -> tuple[int, int, int]:
-        """Return of a block scalar where its lines begin and end, and how far they are indented (0: it has none)."""
-        header = _HEADER.match(self.text, self.start(node))
-        assert header is not None
-        place = header.end()
-        end = header.start() + len(header[0].rstrip("\r\n"))
-        indent = 0
-        first = next((line for line in node.value.split("\n") if line.strip()), "")
-        deeper = len(first) - len(first.lstrip(" "))  # than the scalar, whose header then says how far that is
-        for line in self.text[place : node.end_mark.index].splitlines(keepends=True):
-            bare = line.rstrip("\r\n")
-            width = len(bare) - len(bare.lstrip(" "))
-            place += len(line)
-            if bare.strip() and indent and width < indent:
-                break
-            if bare.strip():
-                indent = indent or width - deeper
-            if bare.strip() or "+" in header[1]:
-                end = place - (len(line) - len(bare))
-        return header.end(), end, indent
+    def _first_property(self, number: int) -> int:
+        """Return the number of the first of the properties that stand before a token."""
+        while self._kind(number - 1) in _PROPERTIES:
+            number -= 1
+        return number
 
-    def comments(self) -> Counter[str]:
-        """Return how often each comment stands in the text."""
-        texts = sorted(self._texts_with_hash())
-        found: Counter[str] = Counter()
-        place = 0
-        while comment := _COMMENT.search(self.text, place):
-            inside = bisect.bisect(texts, (comment.start(), len(self.text))) - 1
-            if inside >= 0 and texts[inside][1] > comment.start():
-                place = texts[inside][1]
-            else:
-                place = comment.end()
-                found[comment[0].rstrip()] += 1
-        return found
+    def _key_start(self, first: int, number: int) -> int:
+        """Return where the entry of a key begins, which has its first property or that of the mapping before it."""
+        if self._kind(first - 1) == "?":
+            return self._starts[first - 1]
+        while first < number and not self._one_line(first, number):
+            first += 1
+        return self._starts[first]
 
-    def _texts_with_hash(self) -> Iterator[Span]:
-        """Yield where the scalars stand in which there is a ``#``, which begins no comment there."""
-        stack: list[Node] = [self.root]
-        seen: set[int] = set()
-        while stack:
-            node = stack.pop()
-            if isinstance(node, ScalarNode):
-                head, end = self.start(node), node.end_mark.index
-                if "#" in self.text[head:end]:
-                    yield self.body(node)[:2] if node.style in ("|", ">") else (head, end)
-            elif id(node) not in seen:
-                seen.add(id(node))
-                for item in node.value:
-                    stack.extend(item if isinstance(item, tuple) else (item,))
+    def _kind(self, number: int) -> str:
+        return self._tokens[number].kind if 0 <= number < len(self._tokens) else ""
 
-    def column(self, place: int) -> int:
-        """Return how far a place in the text is from the beginning of its line."""
-        line = max(self.text.rfind("\n", 0, place), self.text.rfind("\r", 0, place)) + 1
-        return place - line - self.text.startswith("\ufeff", line)
-
-    def line_end(self, place: int) -> int:
-        """Return where the line ends that a place in the text is on."""
-        found = re.compile(r"[^\r\n]*").match(self.text, place)
-        return found.end() if found else place
-
-    def _item(self, node: SequenceNode, index: int) -> Slot:
-        alias = self._alias(node, index)
-        after = None
-        if not flow(node):
-            before = self._alias(node, index - 1)
-            begin = self.start(node) if not index else before[1] if before else self.end(node.value[index - 1])
-            dash = _DASH.match(self.text, begin)
-            after = dash.end() if dash else None
-        return Slot(node, None, node.value[index], alias, after)
+    def _one_line(self, number: int, other: int) -> bool:
+        gap = self.text[self._tokens[number].end : self._starts[other]]
+        return "\n" not in gap and "\r" not in gap
 
     def _alias(self, node: Node, place: int) -> Span | None:
         found: Span | None = self._yaml.composer.aliases.get((id(node), place))
         return found
 
-    def _entry(self, node: Node, key: Node, value: Node) -> Slot:
-        colon = _COLON.match(self.text, key.end_mark.index)
-        return Slot(node, key, value, self._alias(node, id(key)), colon.end() if colon else None)
+    def content(self, node: Node) -> int:
+        """Return where a scalar, or what is in brackets, begins after its properties."""
+        number = bisect_left(self._starts, node.start_mark.index)
+        while self._kind(number) in _PROPERTIES:
+            number += 1
+        return self._starts[number]
 
-    def _key(self, node: ScalarNode) -> Any:
-        if str(node.tag) in _STRINGS:
-            return node.value
-        return self._yaml.constructor.construct_non_recursive_object(node)
+    def end(self, slot: Slot) -> int:
+        """Return where an entry ends: before the comments and empty lines that follow it."""
+        if slot.alias is not None:
+            return slot.alias[1]
+        if isinstance(slot.node, ScalarNode):
+            if slot.node.style in ("|", ">"):
+                return self.body(slot.node)[1]
+            return max(slot.content, slot.node.end_mark.index if slot.node.value or slot.node.style else 0)
+        return self.last_end(slot.node)
+
+    def last_end(self, node: Node) -> int:
+        """Return where a list or mapping ends: with its bracket, or with its last entry."""
+        if flow(node) or not node.value:
+            return int(node.end_mark.index)
+        return self.end(self.entry(node, len(node.value) - 1))
+
+    def body(self, node: ScalarNode) -> tuple[int, int, int]:
+        """Return of a block scalar where its lines begin and end, and how far they are indented (0: it has none)."""
+        header = _HEADER.match(self.text, self.content(node))
+        assert header is not None
+        end = header.start() + len(header[0].rstrip("\r\n"))
+        lines = self.text[header.end() : node.end_mark.index].splitlines(keepends=True)
+        first = next((line for line in node.value.split("\n") if line.strip()), "")
+        deeper = len(first) - len(first.lstrip(" "))  # than the scalar, whose header then says how far that is
+        indent, place = 0, header.end()
+        for line in lines:
+            bare = line.rstrip("\r\n")
+            if bare.strip() and not indent:
+                indent = len(bare) - len(bare.lstrip(" ")) - deeper
+            if bare.strip() or "+" in header[1]:
+                end = place + len(bare)
+            place += len(line)
+        return header.end(), end, indent
+
+    def comments(self, start: int = 0, end: int | None = None) -> list[Span]:
+        """Return where the comments stand that begin in a range of the text."""
+        first = bisect_left(self._comments, (start, 0))
+        last = len(self._comments) if end is None else bisect_left(self._comments, (end, 0))
+        return self._comments[first:last]
+
+    def comment_texts(self) -> Counter[str]:
+        """Return how often each comment stands in the text."""
+        return Counter(self.text[start:end].rstrip() for start, end in self._comments)
+
+    def column(self, place: int) -> int:
+        """Return how far a place in the text is from the beginning of its line."""
+        return place - self.line_start(place)
+
+    def line_start(self, place: int) -> int:
+        """Return where the line begins that a place in the text is on, after a byte order mark."""
+        line = max(self.text.rfind("\n", 0, place), self.text.rfind("\r", 0, place)) + 1
+        return line + self.text.startswith("\ufeff", line)
+
+    def line_end(self, place: int) -> int:
+        """Return where the line ends that a place in the text is on."""
+        found = _REST_OF_LINE.match(self.text, place)
+        return found.end() if found else place
+
+    def begins_line(self, place: int) -> bool:
+        """Return whether only blanks stand before a place on its line."""
+        return not self.text[self.line_start(place) : place].strip(" \t")
+
+    def token_before(self, place: int) -> Token:
+        """Return the last token that begins before a place."""
+        return self._tokens[bisect_left(self._starts, place) - 1]
+
+    def token_after(self, place: int) -> Token:
+        """Return the first token that begins at a place or after it."""
+        return self._tokens[bisect_left(self._starts, place)]
