@@ -4,7 +4,7 @@
 2. Every comment is still there, and beside the same key or item.
 3. The bytes outside of the value are the same; in it, those of what has not changed.
 
-The suite tries a few hundred edits; ``HYPOTHESIS_PROFILE=thorough pytest tests/config/editing/test_edit_laws.py`` 100,000.
+The suite tries a few hundred edits, ``HYPOTHESIS_PROFILE=thorough pytest`` with this file 100,000.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from tests.config.yaml_texts import Draw, config
+from tests.config.editing.layout import Layout, Path
+from tests.config.editing.yaml_texts import Draw, config
 from tests.conftest import THOROUGHLY
-from tests.layout import Layout, Path
 from tui.config import document, keys
 from tui.config.diff import same
 from tui.config.document import ConfigError
@@ -40,7 +40,7 @@ PARTS = 20 if THOROUGHLY else 1
 #: And so many of each text.
 EACH = 3
 
-REFERENCE = File(__file__).parents[2] / "docs" / "reference.md"
+REFERENCE = File(__file__).parents[3] / "docs" / "reference.md"
 
 SCALARS: list[Any] = [7, 0.5, 1e-05, True, None, "text", "1", "", "a: b # x", "- a", "it's", "two\nlines\n"]
 SCALARS += ["two\nlines", " x\n", "&a", "*b", "[", "\u00e9"]

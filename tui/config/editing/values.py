@@ -12,8 +12,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from tui.config.diff import same
 from tui.config.editing import spelling
+from tui.config.editing.entries import Entries, Impossible, Lost, Splice, begin_of
 from tui.config.editing.tree import Slot, Tree, flow, ordered
-from tui.config.entries import Entries, Impossible, Lost, Splice, begin_of
 
 _INDICATOR = re.compile(r"[|>][-+0-9]*")
 _BLANKS = re.compile(r"[ \t]*")
