@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from tests.engine.plays import Play, turn
-from tui.engine import joining
+from tui.engine.jobs import joining
 from tui.engine.jobs.job import Job
 from tui.engine.scrollback import Output
 from tui.protocol.messages import Metrics, Notice, Reload, Running, State

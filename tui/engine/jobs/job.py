@@ -23,12 +23,12 @@ from tui.engine import paths
 from tui.engine.deck.spec import JobSpec
 from tui.engine.history.job_history import History
 from tui.engine.jobs import lifecycle, worker_queries
+from tui.engine.jobs.joining import Joining
 from tui.engine.jobs.publisher import Emit, Publisher
 from tui.engine.jobs.supervisor import Supervisor
 from tui.engine.jobs.worker_queries import Unanswered, WorkerQueries
 from tui.engine.jobs.worker_run import WorkerRun
 from tui.engine.jobs.worker_slot import Launch, WorkerSlot, payload
-from tui.engine.joining import Joining
 from tui.engine.metrics.recorder import Recorder
 from tui.engine.reloads import checks
 from tui.engine.reloads.config_file import ConfigFile
