@@ -1,11 +1,12 @@
-"""What must be said of a value so that nobody takes it for another one, on the screen as on the command line."""
+"""What is said alike on the screen and on the command line: a value, unmistakably; what a change did."""
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
-from tui.protocol.messages import Change
+from tui.protocol.messages import Change, Effect, Judged
 
 #: Text that YAML would read as something else, or that JSON has for it.
 _NUMBER = r"[-+]?(?:\.?\d[\d_]*(?:\.[\d_]*)?(?:e[-+]?\d+)?|0x[\da-f_]+|0o[0-7_]+|\.?inf(?:inity)?)|\.?nan"
@@ -37,3 +38,50 @@ def _kind(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and (value in _NOT_FINITE or _MOMENT.fullmatch(value))):
         return None
     return next((word for kind, word in _KINDS.items() if isinstance(value, kind)), None)
+
+
+#: The sign of each verdict; the word stands beside it.
+VERDICTS = {"better": "✓", "worse": "✗", "higher": "↑", "lower": "↓", "none": "·"}
+
+
+def figure(value: float | None) -> str:
+    """Return a number of a metric in short."""
+    if value is None:
+        return "–"
+    return "NaN" if math.isnan(value) else f"{value:.3g}"
+
+
+def effect(found: Effect | Judged) -> str:
+    """Return what a change did: ``loss 0.82 → 0.18 ✓ better``; ``better?`` where the way is guessed from the name."""
+    if found.verdict is None:
+        return f"{found.metric} {_awaited(found)}"
+    sign = VERDICTS.get(found.verdict, "?")
+    if found.verdict == "none":
+        return f"{found.metric} {sign} no clear change"
+    moved = f"{figure(found.before)} → {figure(found.after)}"
+    return f"{found.metric} {moved} {sign} {found.verdict}{'?' if found.guessed else ''}"
+
+
+def _awaited(found: Effect | Judged) -> str:
+    if found.until is not None:
+        return f"{found.points} points, then v{found.until}"
+    if found.next is not None:
+        return f"… {found.points} of {found.next}"
+    return "is constant: nothing to compare with" if found.points >= 10 else "too little history"
+
+
+def evidence(found: Effect | Judged) -> str:
+    """Return what a verdict rests on: ``lower by 0.031 ± 0.012 (40 points)``, and when the next one comes."""
+    if found.verdict is None:
+        return effect(found)
+    points = f"{found.points} points"
+    later = f"; next verdict at {found.next} points" if found.next is not None else ""
+    ended = f"; then v{found.until}" if found.until is not None else ""
+    if found.change is None or found.smallest is None:
+        return f"{effect(found)} ({points}){later}{ended}"
+    if found.verdict == "none":
+        return f"{effect(found)} ({points}; {figure(found.smallest)} would have been seen){later}{ended}"
+    way = "higher" if found.change > 0 else "lower"
+    guess = f"; {found.verdict} by its name alone" if found.guessed else ""
+    size = f"{way} by {figure(abs(found.change))} ± {figure(found.smallest)}"
+    return f"{effect(found)}: {size} ({points}){guess}{later}{ended}"

@@ -72,7 +72,7 @@ class Play:
         self.launched = [asyncio.Event() for _ in range(100)]
         self.launch_error: OSError | None = None
         self.connection = database.in_memory()
-        weakref.finalize(self, self.connection.close)
+        self.close = weakref.finalize(self, self.connection.close)
         config = Path("/nowhere/c.yaml")
         self.history = History(self.connection, Path("/nowhere/.tunedeck"), config, "job")
         self.file = ConfigFile(config, lambda path, digest: None)

@@ -42,6 +42,9 @@ STATUSES = {
 
 UNKNOWN = Sign("?", "dim")
 
+#: How the verdicts on a change are drawn.
+VERDICTS = {"better": "good", "worse": "bad", "higher": "plain", "lower": "plain", "none": "dim"}
+
 
 def number(value: Any) -> str:
     """Return a metric's value in at most about ten characters."""

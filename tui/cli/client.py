@@ -122,13 +122,13 @@ def stop_deck(path: Path) -> HangingDeck | None:
 
 
 @contextlib.contextmanager
-def connect_to_deck(path: Path) -> Iterator[tuple[socket.socket, BufferedRWPair]]:
-    """Connect to the engine at `path`, and greet it.
+def connect_to_deck(path: Path, *, brief: bool = True) -> Iterator[tuple[socket.socket, BufferedRWPair]]:
+    """Connect to the engine at `path`, and greet it; one who is not `brief` is told all that is known.
 
     Raises:
         OSError: It ended, or does not answer.
     """
-    with socket.socket(socket.AF_UNIX) as connection, _connect(connection, path) as stream:
+    with socket.socket(socket.AF_UNIX) as connection, _connect(connection, path, brief=brief) as stream:
         yield connection, stream
 
 
@@ -152,11 +152,11 @@ def send_command(path: Path, command: messages.Command, patience: float) -> mess
 
 
 @contextlib.contextmanager
-def _connect(connection: socket.socket, path: Path) -> Iterator[BufferedRWPair]:
+def _connect(connection: socket.socket, path: Path, *, brief: bool = True) -> Iterator[BufferedRWPair]:
     connection.settimeout(ANSWER_PATIENCE)
     connection.connect(str(path))
     with connection.makefile("rwb") as stream:
-        stream.write(codec.encode(messages.Hello(messages.PROTOCOL, pid=os.getpid(), brief=True)))
+        stream.write(codec.encode(messages.Hello(messages.PROTOCOL, pid=os.getpid(), brief=brief)))
         stream.flush()
         yield stream
 

@@ -35,6 +35,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     diff.add_argument("a", metavar="A", type=version)
     diff.add_argument("b", metavar="B", type=version, nargs="?", help="else the file as it is on disk")
 
+    _add_measured(commands)
     change = commands.add_parser("set", help="change values in a config, all or none, and see what the job says")
     change.add_argument("config", metavar="CONFIG")
     change.add_argument("values", metavar="key.path=value", nargs="+")
@@ -46,6 +47,46 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     back.set_defaults(run=_rollback, acts=True)
     for command in (change, back):
         _add_receipt(command)
+
+
+def _add_measured(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    metrics = commands.add_parser("metrics", help="print the metrics of a run, with the version that ran")
+    best = commands.add_parser("best", help="show the version under which a metric was best")
+    wait = commands.add_parser(
+        "wait", help="wait until the newest change is applied or judged, or the job has finished"
+    )
+    for command, function in ((metrics, _metrics), (best, _best), (wait, _wait)):
+        command.add_argument("config", metavar="CONFIG", type=Path)
+        command.add_argument("--job", metavar="NAME", help="where the config serves several jobs")
+        command.set_defaults(run=function)
+    metrics.add_argument("--run", metavar="N", dest="run_number", type=int, help="else the newest")
+    metrics.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="csv (else) or JSON lines")
+    for command in (metrics, best):
+        command.add_argument("--metric", metavar="NAME", help="metrics: else all; best: else the main one")
+    best.add_argument("--json", action="store_true", help="print it as one JSON object, with the config")
+    wait.add_argument("--for", dest="what", choices=("applied", "verdict", "finished"), required=True)
+    wait.add_argument("--timeout", metavar="SECONDS", type=seconds, help="else as long as it takes")
+    wait.add_argument("--json", action="store_true", help="print the reload as history does")
+
+
+def _metrics(arguments: argparse.Namespace) -> int:
+    from tui.cli import measured
+
+    with _rows_of(arguments) as found:
+        return measured.show(arguments, found)
+
+
+def _best(arguments: argparse.Namespace) -> int:
+    from tui.cli import measured
+
+    with _rows_of(arguments) as found:
+        return measured.show_best(arguments, found)
+
+
+def _wait(arguments: argparse.Namespace) -> int:
+    from tui.cli import waiting
+
+    return waiting.wait(arguments)
 
 
 def _add_receipt(command: argparse.ArgumentParser) -> None:

@@ -108,7 +108,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         source = Path(tui.__file__).parent.parent / "sample_configs"
     try:
         folder.mkdir(exist_ok=True)
-        for file in source.glob("*.yaml"):
+        for file in [*source.glob("*.yaml"), *source.glob("*.json")]:
             if not (folder / file.name).exists():
                 shutil.copyfile(file, folder / file.name)
     except OSError as error:

@@ -37,6 +37,9 @@ _LOOK = 1.0
 #: Seconds between two writes of the metrics: so much of them is lost with an engine that is killed.
 _KEEP = 2.0
 
+#: So often meanwhile it is looked what changes have done, and half as often what the processes use.
+_LOOKS = 4
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -352,7 +355,12 @@ class Engine:
 
     async def _keep_metrics(self) -> None:
         while True:
-            await asyncio.sleep(_KEEP)
+            for turn in range(_LOOKS):
+                await asyncio.sleep(_KEEP / _LOOKS)
+                for job in self.jobs.values():
+                    await job.verdicts.look()
+                    if turn % 2:
+                        await job.measure()
             for job in self.jobs.values():
                 await job.recorder.save()
 

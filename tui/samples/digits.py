@@ -32,7 +32,7 @@ def train(config: dict[str, Any]) -> Generator[dict[str, float], dict[str, Any],
     images = load()
     images, held_out = images[:-HELD_OUT], images[-HELD_OUT:]
     network = Network(SIDE * SIDE, config["hidden"], rng)
-    loss, accuracy = GUESSING, network.accuracy(held_out)
+    average = GUESSING  # of the last steps, for the log
     step = epoch = 0
     while epoch < config["epochs"]:
         epoch += 1
@@ -42,15 +42,19 @@ def train(config: dict[str, Any]) -> Generator[dict[str, float], dict[str, Any],
             batch = images[used : used + max(1, config["batch_size"])]
             used += len(batch)
             step += 1
-            loss += 0.05 * (network.learn(augmented(batch, config["augment"], rng), config) - loss)
-            if step % max(1, config["report_every"]) == 0:
-                accuracy = network.accuracy(held_out)
-                print(f"epoch {epoch:3}  loss {loss:7.4f}  accuracy {accuracy:6.1%}  lr {config['lr']}")
-            if not math.isfinite(loss):
+            loss = network.learn(augmented(batch, config["augment"], rng), config)
+            average += 0.05 * (loss - average)
+            metrics = {"loss": loss}  # as it is: an average would hide for a while what a change does
+            tells = step % max(1, config["report_every"]) == 0
+            if tells or step == 1:
+                metrics["accuracy"] = network.accuracy(held_out)
+            if tells:
+                print(f"epoch {epoch:3}  loss {average:7.4f}  accuracy {metrics['accuracy']:6.1%}  lr {config['lr']}")
+            if not math.isfinite(average):
                 print("the weights are no longer finite: starting again with new ones")
-                network, loss = Network(SIDE * SIDE, config["hidden"], rng), GUESSING
+                network, average = Network(SIDE * SIDE, config["hidden"], rng), GUESSING
             tui.sleep(config["pause"])  # comes back at once when a new config is waiting
-            config = yield {"loss": loss, "accuracy": accuracy}
+            config = yield metrics
 
 
 def load() -> Batch:

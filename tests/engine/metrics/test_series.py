@@ -113,7 +113,7 @@ def test_what_was_written_in_parts_is_read_as_it_was(database: Database) -> None
     series = Series()
     series.levels[0] = module.Level(module.FINEST)
     saver = Saver(OWNER, series)
-    saver.id = database.add(OWNER)
+    saver.id = database.add(OWNER, {})
     for step in range(1, 600):
         names = ["a", "b"] if step > 200 else ["a"]
         series.append(Block(step, 1, float(step), {name: Point(1, step / 7, step / 7, step / 7) for name in names}))
@@ -131,13 +131,14 @@ def test_what_was_written_in_parts_is_read_as_it_was(database: Database) -> None
 
 def test_the_oldest_series_of_a_job_make_room(database: Database) -> None:
     for run in range(1, MOST_SERIES + 6):
-        number = database.add(OWNER._replace(run=run))
+        number = database.add(OWNER._replace(run=run), {"loss": "min"})
         saver = Saver(OWNER, filled([1.0] * 10))
         database.write(number, *saver.fresh())
-    other = database.add(OWNER._replace(job="other"))
+    other = database.add(OWNER._replace(job="other"), {})
     assert other
     assert database.runs("c.yaml", "job") == list(range(6, MOST_SERIES + 6))
     assert database.runs("c.yaml", "other") == [1]
+    assert (database.told("c.yaml", "job"), database.told("c.yaml", "other")) == ({"loss": "min"}, {})
 
 
 def test_one_of_a_newer_format_is_left_alone(tmp_path: Path) -> None:

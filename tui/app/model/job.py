@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from dataclasses import replace
 
 from tui.app.model.log_buffer import LogBuffer
 from tui.app.model.reload_list import ReloadList
@@ -109,6 +110,8 @@ class JobModel:
                 return self._reload(event)
             case messages.Noted():
                 return Part.TIMELINE if self.timeline.note(event) else Part.NOTHING
+            case messages.Judged():
+                return Part.TIMELINE if self.timeline.judge(event) else Part.NOTHING
             case messages.State():
                 return self._enter(event)
             case messages.Document():
@@ -126,7 +129,9 @@ class JobModel:
         return Part.NOTHING
 
     def _measure(self, event: messages.Metrics) -> Part:
-        self.metrics = event
+        # What a step does not report is as it was reported last.
+        known = self.metrics.values if self.metrics is not None and event.step >= self.metrics.step else {}
+        self.metrics = replace(event, values={**known, **event.values})
         if self._steps and event.step < self._steps[-1][1]:
             self._steps.clear()
         self._steps.append((event.time, event.step))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from operator import neg
 
 from tui.protocol import messages
-from tui.protocol.messages import Reload
+from tui.protocol.messages import Effect, Reload
 
 #: So many rows are kept: those that were looked at last, and the newest of all.
 MOST_ROWS = 4_000
@@ -21,12 +21,14 @@ class ReloadList:
     Attributes:
         oldest: The oldest version of the history, as far as that is known.
         newest_version: The newest version, 0 before the first.
+        judged: Something is known of the effect of a change.
         touched: The versions that were told since somebody began to listen; None while nobody does.
     """
 
     def __init__(self) -> None:
         self.oldest = 1
         self.newest_version = 0
+        self.judged = False
         self.touched: set[int] | None = None
         self._rows: dict[int, Reload] = {}
         self._gone: set[int] = set()
@@ -46,6 +48,7 @@ class ReloadList:
         self.oldest = min(self.oldest, reload.version)
         self._touch(reload.version)
         self._rows[reload.version] = reload
+        self.judged = self.judged or bool(reload.effect)
 
     def take(self, first: int, last: int, rows: Iterable[Reload], oldest: int) -> None:
         """Take a page of older rows; a version without one in it is not in the history."""
@@ -55,6 +58,7 @@ class ReloadList:
             self._gone.discard(row.version)
             # What came as news meanwhile is newer.
             self._rows.setdefault(row.version, row)
+            self.judged = self.judged or bool(row.effect)
 
     def forget(self, kept: int) -> None:
         """Forget the rows that are farthest from version `kept`, if they have become too many."""
@@ -75,6 +79,18 @@ class ReloadList:
         if row is not None:
             self._rows[row.version] = replace(row, note=noted.note, tag=noted.tag)
         return row is not None
+
+    def judge(self, found: messages.Judged) -> bool:
+        """Take in what is found of the effect of a version; return whether its row is here."""
+        self._touch(found.version)
+        self.judged = True
+        row = self._rows.get(found.version)
+        if row is None:
+            return False
+        effect = Effect(**{item.name: getattr(found, item.name) for item in fields(Effect)})
+        at = next((place for place, known in enumerate(row.effect) if known.metric == effect.metric), len(row.effect))
+        self._rows[row.version] = replace(row, effect=(*row.effect[:at], effect, *row.effect[at + 1 :]))
+        return True
 
     def _touch(self, version: int) -> None:
         if self.touched is not None:

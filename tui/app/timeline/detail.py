@@ -13,6 +13,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui import wording
 from tui.app import formatting
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
@@ -142,6 +143,7 @@ def _facts(row: Reload, now: float, differences: list[Change]) -> Iterator[tuple
     took = f"after {formatting.latency(row.latency_ms)}" if row.latency_ms is not None else ""
     step = f"at step {row.step:,}" if row.step is not None else ""
     yield "taken", f"{step} {took}".strip()
+    yield "effect", _INDENT.join(plain(wording.evidence(found)) for found in row.effect)
     drift = "the file differs from what ran last:" + _INDENT if row.source == "start" and row.changes else ""
     yield "changed", drift + _INDENT.join(formatting.change(item) for item in row.changes)
     yield "works with", _INDENT.join(f"{formatting.change(item)} (asked → in effect)" for item in differences)

@@ -13,6 +13,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
+from tui import wording
 from tui.app import formatting
 from tui.app.model.job import JobModel
 from tui.app.model.reload_list import index_of
@@ -40,15 +41,21 @@ class Column(NamedTuple):
     right: bool = False
 
 
+STEP, EFFECT = "step", "effect"
+
 COLUMNS = (
     Column("ver", 0, 0, right=True),
     Column("status", 13, 0),
     Column("time", 8, 44),
     Column("source", 8, 60),
     Column("took", 8, 52, right=True),
-    Column("step", 9, 88, right=True),
+    Column(STEP, 9, 88, right=True),
+    Column(EFFECT, 30, 100),
     Column("what changed", 0, 30),
 )
+
+#: From this width on there is room for effects and steps.
+BOTH = 130
 
 #: Blanks between two columns.
 GAP = 2
@@ -339,9 +346,21 @@ class TimelineView(RowView, can_focus=True):
         """Return the width of each column, 0 for one that is not shown."""
         # The mark and the newest version, but never less than versions of three digits.
         widest = max(len(f"▸v{self._rows.newest_version}"), 5)
-        rooms = [(column.width or widest) * (width >= column.needs) for column in COLUMNS[:-1]]
+        rooms = [(column.width or widest) * self._is_shown(column, width) for column in COLUMNS[:-1]]
         rest = width - sum(room + GAP for room in rooms if room) - 1
         return [*rooms, max(rest, 0) * (width >= COLUMNS[-1].needs)]
+
+    def _is_shown(self, column: Column, width: int) -> bool:
+        """Whether there is room for a column: once a change was judged, the effect comes before the step."""
+        judged = self._rows.judged
+        if column.title == EFFECT:
+            return judged and width >= column.needs
+        return width >= column.needs and (column.title != STEP or not judged or width >= BOTH)
+
+    @property
+    def _says_effect(self) -> bool:
+        """Whether there is room for the column of effects; else the sign alone stands beside the status."""
+        return any(column.title == EFFECT and self._is_shown(column, self.room.width) for column in COLUMNS)
 
     def _cells(self, version: int, room: int) -> list[Text]:
         row = self._rows.get(version)
@@ -353,6 +372,10 @@ class TimelineView(RowView, can_focus=True):
         status = f"{sign.glyph} {row.status}"
         if row.status == "sent":
             status += f" {formatting.duration(self.now - row.time)}"
+        effect = row.effect[0] if row.effect else None
+        verdict = formatting.VERDICTS.get(effect.verdict or "", "dim") if effect is not None else "dim"
+        if effect is not None and effect.verdict is not None and not self._says_effect:
+            status, sign = f"{status} {wording.VERDICTS.get(effect.verdict, '?')}", sign._replace(tone=verdict)
         cells = [
             (name, "strong"),
             (status, sign.tone),
@@ -360,6 +383,7 @@ class TimelineView(RowView, can_focus=True):
             (row.source, "plain"),
             (formatting.latency(row.latency_ms), "plain"),
             (f"{row.step:,}" if row.step is not None else "", "dim"),
+            (plain(wording.effect(effect)) if effect is not None else "", verdict),
         ]
         return [*(Text(content, tone(self, name)) for content, name in cells), self._what(row, room)]
 

@@ -92,6 +92,11 @@ class History:
         self._found: dict[int, tuple[Effect, ...]] = {}
 
     @property
+    def job(self) -> str:
+        """The name of the job."""
+        return self._where[1]
+
+    @property
     def late(self) -> bool:
         """Something waits to be written."""
         return bool(self._waiting) or self._stale

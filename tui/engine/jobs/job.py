@@ -30,6 +30,7 @@ from tui.engine.jobs.worker_queries import Unanswered, WorkerQueries
 from tui.engine.jobs.worker_run import WorkerRun
 from tui.engine.jobs.worker_slot import Launch, WorkerSlot, payload
 from tui.engine.metrics.recorder import Recorder
+from tui.engine.metrics.verdicts import Verdicts
 from tui.engine.reloads import checks
 from tui.engine.reloads.config_file import ConfigFile
 from tui.engine.reloads.reloads import Candidate, Data, Reloads
@@ -53,6 +54,7 @@ class Job:
         restart_patterns: Of the keys that can't change live.
         hints: What an editor may hint at.
         recorder: Keeps its metrics.
+        verdicts: Judge what its changes do.
     """
 
     def __init__(self, spec: JobSpec, file: ConfigFile, history: History, launch: Launch, emit: Emit) -> None:
@@ -73,6 +75,7 @@ class Job:
         self._joining = Joining(spec, self._record, self.reloads)
         self._emit = emit
         self.recorder = Recorder(self.name, spec.config, spec.metrics, emit)
+        self.verdicts = Verdicts(self.recorder, self._record.judge)
         self.hints = messages.Hints(self.name, None, spec.restart_keys)
         self.restart_patterns = Patterns(spec.restart_keys)
         file.listeners.append(self.offer)
@@ -410,6 +413,12 @@ class Job:
         else:
             self._joining.take(message)
 
+    async def measure(self) -> None:
+        """Measure what its processes use; of a job in a host nobody can tell."""
+        pid = self.state.pid
+        if pid is not None and self.live and not self.spec.hosted:
+            await self.recorder.measure(pid, self.metrics.step if self.metrics else None, self.reloads.run)
+
     def _measure(self, message: Mapping[str, Any]) -> None:
         if message["kind"] == "metrics":
             self._record.measure(message["step"], message["values"])
@@ -436,7 +445,11 @@ class Job:
         self._slot.attempt.take()
         self._slot.ran = True
         effective = message.get("effective", ())
-        self._record.update(self.reloads.applied(message["version"], message["step"], message["at"], effective))
+        rows = self.reloads.applied(message["version"], message["step"], message["at"], effective)
+        self._record.update(rows)
+        for row in rows:
+            if row.version == message["version"] and row.source != "start":
+                self.verdicts.begin(row)
         self.show_running()
 
     def _refuse(self, message: Mapping[str, Any]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tui.engine.history.job_history import History
 from tui.engine.jobs import lifecycle
 from tui.engine.scrollback import Output, Scrollback
 from tui.protocol import messages
-from tui.protocol.messages import Reload, Running, State
+from tui.protocol.messages import Effect, Reload, Running, State
 
 Emit = Callable[[messages.Event], None]
 
@@ -86,6 +86,12 @@ class Publisher:
         for row in map(self._history.noted, rows):
             self._keep(lambda row=row: self._history.update(row))  # type: ignore[misc]
             self._emit(row)
+
+    def judge(self, version: int, effect: tuple[Effect, ...], news: Iterable[Effect]) -> None:
+        """Keep what a version did, and tell what is news of it."""
+        self._keep(lambda: self._history.judge(version, effect))
+        for found in news:
+            self._emit(messages.Judged(self.job, version, **vars(found)))
 
     def annotate(self, version: int, note: str | None = None, tag: str | None = None) -> bool:
         """Keep and tell what the user says of a version; return whether there is such a version.

@@ -11,8 +11,9 @@ from typing import Any
 
 from tui import better
 from tui.engine.history import database, job_history
-from tui.engine.metrics.series import Block, Range, Series, block_of
+from tui.engine.metrics.series import Block, Point, Range, Series, block_of
 from tui.engine.metrics.store import MOST_SERIES, Database, Owner, Saver, StoreError
+from tui.engine.metrics.usage import Meter
 from tui.protocol import messages
 
 #: The series of a task, and of its processes.
@@ -48,6 +49,7 @@ class Recorder:
         self._emit = emit
         self._offset = time.time() - time.monotonic()  # once: the clock may be set, and series don't go back in time
         self._savers: dict[str, list[Saver]] = {TASK: [], SYSTEM: []}
+        self._meter = Meter()
         self._database: Database | None = None
         self._name = ""
         self._lock = asyncio.Lock()  # one thread at a time has the database
@@ -76,10 +78,12 @@ class Recorder:
         savers[-1].series.append(block)
         self._emit(messages.Measured(self.job, self.run, savers[-1].series.step, self.problem))
 
-    @property
-    def now(self) -> float:
-        """The time of a block that ends now."""
-        return time.monotonic() + self._offset
+    async def measure(self, root: int, step: int | None, run: int) -> None:
+        """Measure what the processes below `root` use, at a step of the task."""
+        found = await asyncio.to_thread(self._meter.measure, root, step)
+        points = {name: Point(1, value, value, value) for name, value in found.items()}
+        if points and run:
+            self.add(SYSTEM, Block(max(step or 0, 1), 1, time.monotonic() + self._offset, points), run)
 
     async def save(self) -> None:
         """Write what is new; where that fails the user is told once, and it is tried again the next time."""
@@ -108,7 +112,7 @@ class Recorder:
         """Return the number of a series in the database."""
         kept = self._open()
         if saver.id is None:
-            saver.id = kept.add(saver.owner._replace(config=self._name))
+            saver.id = kept.add(saver.owner._replace(config=self._name), self.told)
         return saver.id
 
     def _open(self) -> Database:

@@ -7,10 +7,11 @@ that was deleted, or could not be written for a while, is whole again with the n
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +33,8 @@ _AXIS = ""
 
 _TABLES = """
 CREATE TABLE series (
-    id INTEGER PRIMARY KEY, config TEXT NOT NULL, job TEXT NOT NULL, run INTEGER NOT NULL, kind TEXT NOT NULL
+    id INTEGER PRIMARY KEY, config TEXT NOT NULL, job TEXT NOT NULL, run INTEGER NOT NULL, kind TEXT NOT NULL,
+    told TEXT NOT NULL
 );
 CREATE INDEX series_of ON series (config, job, run);
 CREATE TABLE chunk (
@@ -170,15 +172,17 @@ class Database:
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
 
-    def add(self, owner: Owner) -> int:
+    def add(self, owner: Owner, told: Mapping[str, str]) -> int:
         """Make a place for a series and return its number; the oldest ones of the job make room.
+
+        `told` is which way the job says that its metrics are better.
 
         Raises:
             sqlite3.Error: It could not be written.
         """
         with self._transaction():
-            query = "INSERT INTO series (config, job, run, kind) VALUES (?, ?, ?, ?) RETURNING id"
-            (number,) = self._connection.execute(query, owner).fetchone()
+            query = "INSERT INTO series (config, job, run, kind, told) VALUES (?, ?, ?, ?, ?) RETURNING id"
+            (number,) = self._connection.execute(query, (*owner, json.dumps(told))).fetchone()
             old = "SELECT id FROM series WHERE config = ? AND job = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
             for (found,) in self._connection.execute(old, (owner.config, owner.job, MOST_SERIES)).fetchall():
                 self._connection.execute("DELETE FROM chunk WHERE series = ?", (found,))
@@ -215,6 +219,16 @@ class Database:
         """
         query = "SELECT DISTINCT run FROM series WHERE config = ? AND job = ? ORDER BY run"
         return [run for (run,) in self._connection.execute(query, (config, job))]
+
+    def told(self, config: str, job: str) -> dict[str, str]:
+        """Return which way the job has said that its metrics are better.
+
+        Raises:
+            sqlite3.Error: It can't be read.
+        """
+        query = "SELECT told FROM series WHERE config = ? AND job = ? ORDER BY id DESC LIMIT 1"
+        found = self._connection.execute(query, (config, job)).fetchone()
+        return dict(json.loads(found[0])) if found else {}
 
     def load(self, owner: Owner, names: Sequence[str] | None = None) -> list[Series]:
         """Return the series of a run, the workers in their order; of the metrics those that are named, or all.

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from tui import wording
 from tui.engine.scrollback import Block, Output
 from tui.export import harmless
 from tui.protocol import codec, messages
@@ -36,7 +37,7 @@ _GATHER = 0.005
 LAST_WORDS = 1.0
 
 #: What a reader of ``--json`` gets besides lines; the rest is for viewers.
-_PUBLIC = (messages.State, messages.Dropped, messages.Metrics, messages.Reload, messages.Notice)
+_PUBLIC = (messages.State, messages.Dropped, messages.Metrics, messages.Reload, messages.Judged, messages.Notice)
 
 
 class Printer:
@@ -72,7 +73,7 @@ class Printer:
             elif isinstance(event, messages.Metrics) and event.job in self._metrics:
                 self._queue[self._metrics[event.job]] = event
                 return
-            elif not isinstance(event, _PUBLIC):
+            elif not isinstance(event, _PUBLIC) or (isinstance(event, messages.Judged) and event.verdict is None):
                 return
             self._metrics.pop(event.job, None)
             if isinstance(event, messages.Metrics):
@@ -227,6 +228,8 @@ def _words(event: Event) -> str | None:
         return " ".join(filter(None, ("*", event.state, *details)))
     if isinstance(event, messages.Reload):
         return reload_words(event)
+    if isinstance(event, messages.Judged):
+        return f"* v{event.version} effect: {wording.evidence(event)}"
     if isinstance(event, messages.Dropped):
         return f"* {event.count} lines were dropped here"
     if isinstance(event, messages.Notice):
