@@ -108,10 +108,8 @@ class JobModel:
                 return Part.METRICS
             case messages.Reload():
                 return self._reload(event)
-            case messages.Noted():
-                return Part.TIMELINE if self.timeline.note(event) else Part.NOTHING
-            case messages.Judged():
-                return Part.TIMELINE if self.timeline.judge(event) else Part.NOTHING
+            case messages.Noted() | messages.Judged():
+                return Part.TIMELINE if self.timeline.add(event) else Part.NOTHING
             case messages.State():
                 return self._enter(event)
             case messages.Document():

@@ -72,6 +72,10 @@ class ReloadList:
         """Return those of which no row was told yet."""
         return [version for version in versions if version not in self._rows and version not in self._gone]
 
+    def add(self, said: messages.Noted | messages.Judged) -> bool:
+        """Take in what is said of a version, by somebody or by its metrics; return whether its row is here."""
+        return self.note(said) if isinstance(said, messages.Noted) else self.judge(said)
+
     def note(self, noted: messages.Noted) -> bool:
         """Take in what somebody says of a version; return whether its row is here."""
         self._touch(noted.version)
