@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from tests.bench.board import Board
 from tests.bench.live import TASKS, table
 from tui.runners.base import Payload
-from tui.runners.process import ProcessRunner
+from tui.runners.process import Place, ProcessRunner
 
 PAIRS = 200
 STEP = 3.0
@@ -96,7 +96,7 @@ class Tuned:
         self._version += 1
         payload = Payload(self._version, config, "")
         if self._runner is None:
-            self._runner = ProcessRunner(self, self._setup, payload, python=None, cwd=TASKS.parent)
+            self._runner = ProcessRunner(self, self._setup, payload, python=None, place=Place(TASKS.parent))
         else:
             self._runner.send(payload)
 

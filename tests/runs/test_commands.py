@@ -103,7 +103,7 @@ def test_a_restart_is_answered_when_the_new_program_has_lived_for_a_second(folde
     folder.save("c.yaml", "one: 2\n")
     second = run.wait_for(row(2, "applied"))
     assert second["latency_ms"] >= 1_000
-    assert second["changes"] == [{"key": "line 1", "old": "one: 1", "new": "one: 2"}]
+    assert second["changes"] == [{"key": "one", "old": 1, "new": 2}]
     assert run.lines == ["up one: 1", "up one: 2"]
     assert run.states == ["starting", "running", "starting", "running"]
     assert len(pids(run)) == 2

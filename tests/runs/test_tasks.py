@@ -338,3 +338,42 @@ def test_two_jobs_may_share_a_config(folder: Folder) -> None:
     for job in "ab":
         run.wait_for(lambda event, job=job: event["job"] == job and row(2, "applied")(event))  # type: ignore[misc]
     assert run.stop() == 143
+
+
+SHOW = """
+    import os, sys
+    def show(config):
+        print(sys.argv[1:], os.environ.get("WHERE"), os.path.basename(os.getcwd()), sys.stdin.isatty())
+    import tui
+    def once(config):
+        show(config)
+        raise tui.Done
+"""
+
+
+def test_task_has_arguments_and_an_environment_of_its_own(folder: Folder) -> None:
+    (folder.path / "inner").mkdir()
+    folder.task(SHOW)
+    run = folder.run_deck("""
+        jobs:
+          it:
+            task: ../job.py:once
+            config: c.yaml
+            cwd: inner
+            args: [--seed, "1"]
+            env: {WHERE: "{here}"}
+            tty: true
+    """)
+    assert run.end() == 0
+    assert run.lines == ["['--seed', '1'] {here} inner True"]
+
+
+def test_task_has_arguments_from_the_command_line(folder: Folder) -> None:
+    folder.task(SHOW)
+    run = folder.run("job.py:once", "-c", "c.yaml", "--env", "WHERE={here}", "--tty", "--", "--seed", "1")
+    assert run.end() == 0
+    assert run.lines == [f"['--seed', '1'] {{here}} {folder.path.name} True"]
+    command = ("-c", "c.yaml", "--env", "WHERE={here}", "--", "sh", "-c", "echo $WHERE")
+    run = folder.run(*command)
+    assert run.end() == 0
+    assert run.lines == ["{here}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,10 @@ def start(arguments: dict[str, Any], log: Path) -> tuple[subprocess.Popen[bytes]
             stderr=output,
             pass_fds=(writer,),
             start_new_session=True,
+            env={
+                "COLUMNS": str(shutil.get_terminal_size().columns),
+                **os.environ,
+            },  # of its jobs, which have no terminal
         )
     os.close(writer)
     return process, os.fdopen(reader, "rb")

@@ -72,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
         const=True,
         help="call a plain function of a task once; else again and again, unless it has called tui.checkpoint",
     )
+    run.add_argument(
+        "--tty", action="store_const", const=True, help="its standard streams are a terminal, as large as the log"
+    )
+    run.add_argument(
+        "--env", action="append", metavar="K=V", type=_variable, help="a variable that is added to its environment"
+    )
     run.add_argument("--check", metavar="CMD", help="of a command: must exit 0 before a change is sent")
     run.set_defaults(run=_run)
     for command in (demo, run):
@@ -119,9 +125,9 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     what: str | None = arguments.what
     command: list[str] | None = arguments.command
-    options = ("config", "name", "runner", "on_change", "once", "check")
+    options = ("config", "name", "runner", "on_change", "once", "check", "tty", "env")
     given = {key for key in options if getattr(arguments, key) is not None}
-    if command is not None:
+    if command is not None and (what is None or what.endswith((".yaml", ".yml", ".json"))):
         return _open(_command(what, command, given, arguments), arguments)
     if what is None:
         raise Usage("name what to run: a deck, a task, or -- and a command")
@@ -138,6 +144,9 @@ def _run(arguments: argparse.Namespace) -> int:
         raise Usage(f"--on-change of a task is reload or restart, not {arguments.on_change}")
     job = {"what": what, "config": arguments.config, "name": arguments.name, "on_change": arguments.on_change}
     job["loop"] = False if arguments.once else None
+    job.update(args=command or [], **_place(arguments))
+    if arguments.runner in ("thread", "asyncio") and (command or arguments.tty or arguments.env):
+        raise Usage(f"arguments, --tty and --env are for a process of its own, which a {arguments.runner} job has not")
     return _open({**job, "runner": arguments.runner or "process"}, arguments)
 
 
@@ -158,7 +167,19 @@ def _command(what: str | None, command: list[str], given: set[str], arguments: a
     problem = on_change_problem(arguments.on_change, Path(arguments.config))
     if problem is not None:
         raise Usage(f"--on-change: {problem}" if "on_change" in given else problem.replace("on_change:", "--on-change"))
-    return {"what": command, **{key: getattr(arguments, key) for key in ("config", "name", "on_change", "check")}}
+    keys = ("config", "name", "on_change", "check")
+    return {"what": command, **{key: getattr(arguments, key) for key in keys}, **_place(arguments)}
+
+
+def _place(arguments: argparse.Namespace) -> dict[str, object]:
+    return {"env": dict(arguments.env or ()), "tty": bool(arguments.tty)}
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise argparse.ArgumentTypeError(f"write NAME=VALUE, not {text}")
+    return name, value
 
 
 def _open(what: dict[str, Any], arguments: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ from tui.protocol.messages import ENDED, Document, Event, Message, Notice, Probl
 from tui.runners import fd_limits, process_tree
 from tui.runners.base import Owner, Payload, StuckError, Worker
 from tui.runners.command import CommandRunner
-from tui.runners.process import ProcessRunner
+from tui.runners.process import Place, ProcessRunner
 
 #: Seconds between two looks at the folders of the histories: somebody may have deleted them.
 _LOOK = 1.0
@@ -204,6 +204,7 @@ class Engine:
             "runner": spec.runner,
             "validate": spec.validate,
             "guards": spec.guards,
+            "args": list(spec.args),
             "signal": int(signal.Signals[spec.stop_signal]),
         }
         if spec.hosted:
@@ -217,7 +218,8 @@ class Engine:
             if spec.command is not None:
                 joining = {"guards": spec.guards, "state_dir": str(state_folder(spec.config, spec.name))}
                 return CommandRunner(owner, spec.command, payload, joining, self._joins)
-            return ProcessRunner(owner, setup, payload, python=spec.python, cwd=spec.cwd)
+            place = Place(spec.cwd, spec.env, tty=spec.tty)
+            return ProcessRunner(owner, setup, payload, python=spec.python, place=place)
 
         return launch
 

@@ -125,6 +125,11 @@ def placeholders(text: str) -> list[str]:
     return [key for brace, key in _PLACEHOLDER.findall(text) if not brace]
 
 
+def literal(text: str) -> str:
+    """Return a text that is filled in as it stands, whatever braces it has."""
+    return _PLACEHOLDER.sub(lambda found: found[0] if found[1] else f"{{{found[0]}}}", text)
+
+
 def _value(found: re.Match[str], data: Mapping[str, Any] | str, path: Path) -> str:
     literal, key = found.groups()
     if literal:

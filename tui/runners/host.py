@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.runners.base import Owner, Payload, StuckError
-from tui.runners.process import Process
+from tui.runners.process import Place, Process
 from tui.runners.stopping import LONG
 from tui.runners.task import Task
 from tui.worker.stopping import ASKS
@@ -45,7 +45,7 @@ class HostProcess:
         self._owner = owner
         self._pid: int | None = None
         self._seats: dict[str, Seat] = {}
-        self._process = Process(self, python, cwd)
+        self._process = Process(self, python, Place(cwd))
         self._process.send({"kind": "host"})
 
     def seat(self, owner: Owner, setup: Mapping[str, Any], payload: Payload) -> Seat:

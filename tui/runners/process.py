@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,34 @@ from tui.runners.task import Task
 from tui.worker.channel import pack
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a worker runs.
+
+    Attributes:
+        cwd: The folder.
+        env: Variables that are added to its environment.
+        tty: Whether its standard streams are a pseudo-terminal.
+    """
+
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    tty: bool = False
+
+
 class Process:
     """A worker process and the engine's end of its channel.
 
     Args:
         owner: Told of everything that happens.
         python: The interpreter of the worker; ours where none is named.
-        cwd: The folder in which the task runs.
+        place: Where it runs.
 
     Raises:
         OSError: The interpreter can't be started.
     """
 
-    def __init__(self, owner: Owner, python: str | None, cwd: Path) -> None:
+    def __init__(self, owner: Owner, python: str | None, place: Place) -> None:
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._open = True
@@ -40,7 +56,8 @@ class Process:
         self._channel = channel
         try:
             what = [str(worker_end.fileno()), *([python] if python is not None else [])]
-            self.tree = ProcessTree(self, what, cwd=cwd, pass_fds=[worker_end.fileno()])
+            settings: dict[str, Any] = {"cwd": place.cwd, "env": place.env, "tty": place.tty}
+            self.tree = ProcessTree(self, what, **settings, pass_fds=[worker_end.fileno()])
         except OSError:
             channel.close()
             raise
@@ -110,18 +127,18 @@ class ProcessRunner(Task):
         setup: See `Task`.
         payload: See `Task`.
         python: The interpreter of the worker; ours where none is named.
-        cwd: The folder in which the task runs.
+        place: Where it runs.
 
     Raises:
         OSError: The interpreter can't be started.
     """
 
     def __init__(
-        self, owner: Owner, setup: Mapping[str, Any], payload: Payload, *, python: str | None, cwd: Path
+        self, owner: Owner, setup: Mapping[str, Any], payload: Payload, *, python: str | None, place: Place
     ) -> None:
         self._owner = owner
         self._stop: Stop | None = None
-        self._process = Process(self, python, cwd)
+        self._process = Process(self, python, place)
         super().__init__(setup, payload, self._process.send)
 
     async def stop(self, number: int, grace: float) -> None:

@@ -119,7 +119,7 @@ class ProcessTree:
                 pass_fds=(shim_end.fileno(), *_KEPT, *pass_fds),
                 start_new_session=True,
                 cwd=cwd,
-                env={**os.environ, **env} if env else None,
+                env=_environment(env or {}, tty=tty),
             )
         except BaseException:
             control.close()
@@ -271,6 +271,12 @@ class JsonLines:
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:
                 self._handle(json.loads(line))
+
+
+def _environment(more: Mapping[str, str], *, tty: bool) -> dict[str, str]:
+    """Return the environment of a program: what it takes for its width is said only where no terminal says it."""
+    ours = {name: value for name, value in os.environ.items() if not (tty and name in ("COLUMNS", "LINES"))}
+    return {**ours, **more}
 
 
 def _terminal() -> tuple[int, int]:

@@ -56,6 +56,8 @@ def begin() -> None:
     _limit(int(files))
     os.setsid()
     process_tree.die_with_parent(parent)
+    if what.isdigit() and os.isatty(0):
+        _take_terminal()
     if not what.isdigit():
         control.set_inheritable(False)
         _execute(rest, control.fileno(), tty=what == "--tty")
@@ -75,14 +77,20 @@ def _work(what: str) -> None:
     main.main(channel)
 
 
-def _execute(command: "list[str]", control_fd: int, tty: bool) -> None:
-    """Become a program, or tell why not."""
+def _take_terminal() -> None:
+    """Make the standard streams the terminal of this session: what is typed there as ctrl+c, and its size, are told."""
     import fcntl
-    import signal
     import termios
 
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _execute(command: "list[str]", control_fd: int, tty: bool) -> None:
+    """Become a program, or tell why not."""
+    import signal
+
     if tty:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        _take_terminal()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and a program would inherit that
     try:
         os.execvp(command[0], command)

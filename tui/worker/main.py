@@ -57,7 +57,7 @@ def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
     loop.guard(setup.get("guards", {}))
     intake = Inbox(loop)
     native.start_thread(feed, (channel, loop, intake))
-    task_import.set_program(setup["task"])
+    task_import.set_program(setup["task"], setup.get("args", ()))
     stopping.install(setup.get("signal", signal.SIGTERM))
     try:
         module = task_import.load_module(setup["task"])

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from types import CodeType, ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 #: Held while a module gets its name, not while it is executed: many jobs of one process are loaded at once.
 _naming = threading.Lock()
@@ -96,9 +96,9 @@ def is_async(function: Callable[..., Any]) -> bool:
     )
 
 
-def set_program(target: str) -> None:
-    """Let `sys.argv` name the task, as its own program would see it."""
-    sys.argv = [target.rpartition(":")[0]]
+def set_program(target: str, arguments: Sequence[str] = ()) -> None:
+    """Let `sys.argv` name the task and its arguments, as its own program would see them."""
+    sys.argv = [target.rpartition(":")[0], *arguments]
 
 
 class _Script(importlib.machinery.SourceFileLoader):

@@ -44,6 +44,8 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "settle": ((int, float, dict), "a number of seconds, or a mapping such as {seconds: 10, steps: 10}"),
     "guards": (dict, "a mapping such as {loss: {max: 10, for: 20}, finite: true}"),
     "metrics": (dict, "a mapping such as {loss: min, accuracy: max}"),
+    "args": (list, "a list such as [--seed, '1']"),
+    "cwd": (str, "the path of a folder"),
     "env": (dict, "a mapping such as {PORT: '{server.port}'}"),
     "tty": (bool, "true or false"),
     "ready": ((str, int, dict), "a line of output, a port, or one of {line: ...}, {port: ...}, {command: ...}"),
@@ -69,8 +71,10 @@ _GUARD_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "for": (int, "a number of steps"),
 }
 #: Keys that only the one kind of job has.
-_FOR_TASKS = ("runner", "loop", "python", "validate")
-_FOR_COMMANDS = ("check", "env", "tty", "ready")
+_FOR_TASKS = ("runner", "loop", "python", "validate", "args")
+_FOR_COMMANDS = ("check", "ready")
+#: Keys of jobs with a process of their own.
+_OF_PROCESS = ("args", "env", "cwd", "tty")
 
 
 def load(path: Path) -> Deck:
@@ -136,7 +140,10 @@ class _Reader:
             validate=self._function(path, data, "validate", "validator"),
             schema=self._schema(path, data, command),
             python=self._python(path, data),
-            cwd=self._folder,
+            cwd=self._cwd(path, data),
+            args=self._args(child(path, "args"), data.get("args", [])),
+            env=self._env(child(path, "env"), data.get("env", {})),
+            tty=data.get("tty", False),
             restart_keys=self._patterns(child(path, "restart_keys"), data.get("restart_keys", [])),
             settle=self._settle(child(path, "settle"), data.get("settle", SETTLE._asdict())),
             guards=dict(self._guards(child(path, "guards"), data.get("guards", {}))),
@@ -243,27 +250,43 @@ class _Reader:
             if not is_passable(word):
                 self.refuse(child(where, index), "no program can be given a NUL or half a character: remove it")
         if not placeholders(words[0]):
-            missing = missing_program(words[0], self._folder)
+            missing = missing_program(words[0], self._cwd(path, data))
             if missing is not None:
                 self.refuse(child(where, 0), missing)
-        env = data.get("env", {})
-        for variable, value in env.items():
-            if not isinstance(variable, str) or isinstance(value, (dict, list)) or value is None:
-                self.refuse(child(child(path, "env"), variable), "a variable and its value are text or a number")
-            if not variable or "=" in variable or not is_passable(f"{variable}{value}"):
-                what = "a variable has a name without =, and no NUL or half a character in it or its value"
-                self.refuse(child(child(path, "env"), variable), what, at_key=True)
         return CommandSpec(
             name,
             tuple(words),
             config,
             _word(data.get("on_change", "reload")),
             tell=data["on_change"]["command"] if isinstance(data.get("on_change"), dict) else "",
-            env={key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in env.items()},
+            env=self._env(child(path, "env"), data.get("env", {})),
             ready=self._ready(child(path, "ready"), data["ready"]) if "ready" in data else None,
             tty=data.get("tty", False),
-            cwd=self._folder,
+            cwd=self._cwd(path, data),
         )
+
+    def _env(self, path: str, data: dict[Any, Any]) -> dict[str, str]:
+        for variable, value in data.items():
+            if not isinstance(variable, str) or isinstance(value, (dict, list)) or value is None:
+                self.refuse(child(path, variable), "a variable and its value are text or a number")
+            if not variable or "=" in variable or not is_passable(f"{variable}{value}"):
+                what = "a variable has a name without =, and no NUL or half a character in it or its value"
+                self.refuse(child(path, variable), what, at_key=True)
+        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in data.items()}
+
+    def _args(self, path: str, data: list[Any]) -> tuple[str, ...]:
+        for index, word in enumerate(data):
+            if not isinstance(word, str):
+                self.refuse(child(path, index), "every argument is text: put this one in quotes")
+            if not is_passable(word):
+                self.refuse(child(path, index), "no program can be given a NUL or half a character: remove it")
+        return tuple(data)
+
+    def _cwd(self, path: str, data: dict[str, Any]) -> Path:
+        folder: Path = self._folder / data.get("cwd", "")
+        if "cwd" in data and not folder.is_dir():
+            self.refuse(child(path, "cwd"), f"there is no folder {folder}")
+        return folder
 
     def _ready(self, path: str, data: str | int | dict[str, Any]) -> Readiness:
         if isinstance(data, str):
@@ -292,6 +315,10 @@ class _Reader:
             self._choice(path, data, "on_change", ("reload", "restart"))
         else:
             self._command_policy(path, data)
+        for key in _OF_PROCESS:
+            if key in data and data.get("runner", "process") != "process":
+                why = f"{key} is for a process of its own, and {data['runner']} jobs share one: remove it"
+                self.refuse(child(path, key), why, at_key=True)
         others, kind = (_FOR_COMMANDS, "commands") if "task" in data else (_FOR_TASKS, "tasks")
         for key in others:
             if key in data and data[key] != "process":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tui.config.document import ConfigError
 from tui.engine import paths
 from tui.engine.reloads.probation import SETTLE, ProbationPeriod
 from tui.protocol.messages import Problem
-from tui.runners.command import CommandSpec
+from tui.runners.command import CommandSpec, literal
 
 _TASK = re.compile(r"(?:.+\.py|[^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
 
@@ -42,6 +42,9 @@ class JobSpec:
     schema: Path | None = None
     python: str | None = None
     cwd: Path = Path()
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    tty: bool = False
     restart_keys: tuple[str, ...] = ()
     settle: ProbationPeriod = SETTLE
     guards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -115,6 +118,9 @@ def single(
     on_change: str | None = None,
     check: str | None = None,
     loop: bool | None = None,
+    args: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    tty: bool = False,
 ) -> Deck:
     """Return the deck of one job from the command line.
 
@@ -126,6 +132,9 @@ def single(
         on_change: What a change does; a command must say it.
         check: Of a command.
         loop: Whether a plain function is called again; None: unless it has called `tui.checkpoint`.
+        args: What a task finds in ``sys.argv[1:]``.
+        env: Variables to add to its environment.
+        tty: Whether its standard streams are a terminal.
 
     Raises:
         ConfigError: The task is not spelled as one, or the program does not exist.
@@ -133,14 +142,16 @@ def single(
     path, cwd = paths.absolute(config), Path.cwd()
     if isinstance(what, str):
         name = name or task_function(what)
-        job = JobSpec(name, what, None, path, runner=runner, on_change=on_change or "reload", loop=loop, cwd=cwd)
+        policy: dict[str, Any] = {"runner": runner, "on_change": on_change or "reload", "loop": loop}
+        job = JobSpec(name, what, None, path, **policy, cwd=cwd, args=tuple(args), env=env or {}, tty=tty)
     else:
         on_change = on_change or "reload"
         missing = missing_program(what[0], cwd)
         if missing is not None:
             raise ConfigError(Problem(missing))
         name = name or Path(what[0]).name
-        command = CommandSpec(name, what, path, on_change, cwd=cwd)
+        plain = {name: literal(value) for name, value in (env or {}).items()}  # as it was typed
+        command = CommandSpec(name, what, path, on_change, env=plain, tty=tty, cwd=cwd)
         job = JobSpec(name, None, command, path, on_change=on_change, check=check, cwd=cwd)
     if (problem := name_problem(name)) is not None:
         raise ConfigError(Problem(problem))
