@@ -12,6 +12,7 @@ from typing import Any
 from textual.events import Paste
 from textual.pilot import Pilot
 
+from tests.patience import PATIENCE
 from tui.app.app import DeckApp
 from tui.app.job_view import JobView
 from tui.app.terminal_input import TerminalInput
@@ -36,6 +37,7 @@ name: "digits"
 
 def backlog(name: str = "digits", lines: int = 60) -> list[protocol_messages.Event]:
     """Return what an engine says of a job that has been running for a while."""
+    newest = Change("lr", 0.08, 0.05), Change("momentum", None, 0.9, added=True)
     rows = [
         Reload(name, 1, "applied", "start", step=0, latency_ms=41.0, time=NOW - 620),
         Reload(name, 2, "applied", "editor", (Change("lr", 0.1, 0.08),), 1204, 4.2, time=NOW - 500),
@@ -43,11 +45,8 @@ def backlog(name: str = "digits", lines: int = 60) -> list[protocol_messages.Eve
         Reload(name, 4, "applied", "disk", (Change("batch", 32, 64),), 5310, 12.7, time=NOW - 409),
         Reload(name, 5, "invalid", "editor", error=Problem("expected ':'", 3, 7), time=NOW - 300),
         Reload(name, 6, "rejected", "set", (Change("lr", 0.08, -1),), error=Problem("lr must be > 0"), time=NOW - 200),
-        Reload(
-            name, 7, "applied", "editor", (Change("lr", 0.08, 0.05), Change("momentum", None, 0.9)), 9120, 3.9,
-            time=NOW - 100,
-        ),
-    ]  # fmt: skip
+        Reload(name, 7, "applied", "editor", newest, 9120, 3.9, time=NOW - 100),
+    ]
     output = [f"epoch {n // 10 + 1:>3}  batch {n % 10 * 12:>4}  loss {0.9 / (n + 3) ** 0.5:.4f}" for n in range(lines)]
     parts = (0, output[:40], 4), (40, output[40:], 7)
     return [
@@ -170,7 +169,7 @@ class Deck:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until `condition` holds, for as long as no working viewer would take."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline, self.app.screen._compositor
             await self.pilot.pause(0.005)

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tests.patience import PATIENCE
 from tui.engine import in_thread
 
 
@@ -14,7 +15,7 @@ async def test_no_garbage_is_collected_while_any_work_goes_on() -> None:
     ends = {"a": threading.Event(), "b": threading.Event()}
 
     def work(name: str) -> bool:
-        ends[name].wait(60)
+        ends[name].wait(PATIENCE)
         return gc.isenabled()
 
     both = [asyncio.create_task(in_thread.run(work, name)) for name in ends]

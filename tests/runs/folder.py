@@ -16,12 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
 from tui.engine import paths
 from tui.protocol import codec, messages
 from tui.worker import process_tree
-
-#: Seconds that anything may take before a test fails: the machine may be busy.
-PATIENCE = 30.0
 
 Event = dict[str, Any]
 Wanted = Callable[[Event], bool]

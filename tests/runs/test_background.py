@@ -7,7 +7,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.runs.folder import PATIENCE, TICKER, Folder, tunedeck
+from tests.patience import PATIENCE
+from tests.runs.folder import TICKER, Folder, tunedeck
 from tui.cli import launch
 from tui.engine import locks, paths
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.runs.folder import PATIENCE, Event, Folder, Run, Wanted, Watch, ask, log, row, state
+from tests.patience import PATIENCE
+from tests.runs.folder import Event, Folder, Run, Wanted, Watch, ask, log, row, state
 from tui.protocol.messages import Pause
 from tui.worker import process_tree
 

@@ -10,7 +10,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.runs.folder import PATIENCE, TICKER, Folder, Run, row, tunedeck
+from tests.patience import PATIENCE
+from tests.runs.folder import TICKER, Folder, Run, row, tunedeck
 from tests.statuses import FINAL
 from tui.engine import paths
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.folder import ENVIRONMENT, PATIENCE, Event, Folder, Run, Wanted, log, row
+from tests.patience import PATIENCE
+from tests.runs.folder import ENVIRONMENT, Event, Folder, Run, Wanted, log, row
 from tui.engine import paths
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.runs.folder import PATIENCE, Folder, ask, log
+from tests.patience import PATIENCE
+from tests.runs.folder import Folder, ask, log
 from tui.engine.metrics.series import Range
 from tui.engine.metrics.store import FILE, Database, Owner, StoreError
 from tui.protocol import messages
@@ -27,7 +28,7 @@ COUNTER = """
         for _ in range(64):  # so that the last block of those ends
             yield {}
         while True:
-            tui.sleep(60)
+            tui.sleep(600)
             yield {}
 """
 

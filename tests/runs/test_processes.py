@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.folder import PATIENCE, TICKER, Folder, Run, Watch, command, log, row, state
+from tests.patience import PATIENCE
+from tests.runs.folder import TICKER, Folder, Run, Watch, command, log, row, state
 from tui.engine.service.headless import LAST_WORDS
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs a child subreaper and process descriptors")

@@ -10,7 +10,8 @@ import socket
 
 import pytest
 
-from tests.runs.folder import PATIENCE, Folder, Run, row
+from tests.patience import PATIENCE
+from tests.runs.folder import Folder, Run, row
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 REDIS = shutil.which("redis-server")

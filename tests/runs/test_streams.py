@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.folder import ENVIRONMENT, PATIENCE, Folder, command
+from tests.patience import PATIENCE
+from tests.runs.folder import ENVIRONMENT, Folder, command
 from tui.engine.history import database
 from tui.engine.history.job_history import History
 from tui.protocol.messages import Reload

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.namespaces import Mounts
-from tests.runs.folder import PATIENCE, TICKER, Folder, Run, ask, command, log, row
+from tests.patience import PATIENCE
+from tests.runs.folder import TICKER, Folder, Run, ask, command, log, row
 from tui.config.disk.store import digest
 from tui.protocol.messages import Save
 

@@ -14,7 +14,7 @@ STUCK = """
     import time
     def tick(config):
         yield
-        time.sleep(60)
+        time.sleep(600)
 """
 
 
@@ -212,12 +212,12 @@ RULES = """
             raise ValueError("three is not allowed")
         if new["lr"] == 4:
             import time
-            time.sleep(60)
+            time.sleep(600)
 
     def run(config: Config):
         print("start", config.hidden, flush=True)
         while True:
-            tui.sleep(60)  # a long step, which a reload ends
+            tui.sleep(600)  # a long step, which a reload ends
             config = yield {"lr": config.lr}
 """
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.folder import PATIENCE, TICKER, Folder, command, row, tunedeck
+from tests.patience import PATIENCE
+from tests.runs.folder import TICKER, Folder, command, row, tunedeck
 from tui.engine import paths
 from tui.engine.history import database
 from tui.engine.history.job_history import History

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import tui.worker
-from tests.runs.folder import ENVIRONMENT, PATIENCE
+from tests.patience import PATIENCE
+from tests.runs.folder import ENVIRONMENT
 from tui.worker.channel import pack
 
 Message = dict[str, Any]

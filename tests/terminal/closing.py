@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.terminal.conftest import PATIENCE, ROOT, wait_until
+from tests.patience import PATIENCE
+from tests.terminal.conftest import ROOT, wait_until
 from tui.cli import client, launch
 from tui.engine import paths
 

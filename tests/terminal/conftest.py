@@ -16,8 +16,9 @@ import pexpect
 import pyte
 import pytest
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
 
 
 class Terminal:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import queue
 from typing import Any
 
+from tests.patience import PATIENCE
+
 Message = dict[str, Any]
 
 
@@ -30,7 +32,7 @@ class FakeChannel:
         return True
 
     def receive(self) -> Message | None:
-        return self.incoming.get(timeout=10)
+        return self.incoming.get(timeout=PATIENCE)
 
     def of(self, kind: str) -> list[Message]:
         return [message for message in self.sent if message["kind"] == kind]

@@ -8,11 +8,10 @@ from typing import Any, cast
 import pytest
 
 import tui
+from tests.patience import PATIENCE
 from tests.worker.loops import FakeChannel, reload
 from tui.worker.channel import JobChannel
 from tui.worker.loop import Loop
-
-PATIENCE = 30.0
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pydantic
 import pytest
 
 import tui
+from tests.patience import PATIENCE
 from tests.worker.loops import STOP, FakeChannel, reload
 from tui.worker.channel import JobChannel
 from tui.worker.inbox import Inbox
@@ -126,19 +127,19 @@ def test_in_a_host_a_slow_validator_holds_up_nobody_else() -> None:
     def slow(old: Any, new: Any) -> None:
         if new["lr"] > 1:
             began.set()
-            assert go_on.wait(10)
+            assert go_on.wait(PATIENCE)
 
     case = Case(slow, hosted=True)
     case.open()
     for message in (reload(2, lr=2), reload(3, lr=3), STOP):
         case.intake.put(message)
-    assert began.wait(10)
+    assert began.wait(PATIENCE)
     assert case.waiting() == ["stop"]
     threads = [thread for thread in threading.enumerate() if thread.name == "tunedeck-validate"]
     case.intake.close()
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
     assert case.waiting() == [2, 3]
 

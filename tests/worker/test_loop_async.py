@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 
 import tui
+from tests.patience import PATIENCE
 from tests.worker.loops import STOP, FakeChannel, receipts, reload
 from tui.worker.channel import JobChannel
 from tui.worker.loop import Loop
 
-PATIENCE = 30.0
 PAUSE = {"kind": "pause"}
 RESUME = {"kind": "resume"}
 CANCEL = {"kind": "cancel"}

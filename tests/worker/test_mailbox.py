@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tui.worker.mailbox import Mailbox
 
 
@@ -95,7 +96,7 @@ def test_no_item_is_ever_left_behind_without_an_event(mailbox: Mailbox) -> None:
 
     def receive() -> None:
         while not got or got[-1] != -1:
-            if not mailbox.event.wait(10):
+            if not mailbox.event.wait(PATIENCE):
                 return  # an item lies there, and nobody says so
             items = mailbox.take()
             got.extend(items)
@@ -113,7 +114,7 @@ def test_no_item_is_ever_left_behind_without_an_event(mailbox: Mailbox) -> None:
             sent += 1
         # Only a sender that waits now can see that its item was not heard of.
         for _ in range(burst):
-            assert answered.acquire(timeout=10), f"item {len(got)} of {sent} was left behind"
+            assert answered.acquire(timeout=PATIENCE), f"item {len(got)} of {sent} was left behind"
     mailbox.put(-1)
     receiver.join()
     assert got == [*range(sent), -1]

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 import tui
+from tests.patience import PATIENCE
 from tests.worker.loops import STOP, FakeChannel, receipts, reload
 from tui.worker.channel import JobChannel
 from tui.worker.loop import Loop
@@ -138,11 +139,11 @@ def test_all_threads_that_come_to_a_checkpoint_are_held_and_released(deck: Loop,
     for thread in threads:
         thread.start()
     inside.wait()
-    assert held.wait(30)
+    assert held.wait(PATIENCE)
     assert not released.acquire(timeout=0.05)
     put(deck, reload(2, lr=2), RESUME)
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert [released.acquire(blocking=False) for _ in threads] == [True] * 8
     assert len(channel.of("paused")) == 1
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.patience import PATIENCE
 from tests.worker.loops import STOP
 from tui.worker.channel import JobChannel
 from tui.worker.loop import Loop
 from tui.worker.run import run
 
-PATIENCE = 30.0
 Message = dict[str, Any]
 
 

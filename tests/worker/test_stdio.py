@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 import tui
+from tests.patience import PATIENCE
 from tests.worker.loops import FakeChannel
 from tui.worker import stdio
 from tui.worker.channel import Channel
@@ -155,7 +156,7 @@ def test_a_finalizer_may_print_while_a_message_is_sent(desk: Desk) -> None:
     desk.outlets["a"] = Outlet(cast(Channel, Nested()), "a")
     thread = threading.Thread(target=desk.as_job, args=("a", lambda: print("outer", file=desk.out)), daemon=True)
     thread.start()
-    thread.join(30)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 import tui
+from tests.patience import PATIENCE
 from tests.worker.loops import FakeChannel
 from tui.worker.channel import JobChannel
 from tui.worker.loop import Loop
@@ -45,7 +46,7 @@ class Street:
         """Wait until the event loop has done what it was asked before."""
         done = threading.Event()
         self.loop.call_soon_threadsafe(done.set)
-        assert done.wait(30)
+        assert done.wait(PATIENCE)
 
     def told(self, job: str = "a") -> list[float]:
         """Return the seconds that were told of a job."""
@@ -57,7 +58,7 @@ class Street:
 
         def step() -> None:
             begun.set()
-            end.wait(30)
+            end.wait(PATIENCE)
 
         async def run() -> None:
             self.owners[asyncio.current_task()] = self.jobs[job]
@@ -69,7 +70,7 @@ class Street:
         context = contextvars.copy_context()
         context.run(tui._hosted.set, self.jobs[job])
         self.loop.call_soon_threadsafe(step if callback else create, context=context)
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE)
         return end.set
 
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import THOROUGHLY
+from tests.patience import PATIENCE
 from tui.config.disk import atomic, folder_events, watch
 from tui.config.disk.store import Content, Fingerprint, StoreError, digest
 from tui.config.disk.watch import LATEST, STILL, Settling, Watcher, trail
@@ -625,7 +626,7 @@ SAVES = [rename, vim, vim_new, in_place, link_swap, remove, through_hard_link, e
 
 
 @linux
-@pytest.mark.timeout(3_600 if THOROUGHLY else 300)
+@pytest.mark.timeout(3_600 if THOROUGHLY else 1_200)
 @settings(max_examples=2_000 if THOROUGHLY else 25)
 @given(
     st.lists(st.tuples(st.sampled_from(SAVES), st.sampled_from([0.0, 0.0002, 0.001, 0.06])), min_size=1, max_size=12)
@@ -648,7 +649,7 @@ def test_whatever_is_done_to_a_file_its_end_is_reported(
         await watcher.start()
         await seen.count(1)
         await asyncio.to_thread(play)
-        await asyncio.wait_for(seen.until(path.read_bytes() if path.exists() else "missing"), 30)
+        await asyncio.wait_for(seen.until(path.read_bytes() if path.exists() else "missing"), PATIENCE)
         await watcher.close()
 
     with pytest.MonkeyPatch.context() as patch:

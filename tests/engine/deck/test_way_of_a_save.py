@@ -21,6 +21,7 @@ import pytest
 
 import tui
 from tests.conftest import THOROUGHLY
+from tests.patience import PATIENCE
 from tui.config.disk import store
 from tui.engine.deck.spec import Deck, JobSpec
 from tui.engine.engine import Engine
@@ -30,7 +31,6 @@ from tui.runners.base import Owner, Payload
 HOME = str(Path(tui.__file__).parent)
 
 #: Seconds that a save may take on a machine with much to do.
-PATIENCE = 30.0
 
 
 #: So many of the steps are tried in the suite; all of them by who is thorough.

@@ -523,7 +523,7 @@ class Protocol(RuleBasedStateMachine):
 PHASES = [phase for phase in Phase if phase is not Phase.explain]
 
 
-@pytest.mark.timeout(3_600 if THOROUGHLY else 600)
+@pytest.mark.timeout(3_600 if THOROUGHLY else 1_200)
 def test_no_order_of_steps_loses_anything() -> None:
     runs = settings(stateful_step_count=40, phases=PHASES)
     run_state_machine_as_test(Protocol, settings=runs if THOROUGHLY else settings(runs, max_examples=50))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tui.config.disk import store
 from tui.config.disk.store import Conflict, Content, StoreError
 from tui.engine.reloads.config_file import PARSE_INLINE, ConfigFile
@@ -115,7 +116,7 @@ async def test_who_changes_a_file_learns_of_his_version_before_it_is_there_to_st
     file: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settled = threading.Event()
-    monkeypatch.setattr(store, "settle_file", lambda path, folder: settled.wait(60))
+    monkeypatch.setattr(store, "settle_file", lambda path, folder: settled.wait(PATIENCE))
     versions: list[int] = []
     told = asyncio.Event()
 
@@ -192,7 +193,7 @@ async def test_a_change_waits_until_nobody_is_in_the_middle_of_writing(file: Wat
         edit = asyncio.create_task(file.edit(change, "set", 1.0))
         await asyncio.sleep(0.05)
         other.write("b: 1\n")
-    assert await asyncio.wait_for(edit, 60)
+    assert await asyncio.wait_for(edit, PATIENCE)
     assert seen == [b"lr: 2\nb: 1\n"]
     assert [candidate.text for candidate in file.heard] == ["lr: 2\nb: 1\n", "lr: 2\nb: 5\n"]
 
@@ -231,16 +232,16 @@ async def test_a_text_that_comes_back_just_before_it_is_replaced_has_its_version
 
 async def test_a_save_is_on_its_way_before_it_is_there_to_stay(file: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     settled = threading.Event()
-    monkeypatch.setattr(store, "settle_file", lambda path, folder: settled.wait(60))
+    monkeypatch.setattr(store, "settle_file", lambda path, folder: settled.wait(PATIENCE))
     heard = asyncio.Event()
     file.listeners.append(lambda _: heard.set())
     save = asyncio.create_task(file.save("lr: 2\n", file.digest, False, 1.0))
-    await asyncio.wait_for(heard.wait(), 60)
+    await asyncio.wait_for(heard.wait(), PATIENCE)
     assert file.path.read_text() == "lr: 2\n"
     await asyncio.sleep(0.05)
     assert not save.done()
     settled.set()
-    await asyncio.wait_for(save, 60)
+    await asyncio.wait_for(save, PATIENCE)
 
 
 async def test_a_save_that_may_not_stay_is_told_and_is_what_runs(

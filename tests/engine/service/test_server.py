@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tui.cli import client
 from tui.engine.scrollback import Scrollback
 from tui.engine.service.server import Server
@@ -54,7 +55,7 @@ async def test_a_viewer_that_does_not_read_does_not_hold_up_the_end() -> None:
             pass
         for _ in range(100):
             server.post(messages.Notice("job", "." * 10_000))
-        await asyncio.wait_for(server.close(), 20)
+        await asyncio.wait_for(server.close(), PATIENCE)
         writer.close()
 
 
