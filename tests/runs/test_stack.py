@@ -125,7 +125,7 @@ def test_a_command_and_a_job_that_has_ended_have_none(folder: Folder) -> None:
     run.wait_for(lambda event: event["event"] == "state" and (event["job"], event["state"]) == ("ended", "finished"))
     run.wait_for(lambda event: event["event"] == "state" and (event["job"], event["state"]) == ("program", "running"))
     said_ = ask(folder.path / "deck.yaml", messages.Stack(1, "program"))
-    assert said_.data["stack"] == "a command is no Python task: it has no stack"
+    assert said_.data["stack"] == "no process of the command has called tui.checkpoint: it has no stack to show"
     refused = ask(folder.path / "deck.yaml", messages.Stack(2, "ended"))
     assert (refused.ok, refused.code, refused.message) == (False, "unanswered", "it has no worker: ctrl+r starts it")
     run.stop()

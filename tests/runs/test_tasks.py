@@ -357,7 +357,7 @@ def test_task_has_arguments_and_an_environment_of_its_own(folder: Folder) -> Non
     run = folder.run_deck("""
         jobs:
           it:
-            task: ../job.py:once
+            task: job.py:once
             config: c.yaml
             cwd: inner
             args: [--seed, "1"]

@@ -33,10 +33,8 @@ def start(arguments: dict[str, Any], log: Path) -> tuple[subprocess.Popen[bytes]
             stderr=output,
             pass_fds=(writer,),
             start_new_session=True,
-            env={
-                "COLUMNS": str(shutil.get_terminal_size().columns),
-                **os.environ,
-            },  # of its jobs, which have no terminal
+            # For jobs without a terminal of their own, which would take 80.
+            env={"COLUMNS": str(shutil.get_terminal_size().columns), **os.environ},
         )
     os.close(writer)
     return process, os.fdopen(reader, "rb")

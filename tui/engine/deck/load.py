@@ -216,6 +216,8 @@ class _Reader:
                 task_function(function, what)
             except ConfigError as error:
                 self.refuse(child(path, key), str(error))
+            if "cwd" in data and function.rpartition(":")[0].endswith(".py"):
+                function = str(self._folder / function)  # beside the deck all the same
         return function
 
     def _schema(self, path: str, data: dict[str, Any], command: CommandSpec | None) -> Path | None:
