@@ -1,0 +1,29 @@
+# Each target works in a fresh clone: the environment is made when it is missing, or older than what it is made from.
+.PHONY: check test bench demo pictures
+
+PYTHON ?= python3
+BENCH ?= checkpoint
+BIN := .venv/bin
+
+check: .venv/made  ## lint, format, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: .venv/made  ## all tests, or those of TESTS=tests/worker
+	$(BIN)/python -m pytest -q $(TESTS)
+
+bench: .venv/made  ## one benchmark: BENCH=reload, ARGUMENTS='--saves 100'
+	PYTHONPATH=. $(BIN)/python tests/bench/$(BENCH).py $(ARGUMENTS)
+
+demo: .venv/made  ## the sample deck on the screen
+	$(BIN)/tunedeck demo
+
+pictures: .venv/made  ## docs/screen.png and docs/gallery; needs rsvg-convert and the font Fira Code
+	$(BIN)/python docs/pictures.py
+
+.venv/made: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
