@@ -68,7 +68,7 @@ async def test_timeline_row_moves_through_its_statuses_in_place(open_deck: OpenD
         await deck.news(Reload("digits", 8, "applied", "disk", row.changes, 12_400, 5.13, time=row.time))
         shown = text_of(deck.app)
         assert "v8  ● applied      14:13:16  disk        5.1 ms     12,400  batch 64 → 128" in shown
-        assert "──── v8 applied at step 12,400 ────" in shown
+        assert "──── v8  batch 64 → 128  step 12,400 ────" in shown
 
 
 async def test_timeline_cursor_stays_on_its_row(open_deck: OpenDeck) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from tui import wording
 from tui.app.sanitize import plain
 from tui.protocol.messages import Change, Problem, Reload
 from tui.wording import misleading, retyped
@@ -161,4 +162,7 @@ def applied(reload: Reload | None, version: int) -> str:
         return f"v{version}"
     if reload.source == "start":
         return f"v{version} started at {clock(reload.time)}"
-    return f"v{version} applied at step {reload.step:,}" if reload.step is not None else f"v{version} applied"
+    changes = ", ".join(change(item) for item in reload.changes)
+    step = f"step {reload.step:,}" if reload.step is not None else ""
+    verdict = next((wording.effect(found) for found in reload.effect[:1] if found.verdict not in (None, "none")), "")
+    return "  ".join(filter(None, (f"v{version}", changes, step, plain(verdict))))

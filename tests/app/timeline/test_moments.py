@@ -22,7 +22,7 @@ def told() -> list[messages.Event]:
 
 
 def rule(version: int) -> str:
-    return f"──── v{version} applied at step {version} ────"
+    return f"──── v{version}  step {version} ────"
 
 
 async def at_timeline(deck: Deck) -> None:

@@ -11,12 +11,16 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui import better
 from tui.app import formatting
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, drawn, tone
 
 GAP = "  "
+
+#: The rank of the second metric; those after it have higher ones.
+OTHERS = 9
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,17 @@ def pieces(job: JobModel, now: float) -> list[Piece]:
         Piece(_reason(job, now), "bad" if state in ("crashed", "backoff") else "wait", 4),
     ]
     if job.metrics is not None:
-        found.append(Piece(f"step {job.metrics.step:,}", rank=5))
-        found.append(Piece(formatting.rate(job.rate), "dim", 7))
-        found += [
-            Piece(metric, "key", 8 + index) for index, metric in enumerate(formatting.metrics(job.metrics.values))
-        ]
+        # The main metric is what a user looks for: it goes last, and the others before all else.
+        names = better.ordered(job.metrics.values, job.info.metrics)
+        metrics = formatting.metrics({name: job.metrics.values[name] for name in names})
+        found += [Piece(metric, "key", 5) for metric in metrics[:1]]
+        found.append(Piece(f"step {job.metrics.step:,}", rank=6))
+        found.append(Piece(formatting.rate(job.rate), "dim", 8))
+        found += [Piece(metric, "key", OTHERS + index) for index, metric in enumerate(metrics[1:])]
     uptime = job.uptime(now)
     if uptime is not None:
         found.append(
-            Piece(f"up {formatting.duration(uptime)}" if job.alive else f"ran {formatting.duration(uptime)}", "dim", 6)
+            Piece(f"up {formatting.duration(uptime)}" if job.alive else f"ran {formatting.duration(uptime)}", "dim", 7)
         )
     return [piece for piece in [*found, _drift(job, version)] if piece.text]
 
@@ -91,9 +97,11 @@ def fit(found: list[Piece], width: int) -> list[Piece]:
     The reason of a crash is cut before it is dropped, down to a few words.
     """
     kept = list(found)
+    hidden = 0  # metrics that were left out
 
     def excess() -> int:
-        return sum(cell_len(piece.text) + len(GAP) for piece in kept) - width
+        more = len(f"+{hidden}{GAP}") if hidden else 0
+        return sum(cell_len(piece.text) + len(GAP) for piece in kept) + more - width
 
     while len(kept) > 1 and excess() > 0:
         worst = max(kept, key=lambda piece: piece.rank)
@@ -102,6 +110,10 @@ def fit(found: list[Piece], width: int) -> list[Piece]:
             kept[kept.index(worst)] = Piece(f"{worst.text[: room - 1]}…", worst.tone, 0)
         else:
             kept.remove(worst)
+            hidden += worst.rank >= OTHERS
+    if hidden and excess() <= 0:
+        last = max((place for place, piece in enumerate(kept) if not piece.right), default=0)
+        kept.insert(last + 1, Piece(f"+{hidden}", "dim"))
     return kept
 
 
