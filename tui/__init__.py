@@ -6,32 +6,18 @@ checkpoints still runs by itself.
 
 from __future__ import annotations
 
-import os as _os
 import time as _time
-from contextvars import ContextVar as _ContextVar
 
-TYPE_CHECKING = False  # `typing` takes five times as long to import as all of this
+from tui.worker import current as _current
+from tui.worker.current import Done
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from tui.worker.loop import Loop
-
 __all__ = ["Done", "asleep", "checkpoint", "rank", "ranks", "sleep", "state_dir", "stopping"]
 __version__ = "0.1.0"
-
-#: The reload loop of this process, where the process is one job's: any thread of a framework may come to it.
-_loop: Loop | None = None
-#: The reload loop of the job whose code runs here, where one process hosts many jobs.
-_hosted: _ContextVar[Loop | None] = _ContextVar("tunedeck", default=None)
-# The worker sets them; a process forked from the worker clears them.
-
-#: Where the deck listens of which this process is to become a part by its first checkpoint; None for none.
-_address: str | None = _os.environ.get("TUNEDECK") or None
-
-
-class Done(Exception):  # noqa: N818 - it is no error
-    """Raised by a task to end the job as finished."""
 
 
 def checkpoint(config: Any, **metrics: Any) -> Any:
@@ -54,9 +40,9 @@ def checkpoint(config: Any, **metrics: Any) -> Any:
         SystemExit: The job is being stopped.
         asyncio.CancelledError: The same in async code: it ends the coroutine and spares the event loop.
     """
-    loop = _loop or _hosted.get()
+    loop = _current.loop or _current.hosted.get()
     if loop is None:
-        if _address is None:
+        if _current.address is None:
             return config
         return _joined.first_checkpoint(config, metrics)
     return loop.checkpoint(metrics)
@@ -68,7 +54,7 @@ def sleep(seconds: float) -> None:
     Args:
         seconds: The longest time to sleep.
     """
-    loop = _loop or _hosted.get()
+    loop = _current.loop or _current.hosted.get()
     if loop is None:
         _time.sleep(seconds)
     else:
@@ -83,7 +69,7 @@ async def asleep(seconds: float) -> None:
     Args:
         seconds: The longest time to sleep.
     """
-    loop = _loop or _hosted.get()
+    loop = _current.loop or _current.hosted.get()
     if loop is None:
         import asyncio
 
@@ -98,8 +84,8 @@ def stopping() -> bool:
     A loop that asks it now and then, and ends when it says so, gets no exception and no signal before the whole grace
     of the job is over. Outside a deck it is always False.
     """
-    loop = _loop or _hosted.get()
-    if loop is None and _address is not None:
+    loop = _current.loop or _current.hosted.get()
+    if loop is None and _current.address is not None:
         loop = _joined.join()
     return False if loop is None else loop.asked_to_stop()
 
@@ -115,10 +101,10 @@ def ranks() -> int:
 
 
 def _member() -> tuple[int, int]:
-    loop = _loop or _hosted.get()
+    loop = _current.loop or _current.hosted.get()
     if loop is not None:
         return loop.rank, loop.ranks
-    if _address is None:
+    if _current.address is None:
         return 0, 1
     return _joined.member()
 
@@ -130,14 +116,14 @@ def state_dir() -> Path:
     """
     from pathlib import Path
 
-    loop = _loop or _hosted.get()
-    if loop is None and _address is not None:
+    loop = _current.loop or _current.hosted.get()
+    if loop is None and _current.address is not None:
         loop = _joined.join()
     folder = Path(loop.state_dir if loop is not None and loop.state_dir else ".")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
-if _address is not None:
+if _current.address is not None:
     # Not by the first checkpoint: a process that is forked just then could never import it.
     from tui.worker import joined as _joined

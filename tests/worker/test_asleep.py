@@ -10,15 +10,16 @@ import pytest
 import tui
 from tests.patience import PATIENCE
 from tests.worker.loops import FakeChannel, reload
+from tui.worker import current
 from tui.worker.channel import JobChannel
 from tui.worker.loop import Loop
 
 
 @pytest.fixture
 def loop() -> Iterator[Loop]:
-    tui._loop = Loop(cast(JobChannel, FakeChannel()), 1, {"lr": 1})
-    yield tui._loop
-    tui._loop = None
+    current.loop = Loop(cast(JobChannel, FakeChannel()), 1, {"lr": 1})
+    yield current.loop
+    current.loop = None
 
 
 async def test_asleep_returns_at_once_when_a_reload_waits_or_comes(loop: Loop) -> None:

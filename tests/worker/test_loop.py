@@ -9,6 +9,7 @@ import pytest
 
 import tui
 from tests.worker.loops import STOP, FakeChannel, receipts, reload
+from tui.worker import current
 from tui.worker.channel import Channel, JobChannel
 from tui.worker.inbox import Inbox
 from tui.worker.loop import Loop
@@ -28,9 +29,9 @@ def loop(channel: FakeChannel) -> Loop:
 @pytest.fixture
 def deck(loop: Loop) -> Iterator[Loop]:
     """Make `loop` the one that `tui.checkpoint` and `tui.sleep` belong to."""
-    tui._loop = loop
+    current.loop = loop
     yield loop
-    tui._loop = None
+    current.loop = None
 
 
 def test_a_generator_gets_each_config_at_its_next_checkpoint(loop: Loop, channel: FakeChannel) -> None:

@@ -10,6 +10,7 @@ import pytest
 import tui
 from tests.patience import PATIENCE
 from tests.worker.loops import STOP, FakeChannel, receipts, reload
+from tui.worker import current
 from tui.worker.channel import JobChannel
 from tui.worker.loop import Loop
 
@@ -25,9 +26,9 @@ def channel() -> FakeChannel:
 
 @pytest.fixture
 def loop(channel: FakeChannel) -> Iterator[Loop]:
-    tui._loop = Loop(cast(JobChannel, channel), 1, {"lr": 1})
-    yield tui._loop
-    tui._loop = None
+    current.loop = Loop(cast(JobChannel, channel), 1, {"lr": 1})
+    yield current.loop
+    current.loop = None
 
 
 async def told(channel: FakeChannel, kind: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 import tui
 from tests.patience import PATIENCE
 from tests.worker.loops import STOP, FakeChannel, receipts, reload
+from tui.worker import current
 from tui.worker.channel import JobChannel
 from tui.worker.loop import Loop
 
@@ -41,9 +42,9 @@ def loop(channel: Told) -> Loop:
 
 @pytest.fixture
 def deck(loop: Loop) -> Iterator[Loop]:
-    tui._loop = loop
+    current.loop = loop
     yield loop
-    tui._loop = None
+    current.loop = None
 
 
 def put(loop: Loop, *messages: dict[str, Any]) -> None:

@@ -8,10 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-import tui
 from tests.patience import PATIENCE
 from tests.worker.loops import FakeChannel
-from tui.worker import stdio
+from tui.worker import current, stdio
 from tui.worker.channel import Channel
 from tui.worker.loop import Loop
 from tui.worker.stdio import PART, Outlet, Routed
@@ -31,7 +30,7 @@ class Desk:
     def as_job(self, job: str, call: Callable[[], Any]) -> Any:
         """Call something as a job's code."""
         context = contextvars.copy_context()
-        context.run(tui._hosted.set, Loop(self.outlets[job], 1, {}))
+        context.run(current.hosted.set, Loop(self.outlets[job], 1, {}))
         return context.run(call)
 
     def wrote(self, job: str = "a") -> list[str]:

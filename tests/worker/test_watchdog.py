@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-import tui
 from tests.patience import PATIENCE
 from tests.worker.loops import FakeChannel
+from tui.worker import current
 from tui.worker.channel import JobChannel
 from tui.worker.loop import Loop
 from tui.worker.watchdog import Watchdog
@@ -68,7 +68,7 @@ class Street:
             self.keep = self.loop.create_task(run())
 
         context = contextvars.copy_context()
-        context.run(tui._hosted.set, self.jobs[job])
+        context.run(current.hosted.set, self.jobs[job])
         self.loop.call_soon_threadsafe(step if callback else create, context=context)
         assert begun.wait(PATIENCE)
         return end.set

@@ -9,7 +9,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Coroutine
 
-import tui
+from tui.worker import current
 from tui.worker.loop import Loop
 from tui.worker.watchdog import Watchdog
 
@@ -40,7 +40,7 @@ class JobEventLoop:
 
     async def end_rest(self) -> None:
         """End the tasks that the calling job has left behind, as `asyncio.run` does."""
-        mine = tui._hosted.get()
+        mine = current.hosted.get()
         rest = [task for task in asyncio.all_tasks() if self._owners.get(task) is mine]
         rest.remove(asyncio.current_task())  # type: ignore[arg-type]
         for task in rest:
@@ -52,7 +52,7 @@ class JobEventLoop:
     def _make_task(self, loop: asyncio.AbstractEventLoop, coro: Any, **more: Any) -> asyncio.Task[Any]:
         """Make a task and remember whose it is: nobody can look into another thread's context later."""
         context = more.get("context")
-        owner = tui._hosted.get() if context is None else context.get(tui._hosted)
+        owner = current.hosted.get() if context is None else context.get(current.hosted)
         task = asyncio.Task(coro, loop=loop, **more)
         self._owners[task] = owner
         return task

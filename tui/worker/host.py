@@ -13,8 +13,7 @@ import threading
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable
 
-import tui
-from tui.worker import job_context, stdio, task_import
+from tui.worker import current, job_context, stdio, task_import
 from tui.worker.channel import Channel, listen
 from tui.worker.failures import describe, print_traceback, raised
 from tui.worker.inbox import Inbox
@@ -118,7 +117,7 @@ class Run:
             self._end(1)
 
     def _work(self) -> None:
-        tui._hosted.set(self.loop)
+        current.hosted.set(self.loop)
         code: int | None = 1
         try:
             function = self._load()

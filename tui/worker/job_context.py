@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable
 
-import tui
+from tui.worker import current
 
 
 def install() -> None:
@@ -22,13 +22,13 @@ def install() -> None:
 
 def _start_with(plain: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
     def start(self: threading.Thread) -> None:
-        loop = tui._hosted.get()
+        loop = current.hosted.get()
         if loop is not None:
             run = self.run
 
             def run_for_job() -> None:
                 del self.run  # the cycle would keep the thread and the job
-                tui._hosted.set(loop)
+                current.hosted.set(loop)
                 run()
 
             self.run = run_for_job  # type: ignore[method-assign]
@@ -39,10 +39,10 @@ def _start_with(plain: Callable[[threading.Thread], None]) -> Callable[[threadin
 
 def _submit_with(plain: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
     def submit(self: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        loop = tui._hosted.get()
+        loop = current.hosted.get()
 
         def call_for_job(*args: Any, **kwargs: Any) -> Any:
-            variable = tui._hosted  # a fork in the call makes a new one
+            variable = current.hosted  # a fork in the call makes a new one
             token = variable.set(loop)  # also where it is None: the pool's thread may be some job's
             try:
                 return function(*args, **kwargs)

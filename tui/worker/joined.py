@@ -30,8 +30,7 @@ import sys
 import time
 from _json import encode_basestring_ascii
 
-import tui
-from tui.worker import native, stopping
+from tui.worker import current, native, stopping
 from tui.worker.loop import Loop
 from tui.worker.mailbox import Mailbox
 
@@ -305,10 +304,10 @@ def member() -> tuple[int, int]:
 def join() -> Loop | None:
     """Join the deck, once in a process; None where there is no answer, or none yet."""
     with _part.lock:
-        address, tui._address = tui._address, None
+        address, current.address = current.address, None
         if address is not None:
             _join(address)
-        return tui._loop
+        return current.loop
 
 
 def _join(address: str) -> None:
@@ -350,7 +349,7 @@ class _Intake:
         kind = message["kind"]
         if kind == "setup":
             self._loop = JoinedLoop(self._link, message)
-            tui._loop = self._loop
+            current.loop = self._loop
             atexit.register(self._loop.finish)
         elif kind == "refused":
             _say(f"{message['message']}: the script runs by itself")
@@ -458,8 +457,8 @@ def _leave() -> None:
     if link is not None:
         link.abandon()
     stopping.uninstall()
-    tui._loop = None
-    tui._address = os.environ.get("TUNEDECK") or None
+    current.loop = None
+    current.address = os.environ.get("TUNEDECK") or None
 
 
 os.register_at_fork(after_in_child=_leave)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 import time
 
-import tui
-from tui.worker import native
+from tui.worker import current, native
 from tui.worker.blocks import Blocks
 from tui.worker.mailbox import Mailbox
 from tui.worker.metrics import MetricsReporter
@@ -151,7 +150,7 @@ class Loop:
                     return
                 before = self.step
                 metrics = task(self.config)
-        except tui.Done:
+        except current.Done:
             pass
         finally:
             self._blocks.finish()
@@ -255,7 +254,7 @@ class Loop:
                         generator.close()
                         return
                 config = self.config
-        except (StopIteration, tui.Done):
+        except (StopIteration, current.Done):
             self._metrics.report(self.step, metrics)
 
     async def _drive_async(self, generator: AsyncGenerator[Any, Any]) -> None:
@@ -267,7 +266,7 @@ class Loop:
                 if self._stopping and self.stop.leaves(self.step):
                     return
                 config = self.config
-        except (StopAsyncIteration, tui.Done):
+        except (StopAsyncIteration, current.Done):
             self._metrics.report(self.step, metrics)
         finally:
             await _close(generator)  # also when it was cancelled here, where the generator does not see it
@@ -283,7 +282,7 @@ class Loop:
                     return
                 before = self.step
                 metrics = await task(self.config)
-        except tui.Done:
+        except current.Done:
             pass
         self._metrics.report(self.step, metrics)
 

@@ -10,8 +10,7 @@ import threading
 import time
 from typing import Any
 
-import tui
-from tui.worker import native, process_tree, stopping, task_import
+from tui.worker import current, native, process_tree, stopping, task_import
 from tui.worker.channel import Channel, JobChannel, listen
 from tui.worker.failures import describe, print_traceback, raised
 from tui.worker.inbox import Inbox
@@ -53,7 +52,7 @@ def feed(channel: Channel, loop: Loop, intake: Inbox) -> None:
 def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
     """Load the one task and run it."""
     mine = JobChannel(channel, setup.get("job", ""))
-    loop = tui._loop = Loop(mine, setup["version"], setup["config"])
+    loop = current.loop = Loop(mine, setup["version"], setup["config"])
     loop.guard(setup.get("guards", {}))
     intake = Inbox(loop)
     native.start_thread(feed, (channel, loop, intake))
@@ -91,6 +90,6 @@ def _tell_lingering(channel: JobChannel) -> None:
 
 def _leave_deck(channel: Channel) -> None:
     stopping.uninstall()
-    tui._loop = None
-    tui._hosted = contextvars.ContextVar("tunedeck", default=None)  # whatever context the code there comes to
+    current.loop = None
+    current.hosted = contextvars.ContextVar("tunedeck", default=None)  # whatever context the code there comes to
     channel.abandon()

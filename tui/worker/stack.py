@@ -8,10 +8,10 @@ import traceback
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Iterator
 
-from tui.worker.loop import Loop
-
 if TYPE_CHECKING:
     import asyncio
+
+    from tui.worker.loop import Loop
 
 #: So many frames are told of the innermost; more are those of a recursion without end.
 MOST = 100

@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import Any, TextIO
 
-import tui
+from tui.worker import current
 from tui.worker.channel import Channel, JobChannel
 
 #: An unfinished line that is longer than this is sent as it is, and a longer text in parts.
@@ -183,7 +183,7 @@ class _Bytes(io.RawIOBase):
 
 def current_outlet() -> Outlet | None:
     """Return the outlet of the job whose code runs here."""
-    loop = tui._hosted.get()
+    loop = current.hosted.get()
     channel = None if loop is None else loop.channel
     return channel if isinstance(channel, Outlet) else None
 

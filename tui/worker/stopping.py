@@ -10,8 +10,7 @@ import _signal  # type: ignore[import-not-found]  # `signal` takes longer to imp
 import os
 import sys
 
-import tui
-from tui.worker import native
+from tui.worker import current, native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def uninstall() -> None:
 
 
 def _on_signal(number: int, _: Any) -> None:
-    loop = tui._loop
+    loop = current.loop
     if loop is None or not loop.stop.begun:
         _signal.signal(number, _signal.SIG_DFL)
         os.kill(os.getpid(), number)  # somebody else's: what it would have done

@@ -7,17 +7,20 @@ import os
 import sys
 import time
 from types import FrameType
-from typing import Any, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Mapping
 
-import tui
-from tui.worker.loop import Loop
+from tui.worker import current
+
+if TYPE_CHECKING:
+    from tui.worker.loop import Loop
 
 #: Seconds that a step of a coroutine may take, and between two messages that it still does.
 STEP_PATIENCE = 0.5
 REPEAT = 1.0
 
 _LIBRARY = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "")
-_NOT_THEIRS = (_LIBRARY, os.path.abspath(tui.__file__), os.path.join(os.path.dirname(os.path.abspath(__file__)), ""))
+_WORKER = os.path.dirname(os.path.abspath(__file__))
+_NOT_THEIRS = (_LIBRARY, os.path.join(os.path.dirname(_WORKER), "__init__.py"), os.path.join(_WORKER, ""))
 
 
 class Watchdog:
@@ -89,7 +92,7 @@ class Watchdog:
             handle = frame.f_locals.get("self") if frame.f_code.co_name == "_run" else None
             if isinstance(handle, asyncio.Handle):
                 context = getattr(handle, "_context", None)
-                return None if context is None else context.get(tui._hosted)
+                return None if context is None else context.get(current.hosted)
         return None
 
     def _where(self) -> str:
