@@ -147,7 +147,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["XDG_STATE_HOME"] = str(folder / "state")
-        for file in (HERE.parent / "sample_configs").glob("*.yaml"):
+        for file in (HERE.parent / "sample_configs").glob("*.[jy]*"):
             (folder / file.name).write_bytes(file.read_bytes())
         deck = {"deck": str(folder / "deck.yaml"), "task": None, "config": None, "name": None}
         process, answer = launch.start(deck, folder / "engine.log")

@@ -253,9 +253,9 @@ def test_ready_in_short(tmp_path: Path, value: str, ready: Readiness) -> None:
     assert found.command.ready == ready
 
 
-def test_the_deck_in_the_readme_is_one_and_shows_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text()
-    text = readme.partition("## The deck file\n\n```yaml\n")[2].partition("```")[0]
+def test_the_deck_in_the_reference_is_one_and_shows_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = (Path(__file__).parents[3] / "docs/reference.md").read_text()
+    text = reference.partition("## The deck file\n\n```yaml\n")[2].partition("```")[0]
     program(tmp_path / "bin/nginx")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (tmp_path / "venv").mkdir()
@@ -265,3 +265,12 @@ def test_the_deck_in_the_readme_is_one_and_shows_every_key(tmp_path: Path, monke
     assert [job.name for job in deck(tmp_path / "deck", text).jobs] == ["digits", "web"]
     data = YAML(typ="safe", pure=True).load(text)
     assert {key for job in data["jobs"].values() for key in job} == set(_KINDS)
+
+
+def test_the_deck_in_the_readme_is_one_of_ten_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    text = readme.partition("## A deck, in ten lines\n\n```yaml\njobs:\n")[2].partition("```")[0]
+    program(tmp_path / "bin/nginx")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert [job.name for job in deck(tmp_path, f"jobs:\n{text}").jobs] == ["train", "web"]
+    assert len(text.splitlines()) == 10
