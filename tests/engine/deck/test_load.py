@@ -78,6 +78,8 @@ def test_a_deck_is_read(tmp_path: Path) -> None:
         on_change="SIGHUP",
         check="nginx -t -c {config}",
         cwd=tmp_path,
+        env={"PORT": "{server.port}", "DEBUG": "true"},
+        tty=True,
     )
     assert found == Deck("deck", tmp_path / "deck.yaml", (digits, web))
 
@@ -260,7 +262,7 @@ def test_the_deck_in_the_reference_is_one_and_shows_every_key(tmp_path: Path, mo
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (tmp_path / "venv").mkdir()
     program(tmp_path / "venv/bin/python")
-    (tmp_path / "deck").mkdir()
+    (tmp_path / "deck/runs").mkdir(parents=True)
     (tmp_path / "deck/digits.schema.json").write_text("{}")
     assert [job.name for job in deck(tmp_path / "deck", text).jobs] == ["digits", "web"]
     data = YAML(typ="safe", pure=True).load(text)
