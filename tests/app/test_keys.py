@@ -203,6 +203,11 @@ STEPS: dict[str, list[Step]] = {
         Step("o", board, "charts", then=("o",)),
         *(Step(key, board, "charts") for key in ("y", "s", "x", "p", "N")),
         Step("n", board, "charts", first=("N",)),
+        Step("d", screen, "charts", then=("escape",)),
+    ],
+    "ChartsPane": [
+        Step("slash", asked, "charts", then=("escape",)),
+        Step("escape", board, "charts", first=("slash", *"loss", "enter")),
     ],
     "DiffView": [
         *scrolled(("up", "j"), ("k", "down"), ("down", "k"), ("j", "up"), sees=diff_at),
@@ -278,7 +283,7 @@ async def come_to(deck: Deck, at: str) -> None:
         if at == "charts":
             deck.view.show_charts(True)
             await deck.until(lambda: deck.view.charts.board.names)
-        shown = ("config", *["charts"] * deck.view.charts.display, "log", "timeline")
+        shown = ("config", *["charts"] * deck.view.charts_pane.display, "log", "timeline")
         goals = dict(zip(shown, deck.view.goals(), strict=True))
         deck.app.main.set_focus(goals[at])
 

@@ -17,6 +17,7 @@ from textual.widgets import Input
 
 from tui.app import pane_layout
 from tui.app.charts.fetch import engine_source
+from tui.app.charts.pane import ChartsPane
 from tui.app.charts.view import ChartsView
 from tui.app.editor.pane import ConfigPane, Request
 from tui.app.log.pane import LogPane
@@ -85,14 +86,15 @@ class JobView(Container):
         self.config = ConfigPane(job, request)
         self.timeline_pane = TimelinePane(job, request, now)
         self.timeline = self.timeline_pane.view
-        self.charts = ChartsView(job, engine_source(job.name, request))
-        self.charts.display = False
+        self.charts_pane = ChartsPane(job, engine_source(job.name, request))
+        self.charts = self.charts_pane.view
+        self.charts_pane.display = False
         self.used = LOG if job.is_host else CONFIG
         self.whole = False
         self._sizes = sizes
         self._panes: dict[str, Widget] = {LOG: self.log_pane}
         if not job.is_host:
-            self._panes |= {CONFIG: self.config, TIMELINE: self.timeline_pane, CHARTS: self.charts}
+            self._panes |= {CONFIG: self.config, TIMELINE: self.timeline_pane, CHARTS: self.charts_pane}
         self._layout = PaneLayout(self)
         self._held: Divider | None = None
         self._grip = Offset()
@@ -107,7 +109,7 @@ class JobView(Container):
 
     def compose(self) -> ComposeResult:
         """Yield the panes."""
-        yield self.charts
+        yield self.charts_pane
         yield self.log_pane
         yield self.config
         yield self.timeline_pane
@@ -140,7 +142,7 @@ class JobView(Container):
         return goals[name]
 
     def _shown(self) -> list[str]:
-        return [name for name in self._panes if name != CHARTS or self.charts.display]
+        return [name for name in self._panes if name != CHARTS or self.charts_pane.display]
 
     # The room of each pane
 
@@ -160,13 +162,13 @@ class JobView(Container):
 
     def show_charts(self, shown: bool) -> None:
         """Show the charts or hide them; of a host there are none."""
-        if shown != self.charts.display and not self.job.is_host:
-            self.charts.display = shown
+        if shown != self.charts_pane.display and not self.job.is_host:
+            self.charts_pane.display = shown
             self._place()
 
     def action_charts(self) -> None:
         """Show the charts and use them, or hide them."""
-        shown = not self.charts.display
+        shown = not self.charts_pane.display
         if not shown and self.used == CHARTS:
             self.log_view.focus()
         self.show_charts(shown)
@@ -197,7 +199,7 @@ class JobView(Container):
         if action != "restore":
             return True
         pane = self._panes[self.used]
-        clears = isinstance(pane, LogPane | TimelinePane) and pane.check_action("clear", ())
+        clears = isinstance(pane, LogPane | TimelinePane | ChartsPane) and pane.check_action("clear", ())
         return self.whole and not clears and not isinstance(self.screen.focused, Input)
 
     def action_enlarge(self) -> None:
@@ -270,7 +272,7 @@ class JobView(Container):
         if Part.DOCUMENT in parts:
             self.config.sync()
         if parts & (Part.METRICS | Part.TIMELINE):
-            self.charts.sync(now)
+            self.charts.sync()
 
     def tick(self, now: float) -> None:
         """Let the waiting times and the ages go on."""

@@ -18,6 +18,7 @@ from textual.widgets import Static, TextArea
 
 from tui.app import job_actions
 from tui.app.advice import NO_JOBS, advice
+from tui.app.charts.view import ChartsView
 from tui.app.commands import own_bindings
 from tui.app.dialogs.help import HelpScreen
 from tui.app.dialogs.jump import JumpScreen, Target
@@ -326,7 +327,9 @@ class MainScreen(Screen[None]):
         if self.job is not None:
             await job_actions.pause(self.deck, self.job)
 
-    def on_timeline_view_opened(self) -> None:
+    @on(TimelineView.Opened)
+    @on(ChartsView.Opened)
+    def _open(self) -> None:
         """Show all of one reload."""
         view = self.view(self.current)
         if view is not None:

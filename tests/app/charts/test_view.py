@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from textual.app import App
 
 from tests.app.conftest import OpenDeck, text_of
-from tests.app.fake import NOW, Deck
+from tests.app.fake import NOW, Deck, backlog
 from tui.app.charts.view import ChartsView
 from tui.app.pane_layout import CHARTS, LOG
 from tui.protocol import messages
@@ -86,15 +87,15 @@ async def test_charts(
 
 async def test_f8_shows_and_hides_them_and_that_is_kept(open_deck: OpenDeck, charts: Callable[..., Any]) -> None:
     async with open_deck() as deck:
-        view = await charts(deck)
+        await charts(deck)
         assert deck.app.choices.charts
         regions = deck.view.places(deck.view.size)
-        assert regions[view].height > 9
+        assert regions[deck.view.charts_pane].height > 9
         assert regions[deck.view.log_pane].height > 9  # beside the log
         await deck.press("f8")
-        assert not view.display
+        assert not deck.view.charts_pane.display
         assert deck.view.log_view.has_focus
-        assert view not in deck.view.places(deck.view.size)
+        assert deck.view.charts_pane not in deck.view.places(deck.view.size)
         assert not deck.app.choices.charts
 
 
@@ -102,11 +103,11 @@ async def test_where_there_is_little_room_the_charts_stand_instead_of_the_log(
     open_deck: OpenDeck, charts: Callable[..., Any]
 ) -> None:
     async with open_deck(size=(80, 24)) as deck:
-        view = await charts(deck)
+        await charts(deck)
         assert deck.view.log_pane not in deck.view.places(deck.view.size)
         assert CHARTS != LOG
         deck.view.log_view.focus()
-        await deck.until(lambda: view not in deck.view.places(deck.view.size))
+        await deck.until(lambda: deck.view.charts_pane not in deck.view.places(deck.view.size))
 
 
 async def test_a_flag_the_timeline_and_the_log_select_each_other(
@@ -199,3 +200,34 @@ async def test_many_metrics_have_pages(open_deck: OpenDeck, charts: Callable[...
         await deck.until(lambda: "▸layer.298" in text_of(deck.app))
         assert len(asked(deck)[-1].names) < 10
         assert view.board.current == "layer.298"
+
+
+async def test_names_are_found_as_they_are_typed(open_deck: OpenDeck, charts: Callable[..., Any]) -> None:
+    async with open_deck(size=(200, 60)) as deck:
+        view = await charts(deck)
+        await deck.press("slash", *"sys")
+        await deck.until(lambda: "charts · 2 of 5 · sys" in shown(deck) and "accuracy" not in shown(deck))
+        await deck.press("enter")
+        assert view.has_focus
+        await deck.press("slash", *" none")
+        await deck.until(lambda: "no metric fits" in shown(deck))
+        await deck.press("escape")
+        await deck.until(lambda: "accuracy" in shown(deck))
+        assert view.has_focus
+
+
+async def test_a_flag_has_the_verdict_on_the_metric_of_its_chart(
+    open_deck: OpenDeck, charts: Callable[..., Any]
+) -> None:
+    async with open_deck(size=(200, 60)) as deck:
+        await charts(deck)
+        row = next(row for row in backlog() if isinstance(row, messages.Reload) and row.version == 2)
+        worse = (
+            messages.Effect("loss", 40, 0.4, 0.3, 0.5, 0.1, "worse"),
+            messages.Effect("accuracy", 40, 0.0, -1, 1, 0.1, "none"),
+        )
+        await deck.news(dataclasses.replace(row, effect=worse))
+        await deck.until(lambda: "▾v2 ✗ lr" in shown(deck) and "▾v2 · lr" in shown(deck))
+        await deck.press("N", "N", "N", "d")
+        await deck.until(lambda: deck.type_of_screen() == "DetailScreen")
+        await deck.until(lambda: "v2" in text_of(deck.app))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
@@ -11,8 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
+from tui import wording
 from tui.app import formatting
 from tui.app.charts.board import PAN, ZOOM, Board
 from tui.app.charts.plot import Chart, Curve, Flag, Line, draw, gutter
@@ -60,6 +63,7 @@ class ChartsView(Widget, can_focus=True):
         Binding("x", "time", "By time", show=False, tooltip="Or by steps", id="charts.time"),
         Binding("p", "previous", "Run before", show=False, tooltip="As a faint line", id="charts.previous"),
         Binding("n", "flag(1)", "Next change", tooltip="N goes back; log and timeline go along", id="charts.change"),
+        Binding("d", "open", "Details", show=False, tooltip="Of the selected change", id="charts.details"),
         Binding("N", "flag(-1)", "Change before", show=False, id="charts.change_before"),
     ]
 
@@ -70,6 +74,9 @@ class ChartsView(Widget, can_focus=True):
             super().__init__()
             self.version = version
 
+    class Opened(Message):
+        """The user wants to see all of the change whose flag is selected."""
+
     def __init__(self, job: JobModel, source: Source) -> None:
         super().__init__(id="charts")
         self.board = Board()
@@ -79,15 +86,20 @@ class ChartsView(Widget, can_focus=True):
         self._rows: list[Reload] = []
         self._strips: list[Strip] = []
         self._loaded = 0.0
+        self._waits: Timer | None = None
         self._trouble = ""
         self.border_title = "charts"
 
     # News
 
-    def sync(self, now: float) -> None:
+    def sync(self) -> None:
         """Take over what is new, no more often than the eye needs."""
-        if self.display and self.size and now - self._loaded >= FRESH:
-            self._loaded = now
+        if not self.region or self._waits is not None:
+            return
+        wait = self._loaded + FRESH - time.monotonic()
+        if wait > 0:
+            self._waits = self.set_timer(wait, self.load)
+        else:
             self.load()
 
     def on_show(self) -> None:
@@ -102,6 +114,10 @@ class ChartsView(Widget, can_focus=True):
     @work(exclusive=True, group="charts")
     async def load(self) -> None:
         """Ask for what is on the screen, and draw it."""
+        self._loaded = time.monotonic()
+        if self._waits is not None:
+            self._waits.stop()
+            self._waits = None
         if not self.size:
             return
         try:
@@ -142,6 +158,12 @@ class ChartsView(Widget, can_focus=True):
         said = plain(self._trouble) or (f"+{hidden} more, ↑ ↓" if hidden > 0 and not board.over else "")
         self.border_title = Text(title).markup
         self.border_subtitle = Text(said).markup
+
+    def look_for(self, words: str) -> None:
+        """Show only the metrics whose names hold these words."""
+        if words != self.board.sought:
+            self.board.sought = words
+            self.load()
 
     # Keys
 
@@ -212,6 +234,13 @@ class ChartsView(Widget, can_focus=True):
             chosen = versions[-1 if by < 0 else 0]
         self.select(chosen)
         self.post_message(self.Flagged(chosen))
+
+    def action_open(self) -> None:
+        """Show all that is known of the selected change."""
+        if self.board.flag is not None:
+            self.post_message(self.Opened())
+        else:
+            self.app.notify("n selects the flag of a change first.", title="Charts")
 
     def select(self, version: int | None) -> None:
         """Mark the flag of a version, and bring it into view."""
@@ -307,7 +336,7 @@ class ChartsView(Widget, can_focus=True):
             self.board.x,
             y=scales.get(name),
             origin=self.board.whole[0] if self.board.by_time else None,
-            flags=list(self._flags()),
+            flags=list(self._flags(name)),
             cursor=self.board.cursor,
         )
 
@@ -367,7 +396,12 @@ class ChartsView(Widget, can_focus=True):
     def _place(self, row: Reload) -> float:
         return row.time if self.board.by_time else float(row.step or 0)
 
-    def _flags(self) -> Iterator[Flag]:
+    def _flags(self, name: str) -> Iterator[Flag]:
+        """Yield a flag for each change, in the tone of what it did to a metric, if that is known."""
         for row in self._flagged():
-            what = ", ".join(formatting.change(change) for change in row.changes)
-            yield Flag(self._place(row), f"v{row.version}", what, "key", row.version == self.board.flag)
+            effect = next((found for found in row.effect if found.metric == name), None)
+            verdict = effect.verdict if effect is not None else None
+            sign = f"{wording.VERDICTS.get(verdict, '?')} " if verdict is not None else ""
+            what = sign + ", ".join(formatting.change(change) for change in row.changes)
+            tone_name = formatting.VERDICTS.get(verdict or "", "key")
+            yield Flag(self._place(row), f"v{row.version}", what, tone_name, row.version == self.board.flag)
