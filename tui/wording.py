@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import signal
 from typing import Any
 
 from tui.protocol.messages import Change, Effect, Judged
@@ -85,3 +86,13 @@ def evidence(found: Effect | Judged) -> str:
     guess = f"; {found.verdict} by its name alone" if found.guessed else ""
     size = f"{way} by {figure(abs(found.change))} ± {figure(found.smallest)}"
     return f"{effect(found)}: {size} ({points}){guess}{later}{ended}"
+
+
+def exit_words(code: int | None) -> str:
+    """Return how a worker ended, in words."""
+    if code is None:
+        return "the worker was killed together with its shim"
+    if code < 0:
+        names = {item.value: item.name for item in signal.Signals}  # real-time signals have none
+        return f"killed by {names.get(-code, f'signal {-code}')}"
+    return f"ended with exit code {code}"

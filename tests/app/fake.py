@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from tests.patience import PATIENCE
 from tui.app.app import DeckApp
 from tui.app.job_view import JobView
-from tui.app.terminal_input import TerminalInput
+from tui.app.textual_ext.terminal_input import TerminalInput
 from tui.protocol import codec
 from tui.protocol import messages as protocol_messages
 from tui.protocol.messages import Change, Document, JobInfo, Lines, Metrics, Problem, Reload, Running, State

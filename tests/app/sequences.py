@@ -11,7 +11,7 @@ from textual import events
 from textual.message import Message
 
 from tui.app.model.file_text import visible
-from tui.app.terminal_input import LONG_PATIENCE, PATIENCE, QUICK, TerminalInput, Typed
+from tui.app.textual_ext.terminal_input import LONG_PATIENCE, PATIENCE, QUICK, TerminalInput, Typed
 
 ESC = "\x1b"
 PASTE, PASTED = "\x1b[200~", "\x1b[201~"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import tui
-from tui.app.log.search import query
+from tui.app.model.query import query
 from tui.config.document import ConfigError
 from tui.config.key_patterns import parse
 from tui.engine.deck.spec import LONGEST_NAME, name_problem, single

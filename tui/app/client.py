@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic
 
 from tui.protocol import codec, messages
+
+#: How a part of the viewer asks the engine.
+Request = Callable[[messages.Command], Awaitable[messages.Reply]]
 
 #: The screen gets its turn at least this often while a lot arrives.
 SLICE = 0.02

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tui.app.deck import RunningDeck
 from tui.app.dialogs.dialog import Choice, Dialog
 from tui.app.dialogs.task_stack import AGAIN, TaskStackScreen
 from tui.app.dialogs.task_stack import RESTART as RESTART_ANSWER
@@ -11,23 +10,20 @@ from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.protocol import messages
 
-if TYPE_CHECKING:
-    from tui.app.app import DeckApp
-
 RESTART = Choice("r", "restart", "restart it", "its state is lost")
 STOP = Choice("s", "stop", "stop it")
 BACK = Choice("r", "back", "roll back", "your text stays in the editor, beside that of the file")
 HOST = Choice("h", "host", "restart the host", "kills it, and starts the others in it again")
 
 
-async def restart(deck: DeckApp, job: JobModel) -> None:
+async def restart(deck: RunningDeck, job: JobModel) -> None:
     """Start the job; ask first where that costs a running one its state."""
     title = f"{plain(job.name)} is still {job.state.state if job.state else 'there'}"
     if not job.has_worker or await deck.push_screen_wait(Dialog(title, "", [RESTART])) == "restart":
         await _order(deck, messages.Start(0, job.name), "Not started")
 
 
-async def stop(deck: DeckApp, job: JobModel) -> None:
+async def stop(deck: RunningDeck, job: JobModel) -> None:
     """Stop the job, after asking."""
     if not job.alive:
         _say_idle(deck, job)
@@ -37,7 +33,7 @@ async def stop(deck: DeckApp, job: JobModel) -> None:
         await _order(deck, messages.Stop(0, job.name), "Not stopped")
 
 
-async def pause(deck: DeckApp, job: JobModel) -> None:
+async def pause(deck: RunningDeck, job: JobModel) -> None:
     """Hold the job, or let it go on."""
     if job.alive:
         paused = job.state is not None and job.state.state == "paused"
@@ -47,11 +43,11 @@ async def pause(deck: DeckApp, job: JobModel) -> None:
         _say_idle(deck, job)
 
 
-def _say_idle(deck: DeckApp, job: JobModel) -> None:
+def _say_idle(deck: RunningDeck, job: JobModel) -> None:
     deck.notify("It does not run: ctrl+r starts it.", title=plain(job.name), severity="warning", markup=False)
 
 
-async def show_stack(deck: DeckApp, job: JobModel) -> None:
+async def show_stack(deck: RunningDeck, job: JobModel) -> None:
     """Show where the task is, and offer to restart it."""
     answer = AGAIN
     while answer == AGAIN:
@@ -65,7 +61,7 @@ async def show_stack(deck: DeckApp, job: JobModel) -> None:
         await restart(deck, job)
 
 
-async def roll_back(deck: DeckApp, job: JobModel, version: int, *, unsaved: bool) -> int | None:
+async def roll_back(deck: RunningDeck, job: JobModel, version: int, *, unsaved: bool) -> int | None:
     """Write a version back to the file; ask first where the editor holds something else, which would be in conflict.
 
     Return the new version, where it is known.
@@ -83,7 +79,7 @@ async def roll_back(deck: DeckApp, job: JobModel, version: int, *, unsaved: bool
     return found if isinstance(found, int) else None
 
 
-async def _order(deck: DeckApp, command: messages.Start | messages.Stop, failure: str) -> None:
+async def _order(deck: RunningDeck, command: messages.Start | messages.Stop, failure: str) -> None:
     """Send a command; if the job can't be ended alone, offer to end the host that it shares with others."""
     reply = await deck.order(command, failure, also="stuck")
     if reply is None or reply.code != "stuck":

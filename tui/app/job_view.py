@@ -19,7 +19,8 @@ from tui.app import pane_layout
 from tui.app.charts.fetch import engine_source
 from tui.app.charts.pane import ChartsPane
 from tui.app.charts.view import ChartsView
-from tui.app.editor.pane import ConfigPane, Request
+from tui.app.client import Request
+from tui.app.editor.pane import ConfigPane
 from tui.app.log.pane import LogPane
 from tui.app.log.view import LogView
 from tui.app.model.job import JobModel, Part

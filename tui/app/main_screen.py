@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -20,6 +20,7 @@ from tui.app import job_actions
 from tui.app.advice import NO_JOBS, advice
 from tui.app.charts.view import ChartsView
 from tui.app.commands import own_bindings
+from tui.app.deck import RunningDeck
 from tui.app.dialogs.help import HelpScreen
 from tui.app.dialogs.jump import JumpScreen, Target
 from tui.app.editor.editor import ConfigEditor
@@ -37,10 +38,6 @@ from tui.app.timeline.view import TimelineView
 from tui.app.widgets.diff import DiffView
 from tui.app.widgets.status import StatusLine
 from tui.app.widgets.tabs import JobTabs
-
-if TYPE_CHECKING:
-    from tui.app.app import DeckApp
-
 
 #: What can't be done to a host.
 _OF_JOBS = frozenset({"save", "preview", "edit_outside", "settle", "restart", "stop", "pause"})
@@ -112,9 +109,9 @@ class MainScreen(Screen[None]):
         self._advice = Static(id="advice", markup=False)
 
     @property
-    def deck(self) -> DeckApp:
-        """The app, by its own type."""
-        return cast("DeckApp", self.app)
+    def deck(self) -> RunningDeck:
+        """The app, as a screen needs it."""
+        return cast("RunningDeck", self.app)
 
     def compose(self) -> ComposeResult:
         """Yield the frame; the panes of a job come with the job."""

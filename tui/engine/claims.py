@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui.engine import locks, paths
-from tui.engine.history import database
 from tui.engine.locks import Lock
 from tui.engine.paths import PlaceError
 
@@ -102,7 +101,7 @@ class Claim:
         if before is not None and before.path == spot.folder / spot.name and before.intact:
             return
         if use == "target beside":
-            database.make_folder(spot.folder)
+            paths.make_folder(spot.folder)
         lock = Lock(spot.folder, self._config, self._owner, self._presence, name=spot.name)
         self._locks[use] = lock
         if before is not None:

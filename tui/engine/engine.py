@@ -18,9 +18,9 @@ from tui.engine.deck.spec import Deck, JobSpec
 from tui.engine.history.folders import HistoryFolders, state_folder
 from tui.engine.jobs.host import HostJob, free_name
 from tui.engine.jobs.job import Job
-from tui.engine.jobs.worker_queries import Unanswered
 from tui.engine.jobs.worker_slot import Launch
 from tui.engine.metrics import recorder
+from tui.engine.reloads.candidate import Unanswered
 from tui.engine.reloads.config_file import ConfigFile
 from tui.engine.service import dry_run, history_commands, save_commands, write_commands
 from tui.engine.service.server import Server

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from tui.engine.paths import PlaceError, _digest, place_of, sockets_folder, user
+from tui.engine.paths import PlaceError, digest, place_of, sockets_folder, user
 
 #: So often a lock is asked for: who sweeps holds it for a moment.
 _ATTEMPTS = 3
@@ -219,7 +219,7 @@ def lock_name(folder: Path, config: Path) -> str:
 
     Beside the config its name is enough, and is the same for all who come to that folder, even from containers.
     """
-    name = config.name if len(os.fsencode(config.name)) < _LONGEST else _digest(os.fsencode(config.name))
+    name = config.name if len(os.fsencode(config.name)) < _LONGEST else digest(os.fsencode(config.name))
     with contextlib.suppress(OSError):
         if folder.parent.samefile(config.parent):
             return f"{name}.lock"

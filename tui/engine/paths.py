@@ -77,10 +77,11 @@ def place_of(path: Path) -> str:
         place = b"%d:%d/%s" % (folder.st_dev, folder.st_ino, os.fsencode(path.name))
     except OSError:
         place = os.fsencode(path)
-    return _digest(place)
+    return digest(place)
 
 
-def _digest(name: bytes) -> str:
+def digest(name: bytes) -> str:
+    """Return a short name for a long one."""
     return hashlib.blake2b(name, digest_size=6).hexdigest()
 
 
@@ -92,3 +93,11 @@ def log_of(socket: Path) -> Path:
 def all_sockets() -> Iterator[Path]:
     """Yield every socket of this user's engines, living or left behind."""
     yield from sorted(sockets_folder().glob("*.sock"))
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a history, if it is missing."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists() or not ignore.stat().st_size:  # who was to write it may have been killed
+        ignore.write_text("*\n")

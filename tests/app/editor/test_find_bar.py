@@ -7,7 +7,7 @@ from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import TEXT, Deck
 from tui.app.editor.editor import toggled
 from tui.app.editor.find_bar import FindBar, hits
-from tui.app.log.search import query
+from tui.app.model.query import query
 
 
 async def finding(deck: Deck, text: str) -> FindBar:

@@ -4,10 +4,11 @@ import pytest
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.log.test_search import output, searching, title
-from tui.app.log.search import TOO_LONG, line_filter
+from tui.app.log.search import line_filter
 from tui.app.log.view import LogView
 from tui.app.model.log_buffer import SLAB
 from tui.app.model.log_line import Line
+from tui.app.model.query import TOO_LONG
 
 
 def rows(log: LogView) -> list[str]:

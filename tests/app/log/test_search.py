@@ -9,9 +9,10 @@ from textual.events import Key
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, Deck
-from tui.app.log.search import ERRORS, FilteredLines, Query, query
+from tui.app.log.search import ERRORS, FilteredLines
 from tui.app.model.log_buffer import LogBuffer
 from tui.app.model.log_line import Line
+from tui.app.model.query import Query, query
 from tui.protocol.messages import Lines
 
 

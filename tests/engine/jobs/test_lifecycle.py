@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui import wording
 from tui.engine.jobs import lifecycle
 from tui.engine.jobs.lifecycle import FIRST_DELAY, JITTER, LONGEST_DELAY, MOST_TRIES, NEXT, UP, RestartPolicy
 from tui.protocol import messages
@@ -90,4 +91,4 @@ def test_what_a_policy_promises_for_any_ends(policy: str, ends: list[tuple[bool,
     ],
 )
 def test_an_end_in_words(code: int | None, words: str) -> None:
-    assert lifecycle.exit_words(code) == words
+    assert wording.exit_words(code) == words

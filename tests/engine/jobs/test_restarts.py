@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.engine.plays import Play, command_spec, turn
+from tui.engine.deck.spec import ProbationPeriod
 from tui.engine.jobs import lifecycle
-from tui.engine.reloads.probation import ProbationPeriod
 from tui.protocol import messages
 from tui.protocol.messages import Running
 from tui.runners import readiness

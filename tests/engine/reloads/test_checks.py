@@ -8,8 +8,8 @@ import pytest
 
 from tui.engine.deck.spec import JobSpec
 from tui.engine.reloads import checks
+from tui.engine.reloads.candidate import Candidate
 from tui.engine.reloads.checks import Gate, problem_of
-from tui.engine.reloads.reloads import Candidate
 from tui.protocol.messages import Problem
 from tui.runners import readiness
 

@@ -12,8 +12,8 @@ import pytest
 from tests.patience import PATIENCE
 from tui.config.disk import store
 from tui.config.disk.store import Conflict, Content, StoreError
+from tui.engine.reloads.candidate import Candidate
 from tui.engine.reloads.config_file import PARSE_INLINE, ConfigFile
-from tui.engine.reloads.reloads import Candidate
 
 
 class Watched(ConfigFile):

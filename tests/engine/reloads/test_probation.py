@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.engine.plays import Play, command_spec, turn
-from tui.engine.reloads.probation import Probation, ProbationPeriod
+from tui.engine.deck.spec import ProbationPeriod
+from tui.engine.reloads.probation import Probation
 from tui.protocol.messages import Problem, Reload
 
 BEFORE: Any = (1, "the content of v1")

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.statuses import FINAL
 from tui.config.diff import changes, same
-from tui.engine.reloads.reloads import Candidate, Reloads, move
+from tui.engine.reloads.candidate import Candidate
+from tui.engine.reloads.reloads import Reloads, move
 from tui.protocol.messages import Change, Problem, Reload
 
 BAD = Problem("a ': ' is missing", 3, 7)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tui.app.charts.points import Point
-from tui.app.charts.source import Answer, Query, Source
-from tui.app.timeline.filter import Request
+from tui.app.charts.source import Answer, CurveQuery, Source
+from tui.app.client import Request
 from tui.protocol import messages
 
 
@@ -24,7 +24,7 @@ def engine_source(job: str, request: Request) -> Source:
             raise ValueError(reply.message)
         return reply.data
 
-    async def curves(query: Query, run: int, view: Sequence[float | None], shift: float) -> dict[str, list[Point]]:
+    async def curves(query: CurveQuery, run: int, view: Sequence[float | None], shift: float) -> dict[str, list[Point]]:
         if not query.names:
             return {}
         by = "time" if query.by_time else "step"
@@ -33,7 +33,7 @@ def engine_source(job: str, request: Request) -> Source:
         told = await data(command)
         return {name: list(map(_point, *_lists(columns, shift))) for name, columns in told["columns"].items()}
 
-    async def ask(query: Query) -> Answer:
+    async def ask(query: CurveQuery) -> Answer:
         told = await data(messages.Measures(0, job))
         place = "time" if query.by_time else "step"
         run, runs, limits = told["run"], told["runs"], told[place]

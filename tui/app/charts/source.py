@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tui.app.charts.points import Point
 
 
-class Query(NamedTuple):
+class CurveQuery(NamedTuple):
     """Which values are wanted, and how finely.
 
     Attributes:
@@ -46,4 +46,4 @@ class Answer:
     trouble: str = ""
 
 
-Source = Callable[[Query], Awaitable[Answer]]
+Source = Callable[[CurveQuery], Awaitable[Answer]]

@@ -21,7 +21,7 @@ from tui.app.charts.board import PAN, ZOOM, Board
 from tui.app.charts.plot import Chart, Curve, Flag, Line, draw, gutter
 from tui.app.charts.points import Point, at, smoothed
 from tui.app.charts.scale import Scale, fitting, number, span
-from tui.app.charts.source import Answer, Query, Source
+from tui.app.charts.source import Answer, CurveQuery, Source
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, drawn, tone
@@ -133,12 +133,12 @@ class ChartsView(Widget, can_focus=True):
             self.board.learn(answer.names, *answer.whole)
         self._redraw()
 
-    def _query(self) -> Query:
+    def _query(self) -> CurveQuery:
         board = self.board
         places = board.places(self.size)
         names = board.shown[: len(LINES)] if board.over else list(places)
         width = max((region.width for region in places.values()), default=self.size.width)
-        return Query(names, board.view, 2 * width, board.by_time, board.before)
+        return CurveQuery(names, board.view, 2 * width, board.by_time, board.before)
 
     def _redraw(self) -> None:
         self._strips.clear()

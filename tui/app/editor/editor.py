@@ -20,8 +20,8 @@ from textual.strip import Strip
 from textual.widgets import TextArea
 
 from tui.app.editor.line_marks import CHANGED, GONE, NEW, LineMarks
-from tui.app.log.search import Query
 from tui.app.model.file_text import changed_rows, changed_span, moved_row, visible
+from tui.app.model.query import Query
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, tone
 from tui.app.textual_ext.long_text_area import LongTextArea

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from textual.widgets.text_area import Selection
 
 from tui.app.editor.editor import ConfigEditor
-from tui.app.log.search import TOO_LONG, Match, Query, query
+from tui.app.model.query import TOO_LONG, Match, Query, query
 from tui.app.widgets.prompt import Prompt
 from tui.regexes import PatternError, expand
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from rich.markup import escape
 from rich.text import Text
@@ -15,6 +14,8 @@ from textual.containers import Vertical
 from textual.widgets import Static, TextArea
 
 from tui.app import formatting
+from tui.app.client import Request
+from tui.app.deck import RunningDeck
 from tui.app.dialogs.dialog import Choice, Dialog
 from tui.app.dialogs.diff import DiffScreen
 from tui.app.dialogs.preview import PreviewScreen
@@ -29,11 +30,6 @@ from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.widgets.diff import diff_lines
 from tui.protocol import messages
-
-if TYPE_CHECKING:
-    from tui.app.app import DeckApp
-
-Request = Callable[[messages.Command], Awaitable[messages.Reply]]
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -190,7 +186,7 @@ class ConfigPane(Vertical):
             if not choice or self.dirty:
                 return
         try:
-            external.edit(Path(self.job.info.config), cast("DeckApp", self.app).away())
+            external.edit(Path(self.job.info.config), cast("RunningDeck", self.app).away())
         except (external.EditorError, SuspendNotSupported) as error:
             self.app.notify(plain(str(error)), title="Own editor", severity="error", markup=False)
 

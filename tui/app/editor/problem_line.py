@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from rich.text import Text
 from textual import work
@@ -11,14 +10,13 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from tui.app import formatting
+from tui.app.client import Request
 from tui.app.editor.draft import Draft
 from tui.app.editor.editor import ConfigEditor
 from tui.app.editor.line_marks import differences
 from tui.app.model.file_text import FileText
 from tui.app.model.job import JobModel
 from tui.protocol import messages
-
-Request = Callable[[messages.Command], Awaitable[messages.Reply]]
 
 #: Seconds without a key after which the text is looked at.
 PAUSE = 0.2

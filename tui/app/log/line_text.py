@@ -8,9 +8,10 @@ from rich.text import Text
 from textual.widget import Widget
 
 from tui.app import formatting
-from tui.app.log.search import ERRORS, Query
+from tui.app.log.search import ERRORS
 from tui.app.model.job import JobModel
 from tui.app.model.log_line import Line
+from tui.app.model.query import Query
 from tui.app.styles import tone
 
 #: A line without end may match everywhere; nobody can tell a thousand marks apart.

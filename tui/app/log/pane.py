@@ -15,10 +15,11 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from tui.app.dialogs.save_file import PathDialog, save_lines
-from tui.app.log.search import BREATH, ERRORS, HIDE, TOO_LONG, Filter, FilteredLines, Query, line_filter, query
+from tui.app.log.search import BREATH, ERRORS, HIDE, Filter, FilteredLines, line_filter
 from tui.app.log.view import LogView
 from tui.app.model.job import JobModel
 from tui.app.model.log_line import Line
+from tui.app.model.query import TOO_LONG, Query, query
 from tui.app.sanitize import plain
 from tui.app.widgets.prompt import Prompt
 

@@ -19,10 +19,11 @@ from textual.strip import Strip
 
 from tui.app.log.line_text import LogText
 from tui.app.log.row_map import RowMap, cuts
-from tui.app.log.search import BREATH, Query
+from tui.app.log.search import BREATH
 from tui.app.model.job import JobModel
 from tui.app.model.log_buffer import LogBuffer
 from tui.app.model.log_line import Line
+from tui.app.model.query import Query
 from tui.app.sanitize import bare
 from tui.app.styles import TONES, drawn, tone
 from tui.app.textual_ext.row_view import RowView

@@ -14,7 +14,7 @@ from threading import Thread, main_thread
 
 from textual.drivers.linux_driver import LinuxDriver
 
-from tui.app.terminal_input import TerminalInput
+from tui.app.textual_ext.terminal_input import TerminalInput
 
 #: Has the terminal lay its title on a stack, and take it back from there.
 PUSH, POP = "\x1b[22;0t", "\x1b[23;0t"

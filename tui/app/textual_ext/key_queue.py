@@ -20,7 +20,7 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widgets import TextArea
 
-from tui.app.terminal_input import Typed, key_of
+from tui.app.textual_ext.terminal_input import Typed, key_of
 
 #: Seconds that a key waits for the one before it, or for what it is to go to; then it goes its way in any case.
 KEY_PATIENCE = 3.0

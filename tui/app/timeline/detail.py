@@ -15,9 +15,9 @@ from textual.widgets import Static
 
 from tui import wording
 from tui.app import formatting
+from tui.app.client import Request
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
-from tui.app.timeline.filter import Request
 from tui.app.timeline.view import TimelineView
 from tui.app.widgets.diff import Diff, DiffLine, DiffView, diff_lines
 from tui.protocol import codec, messages

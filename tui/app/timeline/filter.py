@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 
+from tui.app.client import Request
 from tui.app.model.reload_list import index_of
 from tui.protocol import messages
-
-Request = Callable[[messages.Command], Awaitable[messages.Reply]]
 
 
 class FilteredReloads:

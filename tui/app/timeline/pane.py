@@ -13,10 +13,11 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
+from tui.app.client import Request
 from tui.app.dialogs.save_file import PathDialog, save_lines
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
-from tui.app.timeline.filter import FilteredReloads, Request
+from tui.app.timeline.filter import FilteredReloads
 from tui.app.timeline.view import TimelineView
 from tui.app.widgets.prompt import Prompt
 from tui.export import FORMATS, write

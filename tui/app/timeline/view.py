@@ -15,12 +15,13 @@ from textual.strip import Strip
 
 from tui import wording
 from tui.app import formatting
+from tui.app.client import Request
 from tui.app.model.job import JobModel
 from tui.app.model.reload_list import index_of
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, drawn, tone
 from tui.app.textual_ext.row_view import RowView
-from tui.app.timeline.filter import FilteredReloads, Request
+from tui.app.timeline.filter import FilteredReloads
 from tui.protocol.codec import reload_of
 from tui.protocol.messages import Page, Reload
 

@@ -15,8 +15,16 @@ from tui.config.disk import store
 from tui.config.document import ConfigDocument, ConfigError
 from tui.config.keys import child
 from tui.engine import paths
-from tui.engine.deck.spec import Deck, JobSpec, is_keyed, missing_program, name_problem, task_function
-from tui.engine.reloads.probation import SETTLE, ProbationPeriod
+from tui.engine.deck.spec import (
+    SETTLE,
+    Deck,
+    JobSpec,
+    ProbationPeriod,
+    is_keyed,
+    missing_program,
+    name_problem,
+    task_function,
+)
 from tui.protocol.messages import Problem
 from tui.regexes import Pattern, PatternError
 from tui.runners.command import CommandSpec, is_passable, placeholders

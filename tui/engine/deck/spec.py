@@ -8,11 +8,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tui.config.document import ConfigError
 from tui.engine import paths
-from tui.engine.reloads.probation import SETTLE, ProbationPeriod
 from tui.protocol.messages import Problem
 from tui.runners.command import CommandSpec, literal
 
@@ -21,6 +20,16 @@ _TASK = re.compile(r"(?:.+\.py|[^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
 
 #: Of a job's name in bytes: that of a config's copy, in which it stands, may have 255.
 LONGEST_NAME = 100
+
+
+class ProbationPeriod(NamedTuple):
+    """How long a reload is on trial; none is with zeros."""
+
+    seconds: float = 10.0
+    steps: int = 10
+
+
+SETTLE = ProbationPeriod()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tui.engine.history.columns import COLUMNS, INSERT
-from tui.engine.paths import user
+from tui.engine.paths import make_folder, user
 
 #: The format of the database. One of a newer format is left alone; an older one is brought up to date.
 SCHEMA = 3
@@ -107,14 +107,6 @@ def foreign(folder: Path) -> str | None:
                 mine = f"sudo chown -R {user(os.geteuid())} {shlex.quote(str(folder))}"
                 return f"{path} belongs to {user(owner)}, as after a run with sudo; {mine} makes it yours"
     return None
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of a history, if it is missing."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    ignore = folder / ".gitignore"
-    if not ignore.exists() or not ignore.stat().st_size:  # who was to write it may have been killed
-        ignore.write_text("*\n")
 
 
 def folders(config: Path) -> Iterator[Path]:

@@ -217,7 +217,7 @@ class _HistoryFolder:
         gone = self._gone
         if gone and not self.folder.parent.is_dir():
             raise HistoryError(f"{self.folder.parent} is gone")
-        database.make_folder(self.folder)
+        paths.make_folder(self.folder)
         for config in self.locks:
             self.lock(config)
         if gone:

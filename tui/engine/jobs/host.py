@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from tui.engine.jobs import lifecycle
+from tui import wording
 from tui.engine.scrollback import Output, Scrollback
 from tui.protocol import messages
 from tui.protocol.messages import State
@@ -70,7 +70,7 @@ class HostJob:
 
     def worker_exited(self, code: int | None) -> None:
         """The process ended."""
-        reason = None if self._asked else self._cause or lifecycle.exit_words(code)
+        reason = None if self._asked else self._cause or wording.exit_words(code)
         self._move("stopped" if self._asked else "crashed", exit_code=code, reason=reason)
 
     def worker_gone(self) -> None:

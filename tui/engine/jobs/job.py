@@ -26,14 +26,15 @@ from tui.engine.jobs import lifecycle, worker_queries
 from tui.engine.jobs.joining import Joining
 from tui.engine.jobs.publisher import Emit, Publisher
 from tui.engine.jobs.supervisor import Supervisor
-from tui.engine.jobs.worker_queries import Unanswered, WorkerQueries
+from tui.engine.jobs.worker_queries import WorkerQueries
 from tui.engine.jobs.worker_run import WorkerRun
 from tui.engine.jobs.worker_slot import Launch, WorkerSlot, payload
 from tui.engine.metrics.recorder import Recorder
 from tui.engine.metrics.verdicts import Verdicts
 from tui.engine.reloads import checks
+from tui.engine.reloads.candidate import Candidate, Data, Unanswered
 from tui.engine.reloads.config_file import ConfigFile
-from tui.engine.reloads.reloads import Candidate, Data, Reloads
+from tui.engine.reloads.reloads import Reloads
 from tui.engine.scrollback import Scrollback
 from tui.protocol import messages
 from tui.protocol.messages import Problem, Reload, State

@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import random
@@ -89,16 +88,6 @@ class RestartPolicy:
     def looping(self) -> bool:
         """The limit of tries is reached."""
         return self.tries >= MOST_TRIES
-
-
-def exit_words(code: int | None) -> str:
-    """Return how a worker ended, in words."""
-    if code is None:
-        return "the worker was killed together with its shim"
-    if code < 0:
-        names = {item.value: item.name for item in signal.Signals}  # real-time signals have none
-        return f"killed by {names.get(-code, f'signal {-code}')}"
-    return f"ended with exit code {code}"
 
 
 def blocking_words(message: Mapping[str, Any]) -> str | None:

@@ -6,16 +6,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tui.engine.reloads.candidate import Unanswered
 from tui.runners.base import Worker
 
 #: Seconds that a worker has to answer.
 ANSWER_PATIENCE = 5.0
 
 _NOTHING: Mapping[str, Any] = {"message": None, "errors": (), "effective": ()}
-
-
-class Unanswered(Exception):  # noqa: N818 - it is no error of ours
-    """The worker has not answered; the message says why that may be."""
 
 
 class WorkerQueries:

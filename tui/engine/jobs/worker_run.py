@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from tui import wording
 from tui.engine.deck.spec import JobSpec
-from tui.engine.jobs import lifecycle
-from tui.engine.reloads.reloads import Data, Reloads
+from tui.engine.reloads.candidate import Data
+from tui.engine.reloads.reloads import Reloads
 
 
 class End(Enum):
@@ -88,7 +89,7 @@ class WorkerRun:
     def blame(self, message: Mapping[str, Any]) -> None:
         """It says what will end it: it can't begin, its task can't be loaded or has raised, or its host has ended."""
         if message["kind"] == "host ended":
-            self.cause = self.cause or f"its host ended, with all jobs in it: {lifecycle.exit_words(message['code'])}"
+            self.cause = self.cause or f"its host ended, with all jobs in it: {wording.exit_words(message['code'])}"
             return
         self.unloadable = message["kind"] != "raised"
         self.cause = ("could not load the task: " if message["kind"] == "unloadable" else "") + message["message"]
@@ -104,11 +105,11 @@ class WorkerRun:
             began: The process has told its id.
         """
         if code == 0 and began:
-            return lifecycle.exit_words(code) if spec.serves and self._dies_of_reload(spec, reloads) else None
+            return wording.exit_words(code) if spec.serves and self._dies_of_reload(spec, reloads) else None
         if not began and self.cause is None:
             self.unloadable = True
-            self.cause = f"{spec.python or 'the interpreter'} did not start the worker: {lifecycle.exit_words(code)}"
-        return self.cause or lifecycle.exit_words(code)
+            self.cause = f"{spec.python or 'the interpreter'} did not start the worker: {wording.exit_words(code)}"
+        return self.cause or wording.exit_words(code)
 
     def end(self, spec: JobSpec, reloads: Reloads, *, failed: bool) -> End:
         """Return what its end means; what has ended in order is not blamed on a reload."""

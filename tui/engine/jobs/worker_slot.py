@@ -12,7 +12,8 @@ from tui.engine.deck.spec import JobSpec
 from tui.engine.jobs import lifecycle
 from tui.engine.jobs.publisher import Publisher
 from tui.engine.jobs.worker_run import WorkerRun
-from tui.engine.reloads.reloads import Candidate, Reloads
+from tui.engine.reloads.candidate import Candidate
+from tui.engine.reloads.reloads import Reloads
 from tui.protocol.messages import LIVE
 from tui.runners import fd_limits
 from tui.runners.base import LaunchError, Owner, Payload, StuckError, Worker

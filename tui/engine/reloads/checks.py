@@ -18,13 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tui import reading
+from tui import reading, wording
 from tui.config.disk import store
 from tui.engine.deck.spec import JobSpec
-from tui.engine.jobs.lifecycle import exit_words
-from tui.engine.jobs.worker_queries import Unanswered
+from tui.engine.reloads.candidate import Candidate, Unanswered
 from tui.engine.reloads.config_file import ConfigFile
-from tui.engine.reloads.reloads import Candidate
 from tui.protocol.messages import Problem
 from tui.runners import readiness
 from tui.runners.base import LaunchError
@@ -213,7 +211,8 @@ async def _run(command: str, cwd: Path, config: Path) -> Problem | None:
         return None
     if code is None:
         said = f"the check did not end within {TIMEOUT:g} s and was killed: {command}"
-    problem = problem_of(said or f"the check {'was ' if (code or 0) < 0 else ''}{exit_words(code)}: {command}", config)
+    end = f"{'was ' if (code or 0) < 0 else ''}{wording.exit_words(code)}"
+    problem = problem_of(said or f"the check {end}: {command}", config)
     try:
         lines = reading.read(config)[0].count(b"\n") + 1
     except OSError:

@@ -20,7 +20,7 @@ from tui.config import document, schema
 from tui.config.disk import atomic, store
 from tui.config.editing import merge
 from tui.engine import in_thread
-from tui.engine.reloads.reloads import Candidate
+from tui.engine.reloads.candidate import Candidate
 from tui.protocol.messages import Problem
 
 #: Above this many characters a text is parsed in a thread, so that the loop goes on meanwhile.

@@ -8,22 +8,10 @@ A guard may take a reload back at any later time, once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
 
+from tui.engine.deck.spec import SETTLE, ProbationPeriod
+from tui.engine.reloads.candidate import Candidate
 from tui.protocol.messages import Reload
-
-if TYPE_CHECKING:
-    from tui.engine.reloads.reloads import Candidate
-
-
-class ProbationPeriod(NamedTuple):
-    """How long a reload is on trial; none is with zeros."""
-
-    seconds: float = 10.0
-    steps: int = 10
-
-
-SETTLE = ProbationPeriod()
 
 #: A guard that is told of an older reload than so many takes nothing back.
 MOST = 100

@@ -17,53 +17,22 @@
 from __future__ import annotations
 
 import time as wall
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tui.config.diff import changes, same
-from tui.config.document import Mark
 from tui.config.problems import Error, problem_of
+from tui.engine.deck.spec import SETTLE, ProbationPeriod
+from tui.engine.reloads.candidate import Candidate, Data
 from tui.engine.reloads.effective import effective
-from tui.engine.reloads.probation import SETTLE, Probation, ProbationPeriod
+from tui.engine.reloads.probation import Probation
 from tui.protocol.messages import Problem, Reload
 
 _NEXT: dict[str, frozenset[str]] = {
     "sent": frozenset({"applied", "superseded", "rejected", "failed", "reverted"}),
     "applied": frozenset({"reverted"}),
 }
-
-Data = Mapping[str, Any] | str
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """New content on its way to become a version: its text and, where that parses, its data.
-
-    The data of a config that is not parsed is its text.
-
-    Attributes:
-        text: The text of the whole file; where that is not UTF-8, with U+FFFD for what can't be read.
-        data: The parsed config, or None with a `problem`.
-        problem: Why it is invalid.
-        source: Where it came from: ``start``, ``disk``, ``editor`` and so on.
-        seen: Monotonic seconds of the engine's first sight of it.
-        marks: Where its values stand.
-        faults: What each schema, None for the one that the config names, objects to.
-        readable: It is text, whatever that means.
-        keyed: It parses, or what was in the file before did: else it may be in a language of a command's own.
-    """
-
-    text: str
-    data: Data | None
-    problem: Problem | None
-    source: str
-    seen: float
-    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False, repr=False)
-    faults: Mapping[Path | None, Problem] = field(default_factory=dict, compare=False, repr=False)
-    readable: bool = field(default=True, compare=False, repr=False)
-    keyed: bool = field(default=True, compare=False, repr=False)
 
 
 class Reloads:

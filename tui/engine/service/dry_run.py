@@ -13,10 +13,9 @@ from tui.config.diff import changes, same
 from tui.config.disk import store
 from tui.config.problems import problem_of
 from tui.engine.jobs.job import Job
-from tui.engine.jobs.worker_queries import Unanswered
 from tui.engine.reloads import checks
+from tui.engine.reloads.candidate import Candidate, Unanswered
 from tui.engine.reloads.effective import as_changes
-from tui.engine.reloads.reloads import Candidate
 from tui.protocol.codec import jsonable
 from tui.protocol.messages import Change, Preview, Problem, Reply
 

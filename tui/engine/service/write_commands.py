@@ -17,8 +17,8 @@ from tui.config.editing import edit, spelling
 from tui.config.problems import problem_words
 from tui.engine.jobs.job import Job
 from tui.engine.reloads import checks
+from tui.engine.reloads.candidate import Candidate
 from tui.engine.reloads.config_file import ConfigFile
-from tui.engine.reloads.reloads import Candidate
 from tui.engine.service.dry_run import run_dry
 from tui.engine.service.save_commands import conflicting, parsed
 from tui.protocol import messages

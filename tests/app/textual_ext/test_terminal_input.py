@@ -13,7 +13,7 @@ from tests.app.conftest import OpenDeck
 from tests.app.fake import TEXT
 from tests.app.sequences import ANYTHING, END, TEXT_ONLY, Piece, heard, meaning, meaning_of, text, typed
 from tests.conftest import THOROUGHLY
-from tui.app.terminal_input import TerminalInput
+from tui.app.textual_ext.terminal_input import TerminalInput
 
 MANY = 10_000 if THOROUGHLY else 300
 
