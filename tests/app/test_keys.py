@@ -319,3 +319,19 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
             for key in step.then:
                 await deck.press(key)
                 await deck.pilot.pause()
+
+
+#: What comes up and says its own keys.
+SHEETS = {"HelpScreen", "PreviewScreen", "JumpScreen", "TaskStackScreen", "Dialog", "PathDialog", "DiffScreen"}
+
+
+async def test_the_help_has_every_key(open_deck: OpenDeck) -> None:
+    async with open_deck(size=(160, 200)) as deck:
+        deck.app.main.set_focus(deck.view.log_view)
+        await deck.press("f1")
+        await deck.until(lambda: deck.type_of_screen() == "HelpScreen")
+        await deck.until(lambda: "Editing text" in text_of(deck.app))
+        shown = text_of(deck.app)
+    for name in sorted(bindings().keys() - SHEETS):
+        missing = {key.description for key in bindings()[name] if key.description not in shown}
+        assert (name, missing) == (name, set())

@@ -304,6 +304,10 @@ async def test_palette_has_all_that_keys_do(open_deck: OpenDeck) -> None:
                 title = f"{place}: {binding.description}" if place else binding.description
                 offered = binding.id is not None and node.check_action(*parse(binding.action)[1:])
                 assert (title in commands) == bool(offered)
+        assert "Charts: Smooth" not in commands
+        await deck.press("f8")
+        await deck.until(lambda: deck.view.charts.display)
+        assert "Charts: Smooth" in {command.title for command in deck.app.get_system_commands(deck.app.screen)}
         await commands["Log: Filter"].callback()
         await deck.until(lambda: deck.view.log_pane.prompt.display)
         await deck.press("ctrl+p", *"Showanneal")

@@ -366,6 +366,8 @@ class MainScreen(Screen[None]):
         if not view.job.is_host:
             yield from (("Config", view.config.editor), ("Config", view.query_one(FindBar)))
             yield from (("Timeline", view.timeline_pane), ("Timeline", view.timeline))
+            if view.charts.display:
+                yield "Charts", view.charts
 
     def action_help(self) -> None:
         """Show all keys."""
@@ -376,6 +378,7 @@ class MainScreen(Screen[None]):
             ("Find in the config", own_bindings(FindBar)),
             ("Log", [*own_bindings(LogPane), *own_bindings(LogView)]),
             ("Timeline", [*own_bindings(TimelinePane), *own_bindings(TimelineView)]),
+            ("Charts", own_bindings(ChartsView)),
             ("Details of a reload", own_bindings(DetailScreen)),
             ("Difference", own_bindings(DiffView)),
             ("Editing text", own_bindings(TextArea)),
