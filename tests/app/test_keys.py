@@ -136,6 +136,12 @@ STEPS: dict[str, list[Step]] = {
         Step("alt+m", layout, "config", then=("escape",)),
     ],
     "ConfigEditor": [
+        Step("alt+n", selection, "config", first=("ctrl+home",)),
+        Step("alt+p", selection, "config", first=("ctrl+end",)),
+        *(
+            Step(key, text, "config", first=("ctrl+home", "alt+n"))
+            for key in ("ctrl+up", "ctrl+down", "alt+equals_sign", "alt+minus")
+        ),
         Step("ctrl+end", selection, "config"),
         Step("ctrl+home", selection),
         Step("alt+a", selection),

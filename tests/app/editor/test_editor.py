@@ -7,7 +7,7 @@ from textual.widgets.text_area import Selection
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, TEXT, Deck, backlog
 from tui.protocol import messages
-from tui.protocol.messages import Document, Merge, Problem, Reload, Save
+from tui.protocol.messages import Document, Hints, Merge, Problem, Reload, Save
 
 OTHER = TEXT.replace("batch: 64", "batch: 128")
 
@@ -360,3 +360,63 @@ async def test_pasted_control_characters_become_visible(open_deck: OpenDeck) -> 
     async with open_deck(with_text("")) as deck:
         deck.view.config.editor.insert("a\x1b[2J\r\nb\x0cc")
         assert deck.view.config.editor.text == "a␛[2J\nb␌c"
+
+
+SCHEMA = {
+    "properties": {
+        "lr": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 0.1, "description": "Step size"},
+        "batch": {"type": "integer", "multipleOf": 32},
+        "name": {"enum": ["digits", "letters"]},
+    }
+}
+
+
+async def test_from_value_to_value_and_each_turned(open_deck: OpenDeck) -> None:
+    async with open_deck([*backlog(), Hints("digits", SCHEMA)]) as deck:
+        editor = deck.view.config.editor
+        await deck.press("alt+n", "ctrl+up")
+        assert editor.text == TEXT.replace("0.05 ", "0.063 ")
+        assert editor.selected_text == "0.063"
+        await deck.press("ctrl+down", "alt+n", "alt+equals_sign")
+        assert editor.text == TEXT.replace("64\nm", "96\nm")
+        await deck.press("alt+minus", *["alt+n"] * 2, "ctrl+up")
+        assert editor.text == TEXT.replace("true", "false")
+        await deck.press("ctrl+up", *["alt+n"] * 4, "ctrl+down")
+        assert editor.text == TEXT.replace('"digits"', '"letters"')
+        await deck.press("alt+n")
+        assert "no value below" in str(deck.view.config.border_subtitle)
+        await deck.press("ctrl+z")
+        assert editor.text == TEXT
+
+
+async def test_the_digit_under_the_cursor_is_turned_and_stays_under_it(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        editor = deck.view.config.editor
+        editor.move_cursor((1, 7))
+        await deck.press(*["ctrl+up"] * 5)
+        assert editor.text == TEXT.replace("0.05", "0.10")
+        assert editor.cursor_location == (1, 7)
+        await deck.press(*["ctrl+z"] * 5)
+        assert editor.text == TEXT
+
+
+async def test_the_frame_names_the_key_and_what_can_stand_there(open_deck: OpenDeck) -> None:
+    async with open_deck([*backlog(), Hints("digits", SCHEMA)], size=(160, 40)) as deck:
+        await deck.press("down")
+        frame = str(deck.view.config.border_subtitle)
+        assert "lr · number · > 0, ≤ 1 · default 0.1 · Step size  2:1" in frame
+        await deck.press(*["down"] * 4)
+        await deck.press("ctrl+up")
+        assert "no value in this line" not in str(deck.view.config.border_subtitle)
+        await deck.press("up", "ctrl+up")
+        assert "no value in this line" in str(deck.view.config.border_subtitle)
+
+
+async def test_undo_behind_a_save_offers_to_save_the_old_value(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.engine.answer(Save, digest="d8", version=8)
+        await deck.press("alt+n", "ctrl+up", "ctrl+s")
+        await deck.until(lambda: not deck.view.config.dirty)
+        await deck.press("ctrl+z")
+        await deck.until(lambda: "ctrl+s saves the old value" in str(deck.view.config.border_subtitle))
+        assert deck.view.config.editor.text == TEXT

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -20,6 +20,9 @@ from textual.strip import Strip
 from textual.widgets import TextArea
 
 from tui.app.editor.line_marks import CHANGED, GONE, NEW, LineMarks
+from tui.app.editor.nudge import nudged
+from tui.app.editor.schema_hints import fragment
+from tui.app.editor.values import Value, next_value, value_at, value_before
 from tui.app.model.file_text import changed_rows, changed_span, moved_row, visible
 from tui.app.model.query import Query
 from tui.app.sanitize import plain
@@ -67,10 +70,42 @@ class ConfigEditor(LongTextArea):
         Binding("alt+a", "select_all", "Select all", show=False, id="editor.all"),
         Binding("ctrl+z", "undo", "Undo", show=False, id="editor.undo"),
         Binding("ctrl+y", "redo", "Redo", show=False, id="editor.redo"),
+        Binding("alt+n", "next_value", "Next value", show=False, tooltip="Select it", id="editor.next_value"),
+        Binding("alt+p", "value_before", "Value before", show=False, tooltip="Select it", id="editor.value_before"),
+        Binding(
+            "ctrl+up,alt+equals_sign",
+            "nudge(1)",
+            "Turn up",
+            show=False,
+            tooltip="The digit under the cursor, or the value by a step of its own scale",
+            id="editor.up",
+        ),
+        Binding(
+            "ctrl+down,alt+minus",
+            "nudge(-1)",
+            "Turn down",
+            show=False,
+            tooltip="The digit under the cursor, or the value by a step of its own scale",
+            id="editor.down",
+        ),
     ]
 
     class FindAsked(Message):
         """The user wants to find something in the text."""
+
+    class Said(Message):
+        """What a key of the editor could not do."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
+
+    class TakenBack(Message):
+        """The user has taken back the last change, which was made to the text `before`."""
+
+        def __init__(self, before: str) -> None:
+            super().__init__()
+            self.before = before
 
     def __init__(self) -> None:
         super().__init__(
@@ -85,6 +120,7 @@ class ConfigEditor(LongTextArea):
         self.cursor_blink = False
         self.sought: Query | None = None
         self.marks = LineMarks()
+        self.schema: Mapping[str, Any] = {}
         self._height = 0
 
     def on_mount(self) -> None:
@@ -207,6 +243,49 @@ class ConfigEditor(LongTextArea):
         lines = self.text.split("\n")
         lines[start[0] : last + 1] = toggled(lines[start[0] : last + 1])
         self.rewrite("\n".join(lines))
+
+    def action_undo(self) -> None:
+        """Take back the last change."""
+        before = self.text
+        super().action_undo()
+        self.post_message(self.TakenBack(before))
+
+    def action_next_value(self) -> None:
+        """Go to the next value and select it."""
+        self._go_to(next_value(self.document.lines, max(self.selection)), "There is no value below; alt+p goes back.")
+
+    def action_value_before(self) -> None:
+        """Go to the value before and select it."""
+        self._go_to(value_before(self.document.lines, min(self.selection)), "There is no value above; alt+n goes on.")
+
+    def _go_to(self, value: Value | None, otherwise: str) -> None:
+        if value is None:
+            self.post_message(self.Said(otherwise))
+        else:
+            self.selection = Selection(value.start, value.end)
+            self.scroll_cursor_visible()
+
+    def action_nudge(self, direction: int) -> None:
+        """Turn the digit under the cursor, or else the value at the cursor by a step of its own scale."""
+        start, end = sorted(self.selection)
+        value = value_at(self.document.lines, start)
+        if self.read_only or value is None:
+            self.post_message(self.Said("There is no value in this line; alt+n goes to the next one."))
+            return
+        at = start[1] - value.start[1] if start == end else None
+        found = nudged(value.text, fragment(self.schema, value.path), direction, at)
+        if found is None:
+            self.post_message(self.Said(f"{value.text} has no step {'up' if direction > 0 else 'down'} from here."))
+            return
+        self.history.checkpoint()
+        self.replace(found.text, value.start, value.end, maintain_selection_offset=False)
+        self.history.checkpoint()
+        row, column = value.start
+        if start != end:
+            self.selection = Selection(value.start, (row, column + len(found.text)))
+        else:
+            inside = min(start[1], column + len(found.text))
+            self.move_cursor((row, column + found.at if found.at is not None else inside))
 
     def seek(self, query: Query | None) -> None:
         """Mark what `query` finds."""

@@ -25,7 +25,7 @@ from tui.app.editor.draft import WHOLE, Draft, Verdict
 from tui.app.editor.editor import ConfigEditor
 from tui.app.editor.find_bar import FindBar
 from tui.app.editor.problem_line import ProblemLine
-from tui.app.editor.schema_hints import hint, path_at
+from tui.app.editor.schema_hints import hint, named, path_at
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.widgets.diff import diff_lines
@@ -90,6 +90,7 @@ class ConfigPane(Vertical):
 
     def sync(self) -> None:
         """Take over the file and its problem as the engine last described them."""
+        self.editor.schema = self.job.schema
         document = self.job.document
         if document is not None:
             first = not self.draft.known
@@ -140,12 +141,19 @@ class ConfigPane(Vertical):
     @on(TextArea.SelectionChanged)
     def _show_place(self) -> None:
         row, column = self.editor.cursor_location
-        hints = self.job.hints
-        found = ""
-        if hints is not None and hints.schema is not None and row < self.editor.document.line_count:
-            found = hint(hints.schema, path_at(self.editor.document.lines, row))
+        path = path_at(self.editor.document.lines, row) if row < self.editor.document.line_count else []
+        found = " · ".join(part for part in (named(path), hint(self.job.schema, path)) if part)
         self.border_subtitle = Text(f"{plain(found)}  {row + 1}:{column + 1}".strip()).markup
         self.query_one(ProblemLine).show()
+
+    @on(ConfigEditor.Said)
+    def _say(self, message: ConfigEditor.Said) -> None:
+        self.border_subtitle = Text(plain(message.words)).markup
+
+    @on(ConfigEditor.TakenBack)
+    def _offer(self, message: ConfigEditor.TakenBack) -> None:
+        if self.dirty and not self.draft.dirty(message.before):
+            self.border_subtitle = "taken back: ctrl+s saves the old value"
 
     @work
     async def save(self) -> None:

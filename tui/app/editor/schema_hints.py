@@ -61,12 +61,35 @@ def _name(key: str) -> str:
     return key[1:-1] if key[0] in "\"'" else key
 
 
-def hint(schema: Mapping[str, Any], path: Sequence[str | None]) -> str:
+def hint(schema: Mapping[str, Any], path: Sequence[str | int | None]) -> str:
     """Return what a JSON Schema says of the value at the end of `path`; empty for nothing."""
+    node = _node(schema, path)
+    return " · ".join(_words(node, schema)) if node is not None else ""
+
+
+def fragment(schema: Mapping[str, Any], path: Sequence[str | int | None]) -> dict[str, Any]:
+    """Return all that a JSON Schema says of the value at the end of `path`, its variants as one; empty for nothing."""
+    node = _node(schema, path)
+    found: dict[str, Any] = {}
+    choices: list[Any] = []
+    for one in _variants(node, schema) if node is not None else ():
+        found = {**one, **found}
+        choices += one["enum"] if isinstance(one.get("enum"), list) else [one["const"]] if "const" in one else []
+    if choices:
+        found["enum"] = choices
+    return found
+
+
+def named(path: Sequence[str | None]) -> str:
+    """Return how a way is said."""
+    return ".".join("[]" if step is ITEM else step for step in path).replace(".[]", "[]")
+
+
+def _node(schema: Mapping[str, Any], path: Sequence[str | int | None]) -> Mapping[str, Any] | None:
     nodes = [schema]
     for step in path:
         nodes = [below for node in nodes for one in _variants(node, schema) for below in _below(one, step)]
-    return " · ".join(_words(nodes[0], schema)) if nodes and path else ""
+    return nodes[0] if nodes and path else None
 
 
 def _variants(node: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -87,8 +110,8 @@ def _variants(node: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Mappin
     return found
 
 
-def _below(node: Mapping[str, Any], step: str | None) -> list[Mapping[str, Any]]:
-    if step is ITEM:
+def _below(node: Mapping[str, Any], step: str | int | None) -> list[Mapping[str, Any]]:
+    if not isinstance(step, str):
         return [items] if isinstance(items := node.get("items"), Mapping) else []
     properties = node.get("properties", {})
     found = properties[step] if step in properties else node.get("additionalProperties")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from tui.app.model.log_buffer import LogBuffer
 from tui.app.model.reload_list import ReloadList
@@ -64,6 +66,11 @@ class JobModel:
         return self.state is not None and self.state.state in messages.LIVE
 
     @property
+    def schema(self) -> Mapping[str, Any]:
+        """What is known of the config's values, as JSON Schema; empty for nothing."""
+        return (self.hints.schema or {}) if self.hints is not None else {}
+
+    @property
     def problem(self) -> messages.Problem | None:
         """What is wrong with the newest content of the file."""
         if self.document is not None and self.document.error is not None:
@@ -117,7 +124,7 @@ class JobModel:
                 return Part.DOCUMENT | Part.STATUS
             case messages.Hints():
                 self.hints = event
-                return Part.NOTHING
+                return Part.DOCUMENT
             case messages.Running():
                 self.running = event
                 return Part.STATUS | Part.DOCUMENT

@@ -32,7 +32,7 @@ MARGIN = 40
 CONTEXT = 400
 
 #: What a line begins with that is part of something before it.
-_WITHIN = (" ", "\t", "#", "-", "]", "}")
+WITHIN = (" ", "\t", "#", "-", "]", "}")
 
 #: The room for the widest line grows in steps of so many cells: each time that it does all panes are laid out anew.
 STEP = 16
@@ -44,7 +44,7 @@ def knows_yaml() -> bool:
 
 
 @cache
-def _yaml() -> tuple[Language, Query]:
+def yaml_grammar() -> tuple[Language, Query]:
     """Return the grammar, and the query for what has colours."""
     from tree_sitter import Query
 
@@ -145,9 +145,9 @@ class LongTextArea(TextArea):
         self._highlights.clear()
         lines = self.document.lines
         start = rows.start
-        while start > max(rows.start - CONTEXT, 0) and (not lines[start] or lines[start].startswith(_WITHIN)):
+        while start > max(rows.start - CONTEXT, 0) and (not lines[start] or lines[start].startswith(WITHIN)):
             start -= 1
-        language, query = _yaml()
+        language, query = yaml_grammar()
         part = SyntaxAwareDocument("\n".join(lines[start : rows.stop]), language)
         for name, nodes in part.query_syntax_tree(query).items():
             for node in nodes:
