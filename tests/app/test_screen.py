@@ -9,6 +9,7 @@ from textual.actions import parse
 from textual.app import App
 from textual.binding import Binding
 
+from tests.app.charts.test_view import answer_metrics
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, TEXT, Deck, backlog
 from tui.app.commands import own_bindings
@@ -305,8 +306,9 @@ async def test_palette_has_all_that_keys_do(open_deck: OpenDeck) -> None:
                 offered = binding.id is not None and node.check_action(*parse(binding.action)[1:])
                 assert (title in commands) == bool(offered)
         assert "Charts: Smooth" not in commands
+        answer_metrics(deck)
         await deck.press("f8")
-        await deck.until(lambda: deck.view.charts.display)
+        await deck.until(lambda: deck.view.charts_pane.display)
         assert "Charts: Smooth" in {command.title for command in deck.app.get_system_commands(deck.app.screen)}
         await commands["Log: Filter"].callback()
         await deck.until(lambda: deck.view.log_pane.prompt.display)

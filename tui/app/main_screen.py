@@ -18,6 +18,7 @@ from textual.widgets import Static, TextArea
 
 from tui.app import job_actions
 from tui.app.advice import NO_JOBS, advice
+from tui.app.charts.pane import ChartsPane
 from tui.app.charts.view import ChartsView
 from tui.app.commands import own_bindings
 from tui.app.deck import RunningDeck
@@ -366,8 +367,8 @@ class MainScreen(Screen[None]):
         if not view.job.is_host:
             yield from (("Config", view.config.editor), ("Config", view.query_one(FindBar)))
             yield from (("Timeline", view.timeline_pane), ("Timeline", view.timeline))
-            if view.charts.display:
-                yield "Charts", view.charts
+            if view.charts_pane.display:
+                yield from (("Charts", view.charts_pane), ("Charts", view.charts))
 
     def action_help(self) -> None:
         """Show all keys."""
@@ -378,7 +379,7 @@ class MainScreen(Screen[None]):
             ("Find in the config", own_bindings(FindBar)),
             ("Log", [*own_bindings(LogPane), *own_bindings(LogView)]),
             ("Timeline", [*own_bindings(TimelinePane), *own_bindings(TimelineView)]),
-            ("Charts", own_bindings(ChartsView)),
+            ("Charts", [*own_bindings(ChartsPane), *own_bindings(ChartsView)]),
             ("Details of a reload", own_bindings(DetailScreen)),
             ("Difference", own_bindings(DiffView)),
             ("Editing text", own_bindings(TextArea)),
