@@ -11,9 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.dom import DOMNode
-from textual.events import Event, MouseEvent
+from textual.events import MouseEvent
 from textual.reactive import var
-from textual.screen import Screen
 from textual.widgets import Static, TextArea
 
 from tui.app import job_actions
@@ -31,8 +30,8 @@ from tui.app.log.pane import LogPane
 from tui.app.log.view import LogView
 from tui.app.model.job import JobModel, Part
 from tui.app.sanitize import plain
-from tui.app.textual_ext.compositor import FrugalCompositor
 from tui.app.textual_ext.key_bar import KeyBar
+from tui.app.textual_ext.screen import FrugalScreen
 from tui.app.timeline.detail import DetailScreen
 from tui.app.timeline.pane import TimelinePane
 from tui.app.timeline.view import TimelineView
@@ -47,7 +46,7 @@ _OF_JOBS = frozenset({"save", "preview", "edit_outside", "settle", "restart", "s
 JOB_KEYS = "123456789abdefghijkmnopqrsuvwxyz"
 
 
-class MainScreen(Screen[None]):
+class MainScreen(FrugalScreen):
     """Shows one job of the deck at a time."""
 
     BLANK = True
@@ -101,7 +100,6 @@ class MainScreen(Screen[None]):
 
     def __init__(self, jobs: dict[str, JobModel]) -> None:
         super().__init__()
-        self._compositor = FrugalCompositor()
         self._jobs = jobs
         self._views: dict[str, JobView] = {}
         self._tabs = JobTabs()
@@ -180,11 +178,10 @@ class MainScreen(Screen[None]):
         """Keep what the user chose in a pane."""
         self.deck.choose(**message.what)
 
-    def _forward_event(self, event: Event) -> None:
+    def takes(self, event: MouseEvent) -> bool:
         """Let the dividers have the mouse before the panes: a press there is neither a focus nor a selection."""
         view = self.view(self.current)
-        if not isinstance(event, MouseEvent) or view is None or not view.ready or not view.drag(event):
-            super()._forward_event(event)
+        return view is not None and view.ready and view.drag(event)
 
     def sync(self, changed: dict[str, Part], now: float) -> None:
         """Draw again what has changed, of the job on the screen and of those behind it."""

@@ -56,7 +56,7 @@ class ConfigPane(Vertical):
         self._request = request
         self._saving = asyncio.Lock()
         self._saved_version: int | None = None
-        self._name = plain(Path(job.info.config).name)
+        self._file_name = plain(Path(job.info.config).name)
 
     def compose(self) -> ComposeResult:
         """Yield what tells of a conflict, the editor, find, and the line of a problem; the editor is always there."""
@@ -123,7 +123,7 @@ class ConfigPane(Vertical):
             )
         if self.draft.unreadable is not None:
             state += "  ✗ can't be read"
-        title = Text(f"{self._name}{state}")
+        title = Text(f"{self._file_name}{state}")
         if str(self.border_title) != title.plain:
             self.border_title = title.markup
         self.set_class(dirty, "-dirty")
@@ -178,14 +178,14 @@ class ConfigPane(Vertical):
             reply = messages.Reply(0, False, str(error))
         if not reply.ok:
             self.app.notify(plain(reply.message), title="No preview", severity="error", markup=False)
-        elif await self.app.push_screen_wait(PreviewScreen(str(self._name), reply.data)):
+        elif await self.app.push_screen_wait(PreviewScreen(str(self._file_name), reply.data)):
             self.save()
 
     @work(exclusive=True, group="outside")
     async def edit_outside(self) -> None:
         """Open the file in the user's own editor; what is not saved is saved, or let go, before."""
         if self.dirty:
-            dialog = Dialog(f"{self._name} has changes that are not saved", "", [SAVE, DISCARD])
+            dialog = Dialog(f"{self._file_name} has changes that are not saved", "", [SAVE, DISCARD])
             choice = await self.app.push_screen_wait(dialog)
             if choice == "save":
                 await self.save().wait()
@@ -214,9 +214,9 @@ class ConfigPane(Vertical):
             if choice == "difference":
                 mine = self.draft.base.restore(self.editor.text)
                 lines = diff_lines(mine, theirs.text or "", "mine (in the editor)", "theirs (on disk)")
-                await self.app.push_screen_wait(DiffScreen(f"{self._name}: mine and theirs", lines))
+                await self.app.push_screen_wait(DiffScreen(f"{self._file_name}: mine and theirs", lines))
             choice = await self.app.push_screen_wait(
-                editor_conflict.ask_whose_text(str(self._name), self.draft.clashes)
+                editor_conflict.ask_whose_text(str(self._file_name), self.draft.clashes)
             )
 
     async def _choose_each(self) -> dict[str, str]:
@@ -239,7 +239,7 @@ class ConfigPane(Vertical):
     async def _try_to_merge(self) -> None:
         if await self._merge({}):
             said = "It is merged into your text, which is not saved yet; undo brings yours back."
-            self.app.notify(said, title=f"{self._name} was changed on disk", markup=False)
+            self.app.notify(said, title=f"{self._file_name} was changed on disk", markup=False)
 
     async def _merge(self, choices: dict[str, str]) -> bool:
         """Merge what is on disk into the editor's text, if they don't clash; return whether that was done."""
@@ -318,22 +318,24 @@ class ConfigPane(Vertical):
         else:
             await self._merge({})
         said = "It is merged into what you have saved; undo brings yours back."
-        self.app.notify(said, title=f"{self._name} was changed on disk", markup=False)
+        self.app.notify(said, title=f"{self._file_name} was changed on disk", markup=False)
 
     async def _ask_in_place(self, reason: str) -> bool:
         choices = [Choice("w", "write", "write in place", "a crash in that moment could leave half a file")]
-        title = f"{self._name} can't be replaced by a new file"
+        title = f"{self._file_name} can't be replaced by a new file"
         return await self.app.push_screen_wait(Dialog(title, plain(reason), choices)) == "write"
 
     async def _ask_read_only(self) -> bool:
         choices = [Choice("o", "overwrite", "overwrite it", "it stays marked as read-only")]
-        dialog = Dialog(f"{self._name} is read-only", "Nothing was written.", choices)
+        dialog = Dialog(f"{self._file_name} is read-only", "Nothing was written.", choices)
         return await self.app.push_screen_wait(dialog) == "overwrite"
 
     async def _ask_unreadable(self, document: messages.Document) -> bool:
         reason = formatting.problem(document.error) if document.error else "its text can't be shown"
         choices = [Choice("o", "overwrite", "overwrite it", "what it holds now is lost")]
-        return await self.app.push_screen_wait(Dialog(f"{self._name} can't be read", reason, choices)) == "overwrite"
+        return (
+            await self.app.push_screen_wait(Dialog(f"{self._file_name} can't be read", reason, choices)) == "overwrite"
+        )
 
 
 def _clashes(reply: messages.Reply) -> tuple[messages.Clash, ...]:

@@ -1,6 +1,8 @@
 """The terminal with a title of its own for as long as the viewer has it, and the old one afterwards.
 
-Meanwhile a row that the terminal takes for too long ends at the edge: else it would go on in the next one.
+Meanwhile a row that the terminal takes for too long ends at the edge: else it would go on in the next one. Textual has
+no way to either, and goes on reading a terminal that is gone (`LinuxDriver.run_input_thread` in
+`drivers/linux_driver.py`, Textualize/textual#6690, 1.0 to 8.2.8).
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ class TitledDriver(LinuxDriver):
         """Read what the user does until the viewer wants no more, or the terminal is gone.
 
         Textual's own reads a terminal that is gone for ever, at the cost of a core, and holds up the end of the
-        process (Textualize/textual#6690; so in 8.2.8 and before).
+        process.
         """
         source = TerminalInput()
         while not self.exit_event.is_set() and main_thread().is_alive():

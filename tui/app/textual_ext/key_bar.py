@@ -1,4 +1,8 @@
-"""The line at the bottom: the keys of the pane in use."""
+"""The line at the bottom: the keys of the pane in use.
+
+Textual's own `Footer` (`bindings_changed` in `widgets/_footer.py`, 1.0 to 8.2.8) makes a widget for each key anew
+whenever the focus moves, which takes as long as all else that happens then.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +44,7 @@ class _Key(NamedTuple):
 
 
 class KeyBar(Widget):
-    """The keys that do something where the focus is, on one line; a click presses one.
-
-    Textual's own footer makes a widget for each key anew whenever the focus moves, which takes as long as all else that
-    happens then.
-    """
+    """The keys that do something where the focus is, on one line; a click presses one."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 

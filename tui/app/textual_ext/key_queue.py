@@ -3,7 +3,8 @@
 Textual hands a key to what has the focus and takes the next one at once. But a binding is only looked for when its key
 has come back up to the app, and the focus that it moves, or the dialog that it opens, takes a moment more: of `/error`,
 typed in one go, all letters would go to the log, which has bindings for some of them. And what is typed before the
-first frame would go nowhere.
+first frame would go nowhere. So in `App.on_event` and `Widget.focus`, 1.0 to 8.2.8; nor does a paste bring the focus
+back to an app whose terminal had lost it.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class KeyQueueApp(App[None]):
         self._keys += 1
         self._under_way = True
         self._screen_of_key = self.screen
-        self.app_focus = True  # Textual (8.2.8) has a key bring the focus back, but not a paste
+        self.app_focus = True  # Textual has a key bring the focus back, but not a paste
         goal = self.focused or self.screen
         await super().on_event(self._next(goal))
         self._follow(KeyDone(self._keys, goal))

@@ -2,8 +2,9 @@
 
 It stands in the place of Textual's `XTermParser`, which gets only what the mouse, the focus and the size say. By its
 source (`parse` in `_xterm_parser.py` of 8.2.8) that one types out a sequence that it does not know, with a ``^`` for
-the escape, ends a paste at an escape within it and turns its parts around (both since 0.48 at least), takes alt with a
-letter for the letter (since 7.0), and raises, which ends the viewer, at UTF-8 that is none and at a key's release.
+the escape, ends a paste at an escape within it and turns its parts around (both since 1.0 at least), takes alt with a
+letter for the letter (since 7.0), and raises, which ends the viewer, at UTF-8 that is none (since 1.0 at least) and at
+a key's release (since 8.1 or 8.2).
 """
 
 from __future__ import annotations
