@@ -13,10 +13,11 @@ from tui.worker.current import Done
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from os import PathLike
     from pathlib import Path
     from typing import Any
 
-__all__ = ["Done", "asleep", "checkpoint", "rank", "ranks", "sleep", "state_dir", "stopping"]
+__all__ = ["Done", "asleep", "checkpoint", "join", "rank", "ranks", "sleep", "state_dir", "stopping"]
 __version__ = "0.1.0"
 
 
@@ -88,6 +89,31 @@ def stopping() -> bool:
     if loop is None and _current.address is not None:
         loop = _joined.join()
     return False if loop is None else loop.asked_to_stop()
+
+
+def join(config: str | PathLike[str], name: str | None = None, output: bool = False) -> Any:
+    """Make this process, a notebook or a script that was started by hand, a job of a deck of its own.
+
+    From then on `checkpoint` is live, and ``tunedeck ls`` and ``tunedeck attach`` find the deck, which ends with the
+    process. The process stays yours: a stop makes `stopping` True, and raises and signals nothing. When the deck ends
+    or dies the process goes on with the config that it has. A second call returns the config that runs.
+
+    Inside a deck it joins that one.
+
+    Args:
+        config: The config file.
+        name: Of the job; else that of the script.
+        output: Show in the deck, too, what is printed from now on to `sys.stdout` and `sys.stderr`.
+
+    Returns:
+        The config.
+
+    Raises:
+        tui.worker.own_deck.JoinError: The config is not right, or a deck runs with it already; a RuntimeError.
+    """
+    from tui.worker import own_deck
+
+    return own_deck.join(config, name, output)
 
 
 def rank() -> int:

@@ -99,6 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="show what is wrong with a deck or a config")
     check.add_argument("file", metavar="DECK | CONFIG")
     check.set_defaults(run=_check)
+    engine = commands.add_parser("engine")  # for `tui.join` in other environments; the help does not show it
+    engine.add_argument("ready", type=int)
+    engine.add_argument("arguments", type=json.loads)
+    engine.set_defaults(run=_engine)
     history.add(commands)
     return parser
 
@@ -323,6 +327,12 @@ def _is(deck: RunningDeck | HangingDeck, wanted: str) -> bool:
     path = str(paths.absolute(wanted))
     # One that hangs does not say what it runs, but its socket bears a name that is made of the path.
     return wanted == deck.name or path in deck.paths or deck.socket == paths.socket_of(path)
+
+
+def _engine(arguments: argparse.Namespace) -> int:
+    from tui.engine.main import background
+
+    return background(arguments.ready, arguments.arguments)
 
 
 def _path(_: argparse.Namespace) -> int:

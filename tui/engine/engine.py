@@ -29,6 +29,7 @@ from tui.protocol.messages import ENDED, Document, Event, Message, Notice, Probl
 from tui.runners import fd_limits, process_tree
 from tui.runners.base import Owner, Payload, StuckError, Worker
 from tui.runners.command import CommandRunner
+from tui.runners.guest import GuestRunner
 from tui.runners.process import Place, ProcessRunner
 
 #: Seconds between two looks at the folders of the histories: somebody may have deleted them.
@@ -215,8 +216,10 @@ class Engine:
             return lambda owner, payload: host.host().seat(owner, setup, payload)
 
         def launch(owner: Owner, payload: Payload) -> Worker:
+            joining = {"guards": spec.guards, "state_dir": str(state_folder(spec.config, spec.name))}
+            if spec.guest is not None:
+                return GuestRunner(owner, spec.guest, payload, joining)
             if spec.command is not None:
-                joining = {"guards": spec.guards, "state_dir": str(state_folder(spec.config, spec.name))}
                 return CommandRunner(owner, spec.command, payload, joining, self._joins)
             place = Place(spec.cwd, spec.env, tty=spec.tty)
             return ProcessRunner(owner, setup, payload, python=spec.python, place=place)
@@ -392,6 +395,8 @@ class Engine:
     async def _start_or_stop(self, job: Job, command: messages.Start | messages.Stop) -> Reply:
         if isinstance(command, messages.Start) and self._over.is_set():
             return Reply(command.id, ok=False, message="the deck is being stopped", code="stopping")
+        if isinstance(command, messages.Start) and job.spec.guest is not None:
+            return Reply(command.id, ok=False, message=job.spec.guest.no_restart, code="guest")
         self._between += 1
         others: dict[Job, bool] = {}  # and whether each was paused
         try:

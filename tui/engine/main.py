@@ -7,20 +7,19 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tui.config.document import ConfigError
 from tui.engine import paths
 from tui.engine.deck import load as decks
-from tui.engine.deck.spec import Deck, single
+from tui.engine.deck.spec import Deck, for_guest, single
 from tui.engine.engine import BadStart, Engine, describe
 from tui.engine.service.headless import Printer, Readable, as_json
+from tui.runners.guest import GuestSpec
 
 
-def load(deck: str | None = None, **job: Any) -> Deck:
-    """Return the deck of a deck file, or of one job as `tui.engine.deck.spec.single` takes it.
+def load(deck: str | None = None, guest: dict[str, Any] | None = None, **job: Any) -> Deck:
+    """Return the deck of a deck file, of one job as `tui.engine.deck.spec.single` takes it, or of a guest.
 
     Raises:
         BadStart: It is not right.
@@ -29,6 +28,8 @@ def load(deck: str | None = None, **job: Any) -> Deck:
     try:
         if path is not None:
             return decks.load(path)
+        if guest is not None:
+            return for_guest(guest=GuestSpec(**guest), **job)
         if isinstance(job["what"], list):  # it came as JSON
             job["what"] = tuple(job["what"])
         return single(**job)
@@ -63,14 +64,28 @@ def background(ready: int, arguments: dict[str, Any]) -> int:
         os.write(ready, json.dumps(message).encode() + b"\n")
         os.close(ready)
 
+    guest = "guest" in arguments
+    if guest and os.fork():
+        os._exit(0)  # the process that has started this may wait for its children: this is none
     try:
         deck = load(**arguments)
-        code = asyncio.run(_serve(deck, lambda socket: tell(socket=str(socket))))
+        if guest:
+            _write_log(arguments["config"])
+        engine = Engine(deck, headless=guest)
+        code = asyncio.run(engine.run(lambda socket: tell(socket=str(socket))))
     except BadStart as error:
         tell(error=str(error))
         code = 2
     _remove_log(arguments.get("deck") or arguments["config"])
     return code
+
+
+def _write_log(path: str) -> None:
+    """Have what goes wrong from here on in our log."""
+    log = paths.log_of(paths.socket_of(str(paths.absolute(path))))
+    log.unlink(missing_ok=True)
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
 
 
 def _remove_log(path: str) -> None:
@@ -80,10 +95,6 @@ def _remove_log(path: str) -> None:
         own, found = os.fstat(sys.stderr.fileno()), log.stat()
         if os.path.samestat(own, found) and not found.st_size:
             log.unlink()
-
-
-async def _serve(deck: Deck, ready: Callable[[Path], None]) -> int:
-    return await Engine(deck, headless=False).run(ready)
 
 
 def main() -> None:

@@ -85,6 +85,16 @@ class Link:
         self._received = bytearray()
         self._buffer = bytearray(_RECEIVED)
 
+    @property
+    def is_open(self) -> bool:
+        """The connection is there, as far as anybody has seen."""
+        return self._socket is not None
+
+    @property
+    def unsent(self) -> int:
+        """So many bytes wait for an engine that does not read."""
+        return len(self._unsent)
+
     def send(self, message: dict[str, Any]) -> None:
         """Send a message that must arrive: now, or with a later one."""
         with self._lock:
@@ -314,33 +324,50 @@ def _join(address: str) -> None:
     deadline = time.monotonic() + PATIENCE
     path, _, token = address.rpartition("#")
     try:
-        connection = _connected(path, PATIENCE / 2)
-        link = _part.link = Link(connection)
+        link = Link(_connected(path, PATIENCE / 2))
     except OSError as error:
         _say(f"no deck answers at {path} ({error.strerror}): the script runs by itself")
         return
     rank, ranks = _launched()
     link.send({"kind": "join", "token": token, "protocol": PROTOCOL, "pid": os.getpid(), "rank": rank, "ranks": ranks})
-    messages: list[dict[str, Any]] = []
+    if be_part(link, JoinedLoop, max(deadline - time.monotonic(), 0.001)):
+        stopping.install(_SIGTERM)  # anew, in a process that was forked
+
+
+def be_part(link: Link, kind: type[JoinedLoop], seconds: float) -> bool:
+    """Be a part of the job to which a connection leads; return whether it is up.
+
+    Args:
+        link: The connection.
+        kind: Of the reload loop.
+        seconds: How long the first message may take; then it is taken when it comes.
+    """
+    _part.link = link
     try:
-        link.limit(max(deadline - time.monotonic(), 0.001))
+        link.limit(seconds)
         messages = link.receive()
         link.limit(TICK)
     except (LostError, OSError) as error:
         _say(f"the deck has not taken it up ({error}): the script runs by itself")
-        return
-    intake = _Intake(link)
+        return False
+    intake = _Intake(link, kind)
     for message in messages:
         intake.put(message)
-    stopping.install(_SIGTERM)  # anew, in a process that was forked
     native.start_thread(_receive, (link, intake))
+    return True
+
+
+def is_on_its_way() -> bool:
+    """Tell whether this process has said that it joins, and the deck may still answer."""
+    return _part.link is not None and _part.link.is_open
 
 
 class _Intake:
     """Takes what the engine says to this process."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, kind: type[JoinedLoop]) -> None:
         self._link = link
+        self._kind = kind
         self._loop: JoinedLoop | None = None
         self._thread = native.main_thread()
 
@@ -348,7 +375,7 @@ class _Intake:
         """Take a message."""
         kind = message["kind"]
         if kind == "setup":
-            self._loop = JoinedLoop(self._link, message)
+            self._loop = self._kind(self._link, message)
             current.loop = self._loop
             atexit.register(self._loop.finish)
         elif kind == "refused":
@@ -462,4 +489,5 @@ def _leave() -> None:
 
 
 os.register_at_fork(after_in_child=_leave)
-stopping.install(_SIGTERM)
+if current.address is not None:  # else the process is not a deck's to end
+    stopping.install(_SIGTERM)

@@ -14,6 +14,7 @@ from tui.config.document import ConfigError
 from tui.engine import paths
 from tui.protocol.messages import Problem
 from tui.runners.command import CommandSpec, literal
+from tui.runners.guest import GuestSpec
 
 _TASK = re.compile(r"(?:.+\.py|[^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
 
@@ -34,7 +35,7 @@ SETTLE = ProbationPeriod()
 
 @dataclass(frozen=True)
 class JobSpec:
-    """One job of a deck, a task or a command; `config` is absolute, its links kept."""
+    """One job of a deck: a task, a command, or a guest, which runs already; `config` is absolute, its links kept."""
 
     name: str
     task: str | None
@@ -58,10 +59,13 @@ class JobSpec:
     settle: ProbationPeriod = SETTLE
     guards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
+    guest: GuestSpec | None = None
 
     @property
     def what(self) -> str:
         """The task or the command line, for people."""
+        if self.guest is not None:
+            return self.guest.what
         return self.task or " ".join(self.command.arguments if self.command else ())
 
     @property
@@ -81,7 +85,7 @@ class JobSpec:
     @property
     def counts(self) -> bool:
         """Its steps are counted: it is a task, or its processes join."""
-        return self.task is not None or self.on_change == "reload"
+        return self.command is None or self.on_change == "reload"
 
     @property
     def hosted(self) -> bool:
@@ -165,6 +169,18 @@ def single(
     if (problem := name_problem(name)) is not None:
         raise ConfigError(Problem(problem))
     return Deck(name, None, (job,))
+
+
+def for_guest(config: str, name: str, guest: GuestSpec) -> Deck:
+    """Return the deck that a process has begun which runs already.
+
+    Raises:
+        ConfigError: The name can't be a job's, or its config has no keys.
+    """
+    path = paths.absolute(config)
+    if (problem := name_problem(name)) is not None:
+        raise ConfigError(Problem(problem))
+    return Deck(name, None, (JobSpec(name, None, None, path, runner="guest", cwd=Path.cwd(), guest=guest),))
 
 
 def is_keyed(config: Path) -> bool:

@@ -407,7 +407,7 @@ class Job:
         elif kind in ("blocking", "lingers"):
             reason = lifecycle.blocking_words(message) if kind == "blocking" else message["message"]
             self._record.move(self.state.state, pid=self.state.pid, reason=reason)
-        elif kind in ("unloadable", "refused", "raised", "host ended"):
+        elif kind in ("unloadable", "refused", "raised", "host ended", "departed"):
             self._slot.attempt.blame(message)
         elif kind == "breached":
             self._take_back(message)

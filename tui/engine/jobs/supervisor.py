@@ -37,7 +37,9 @@ class Supervisor:
         attempt = self._slot.attempt
         reason = attempt.reason(code, self._spec, self._reloads, began=self._record.state.pid is not None)
         end = attempt.end(self._spec, self._reloads, failed=reason is not None)
-        if end is End.REPLACED:
+        if self._spec.guest is not None:  # no other comes after it
+            self.end("stopped" if end is End.STOPPED else "finished" if code == 0 else "crashed", code, attempt.cause)
+        elif end is End.REPLACED:
             self._reloads.lost()
         elif end is End.STOPPED:
             self.end("stopped", code)

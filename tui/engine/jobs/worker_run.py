@@ -91,7 +91,7 @@ class WorkerRun:
         if message["kind"] == "host ended":
             self.cause = self.cause or f"its host ended, with all jobs in it: {wording.exit_words(message['code'])}"
             return
-        self.unloadable = message["kind"] != "raised"
+        self.unloadable = message["kind"] not in ("raised", "departed")
         self.cause = ("could not load the task: " if message["kind"] == "unloadable" else "") + message["message"]
         self.traceback, self.step = message.get("traceback", ""), message.get("step")
 

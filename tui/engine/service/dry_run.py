@@ -100,7 +100,7 @@ def _effect(job: Job, candidate: Candidate) -> str:
         return "none"
     if job.needs_restart(candidate.data):
         return "restart"
-    return "live" if job.spec.task is not None else job.spec.on_change
+    return "live" if job.spec.command is None else job.spec.on_change
 
 
 def _restarting(job: Job, found: Iterable[Change]) -> tuple[str, ...]:
