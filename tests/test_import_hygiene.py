@@ -89,10 +89,15 @@ def test_the_command_line_is_light(statement: str) -> None:
         *CURRENT,
         "tui.cli",
         "tui.cli.main",
+        "tui.cli.run",
+        "tui.cli.decks",
+        "tui.cli.jobs",
         "tui.streams",
         "tui.cli.usage",
         "tui.cli.history",
         "tui.engine",
         "tui.engine.paths",
+        "tui.protocol",
+        "tui.protocol.messages",
     }
     assert {name for name in modules if name.startswith("tui")} == own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic
@@ -45,7 +46,7 @@ class Client:
             self.closed = True
             raise RefusedError(f"no engine answers at {self._path}: {error.strerror or error}") from error
         try:
-            self._writer.write(codec.encode(messages.Hello(messages.PROTOCOL)))
+            self._writer.write(codec.encode(messages.Hello(messages.PROTOCOL, who=os.environ.get(messages.WHO, ""))))
             await self._greet(reader)
             await self._read(reader)
         finally:

@@ -141,6 +141,21 @@ def engine_of(path: Path) -> client.RunningDeck | None:
     return None
 
 
+def job_of(found: client.RunningDeck, config: str, wanted: str | None) -> str:
+    """Return the job that a config is meant for: the wanted one, or the only one.
+
+    Raises:
+        Usage: There is no such job, or one has to be chosen.
+    """
+    path = paths.absolute(config)
+    names = [name for name, known in found.jobs.items() if same(Path(known.config), path)]
+    if wanted is not None and wanted not in names:
+        raise Usage(f"no job {wanted} is running with {config}, but {', '.join(names)}")
+    if wanted is None and len(names) > 1:
+        raise Usage(f"{config} serves several jobs: {', '.join(names)}; choose one with --job")
+    return wanted or names[0]
+
+
 def same(one: Path, other: Path) -> bool:
     """Return whether two paths name the same file, whatever way leads to its folder."""
     if not one.name:

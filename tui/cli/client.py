@@ -30,6 +30,7 @@ class RunningDeck:
     jobs: dict[str, messages.JobInfo] = field(default_factory=dict)
     states: dict[str, messages.State] = field(default_factory=dict)
     versions: dict[str, int | None] = field(default_factory=dict)
+    problems: dict[str, messages.Problem] = field(default_factory=dict)  # with configs; known to who is not brief
 
     @property
     def name(self) -> str:
@@ -40,6 +41,11 @@ class RunningDeck:
     def path(self) -> str:
         """The path of its deck file, empty where it has none."""
         return self.hello.path
+
+    @property
+    def own_jobs(self) -> list[str]:
+        """The names of its jobs; a host of some is none."""
+        return [name for name, job in self.jobs.items() if job.runner != "host"]
 
     @property
     def paths(self) -> list[str]:
@@ -86,11 +92,11 @@ def running() -> list[RunningDeck | HangingDeck]:
     return [found for found in answers if found is not None]
 
 
-def greet_deck(path: Path) -> RunningDeck | HangingDeck | None:
+def greet_deck(path: Path, *, brief: bool = True) -> RunningDeck | HangingDeck | None:
     """Return what the engine at `path` says of itself, None where there is none."""
     with socket.socket(socket.AF_UNIX) as connection:
         try:
-            with _connect(connection, path) as stream:
+            with _connect(connection, path, brief=brief) as stream:
                 return _read(path, stream)
         except ConnectionRefusedError:
             path.unlink(missing_ok=True)
@@ -156,7 +162,8 @@ def _connect(connection: socket.socket, path: Path, *, brief: bool = True) -> It
     connection.settimeout(ANSWER_PATIENCE)
     connection.connect(str(path))
     with connection.makefile("rwb") as stream:
-        stream.write(codec.encode(messages.Hello(messages.PROTOCOL, pid=os.getpid(), brief=brief)))
+        who = os.environ.get(messages.WHO, "")
+        stream.write(codec.encode(messages.Hello(messages.PROTOCOL, pid=os.getpid(), brief=brief, who=who)))
         stream.flush()
         yield stream
 
@@ -183,6 +190,8 @@ def _read(path: Path, stream: BufferedRWPair) -> RunningDeck | None:
             found.states[message.job] = message
         elif found is not None and isinstance(message, messages.Running):
             found.versions[message.job] = message.version
+        elif found is not None and isinstance(message, messages.Document) and message.error is not None:
+            found.problems[message.job] = message.error
         elif isinstance(message, messages.Ready):
             break
     return found

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.cli.usage import Usage
+from tui.cli.usage import Usage, seconds, version
 from tui.streams import wanted
 
 if TYPE_CHECKING:
@@ -21,9 +21,17 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands."""
-    history = commands.add_parser("history", help="show the timeline of a config")
-    show = commands.add_parser("show", help="print the text of a version")
-    diff = commands.add_parser("diff", help="show what differs between two versions, or a version and the file")
+    history = commands.add_parser(
+        "history", help="show the timeline of a config", epilog="example: tunedeck history train.yaml --json"
+    )
+    show = commands.add_parser(
+        "show", help="print the text of a version", epilog="example: tunedeck show train.yaml 12"
+    )
+    diff = commands.add_parser(
+        "diff",
+        help="show what differs between two versions, or a version and the file",
+        epilog="example: tunedeck diff train.yaml 11 12",
+    )
     for command, function in ((history, _history), (show, _show_version), (diff, _diff)):
         command.add_argument("config", metavar="CONFIG", type=Path)
         command.add_argument("--job", metavar="NAME", help="where the config serves several jobs")
@@ -36,24 +44,41 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     diff.add_argument("b", metavar="B", type=version, nargs="?", help="else the file as it is on disk")
 
     _add_measured(commands)
-    change = commands.add_parser("set", help="change values in a config, all or none, and see what the job says")
+    change = commands.add_parser(
+        "set",
+        help="change values in a config, all or none, and see what the job says",
+        epilog="example: tunedeck set train.yaml lr=0.05 opt.betas[1]=0.99",
+    )
     change.add_argument("config", metavar="CONFIG")
     change.add_argument("values", metavar="key.path=value", nargs="+")
     change.add_argument("--add", action="store_true", help="make keys that are not there; else they are refused")
     change.set_defaults(run=_set, acts=True)
-    back = commands.add_parser("rollback", help="write a version back to the file, and see what the job says")
+    back = commands.add_parser(
+        "rollback",
+        help="write a version back to the file, and see what the job says",
+        epilog="example: tunedeck rollback train.yaml 12",
+    )
     back.add_argument("config", metavar="CONFIG", type=Path)
     back.add_argument("version", metavar="VERSION", type=version)
     back.set_defaults(run=_rollback, acts=True)
     for command in (change, back):
         _add_receipt(command)
+    _add_notes(commands)
 
 
 def _add_measured(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    metrics = commands.add_parser("metrics", help="print the metrics of a run, with the version that ran")
-    best = commands.add_parser("best", help="show the version under which a metric was best")
+    metrics = commands.add_parser(
+        "metrics",
+        help="print the metrics of a run, with the version that ran",
+        epilog="example: tunedeck metrics train.yaml --metric loss",
+    )
+    best = commands.add_parser(
+        "best", help="show the version under which a metric was best", epilog="example: tunedeck best train.yaml --json"
+    )
     wait = commands.add_parser(
-        "wait", help="wait until the newest change is applied or judged, or the job has finished"
+        "wait",
+        help="wait until the newest change is applied or judged, or the job has finished",
+        epilog="example: tunedeck wait train.yaml --for verdict --timeout 600 --json",
     )
     for command, function in ((metrics, _metrics), (best, _best), (wait, _wait)):
         command.add_argument("config", metavar="CONFIG", type=Path)
@@ -69,17 +94,37 @@ def _add_measured(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     wait.add_argument("--json", action="store_true", help="print the reload as history does")
 
 
+def _add_notes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    for what, metavar, example in (("note", "TEXT", '"the run of the paper"'), ("tag", "TAG", "paper")):
+        command = commands.add_parser(
+            what,
+            help=f"put a {what} on a version; an empty one takes it away",
+            epilog=f"example: tunedeck {what} train.yaml 12 {example}",
+        )
+        command.add_argument("config", metavar="CONFIG", type=Path)
+        command.add_argument("version", metavar="VERSION", type=version)
+        command.add_argument("text", metavar=metavar)
+        command.add_argument("--job", metavar="NAME", help="where the config serves several jobs")
+        command.set_defaults(run=_annotate, what=what, acts=True)
+
+
+def _annotate(arguments: argparse.Namespace) -> int:
+    from tui.cli import notes
+
+    return notes.annotate(arguments)
+
+
 def _metrics(arguments: argparse.Namespace) -> int:
     from tui.cli import measured
 
-    with _rows_of(arguments) as found:
+    with rows_of(arguments) as found:
         return measured.show(arguments, found)
 
 
 def _best(arguments: argparse.Namespace) -> int:
     from tui.cli import measured
 
-    with _rows_of(arguments) as found:
+    with rows_of(arguments) as found:
         return measured.show_best(arguments, found)
 
 
@@ -93,24 +138,6 @@ def _add_receipt(command: argparse.ArgumentParser) -> None:
     command.add_argument("--job", metavar="NAME", help="wait for this job alone, where the config serves several")
     command.add_argument("--json", action="store_true", help="print what became of it as JSON lines, as history does")
     command.add_argument("--timeout", metavar="SECONDS", type=seconds, default=10.0, help="to wait for the job (10)")
-
-
-def version(word: str) -> int:
-    """Return the number in a version such as ``12`` or ``v12``."""
-    if not re.fullmatch(r"v?[0-9]{1,18}", word):
-        raise argparse.ArgumentTypeError(f"{word!r} is no version: write a number such as 12")
-    return int(word.removeprefix("v"))
-
-
-def seconds(word: str) -> float:
-    """Return a number of seconds that somebody may wait."""
-    try:
-        found = float(word)
-    except ValueError:
-        found = -1.0
-    if not 0 <= found < float("inf"):
-        raise argparse.ArgumentTypeError(f"{word!r} is no number of seconds")
-    return found
 
 
 def _set(arguments: argparse.Namespace) -> int:
@@ -129,16 +156,21 @@ def _set(arguments: argparse.Namespace) -> int:
 def _rollback(arguments: argparse.Namespace) -> int:
     from tui.cli import change as cli_change
 
+    number = arguments.version
+    if isinstance(number, str):
+        with rows_of(arguments) as found:
+            number = number_of(found, arguments, number)
+
     def stored() -> str:
-        with _rows_of(arguments) as found:
-            text = _text_of(found, arguments, arguments.version)
-            if any(row.version == arguments.version and row.status == "invalid" for row in found.rows()):
-                raise Usage(f"version {arguments.version} was never valid: tunedeck history says why")
+        with rows_of(arguments) as found:
+            text = _text_of(found, arguments, number)
+            if any(row.version == number and row.status == "invalid" for row in found.rows()):
+                raise Usage(f"version {number} was never valid: tunedeck history says why")
         return text
 
     return cli_change.roll_back(
         str(arguments.config),
-        arguments.version,
+        number,
         arguments.job,
         arguments.timeout,
         stored,
@@ -151,7 +183,7 @@ def _history(arguments: argparse.Namespace) -> int:
     from tui.cli.colours import Colours
 
     paint = Colours()
-    with _rows_of(arguments) as found:
+    with rows_of(arguments) as found:
         if arguments.format == "jsonl":
             sys.stdout.buffer.writelines(wanted(found.json_lines()))
         elif arguments.format is not None:
@@ -181,8 +213,8 @@ def _row_words(row: Reload, paint: Colours) -> str:
 
 
 def _show_version(arguments: argparse.Namespace) -> int:
-    with _rows_of(arguments) as found:
-        text = _text_of(found, arguments, arguments.version)
+    with rows_of(arguments) as found:
+        text = _text_of(found, arguments, number_of(found, arguments, arguments.version))
     # Byte for byte: no newline is translated, and none is added.
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.buffer.flush()
@@ -198,15 +230,17 @@ def _diff(arguments: argparse.Namespace) -> int:
     from tui.engine import paths
 
     paint = Colours()
-    with _rows_of(arguments) as found:
-        old = _text_of(found, arguments, arguments.a)
-        new = "" if arguments.b is None else _text_of(found, arguments, arguments.b)
-    if arguments.b is None:
+    with rows_of(arguments) as found:
+        a = number_of(found, arguments, arguments.a)
+        b = None if arguments.b is None else number_of(found, arguments, arguments.b)
+        old = _text_of(found, arguments, a)
+        new = "" if b is None else _text_of(found, arguments, b)
+    if b is None:
         try:
             new = document.decode(store.read(paths.absolute(arguments.config)).raw)
         except document.ConfigError as error:
             raise Usage(str(error)) from error
-    names = f"{arguments.config} v{arguments.a}", f"{arguments.config}" + (f" v{arguments.b}" if arguments.b else "")
+    names = f"{arguments.config} v{a}", f"{arguments.config}" + (f" v{b}" if b else "")
     for line in unified_diff(_lines(old), _lines(new), *names):
         ended = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         sys.stdout.buffer.write(paint.diff(ended).encode("utf-8", "replace"))
@@ -220,8 +254,8 @@ def _lines(text: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _rows_of(arguments: argparse.Namespace) -> Iterator[History]:
-    """Open the history of a config and its job, to read it only: an engine may be writing to it."""
+def rows_of(arguments: argparse.Namespace, *, read_only: bool = True) -> Iterator[History]:
+    """Open the history of a config and its job; `read_only` where an engine may be writing to it."""
     import sqlite3
 
     from tui.engine import paths
@@ -232,7 +266,7 @@ def _rows_of(arguments: argparse.Namespace) -> Iterator[History]:
     if folder is None:
         raise Usage(f"{arguments.config} has no history: no job has run with it")
     try:
-        connection = database.open_database(folder, read_only=True)
+        connection = database.open_database(folder, read_only=read_only)
     except database.HistoryError as error:
         raise Usage(str(error)) from error
     try:
@@ -247,6 +281,18 @@ def _rows_of(arguments: argparse.Namespace) -> Iterator[History]:
             yield job_history.History(connection, folder, config, arguments.job or jobs[0])
     except sqlite3.Error as error:
         raise Usage(f"{folder} holds a history that can't be read: {error}") from error
+
+
+def number_of(found: History, arguments: argparse.Namespace, named: int | str) -> int:
+    """Return the number of a version that is named by it, or by its tag."""
+    if isinstance(named, int):
+        return named
+    tagged = [row.version for row in found.rows() if row.tag == named]
+    if not tagged:
+        raise Usage(f"{arguments.config} has no version with the tag {named}: write a number such as 12, or a tag")
+    if len(tagged) > 1:
+        raise Usage(f"{named} is the tag of several versions: {', '.join(map(str, tagged))}; name one of them")
+    return tagged[0]
 
 
 def _text_of(found: History, arguments: argparse.Namespace, version: int) -> str:

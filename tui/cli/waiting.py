@@ -10,8 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from tui.cli import client
-from tui.cli.change import engine_of, same
-from tui.cli.usage import Usage
+from tui.cli.change import engine_of, job_of
 from tui.engine import paths
 from tui.engine.service.headless import reload_words
 from tui.protocol import codec, messages
@@ -83,12 +82,7 @@ def wait(arguments: Namespace) -> int:
     if found is None:
         print(f"tunedeck: no job is running with {arguments.config}", file=sys.stderr)
         return NEVER
-    names = [name for name, known in found.jobs.items() if same(Path(known.config), path)]
-    if arguments.job is not None and arguments.job not in names:
-        raise Usage(f"no job {arguments.job} is running with {arguments.config}, but {', '.join(names)}")
-    if arguments.job is None and len(names) > 1:
-        raise Usage(f"{arguments.config} serves several jobs: {', '.join(names)}; choose one with --job")
-    watch = _Watch(arguments.job or names[0])
+    watch = _Watch(job_of(found, str(arguments.config), arguments.job))
     open_: Callable[[], int | None] = getattr(watch, arguments.what)
     code = _follow(found.socket, watch, open_, arguments.timeout)
     _tell(watch, as_json=arguments.json)

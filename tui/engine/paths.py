@@ -10,6 +10,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from tui.protocol.messages import WHO
+
 #: The environment variable that names the folder of the sockets.
 _FOLDER = "TUNEDECK_RUNTIME_DIR"
 
@@ -24,8 +26,8 @@ def absolute(path: str) -> Path:
 
 
 def who() -> str:
-    """Return the user and the host, such as ``ada@lab``."""
-    return f"{user(os.getuid())}@{os.uname().nodename}"
+    """Return how the user wants to be named, else the user and the host, such as ``ada@lab``."""
+    return os.environ.get(WHO) or f"{user(os.getuid())}@{os.uname().nodename}"
 
 
 def user(number: int) -> str:

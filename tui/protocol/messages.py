@@ -13,6 +13,9 @@ from typing import Any, ClassVar
 #: Viewer and engine greet each other with this number; they part when it differs.
 PROTOCOL = 3
 
+#: The environment variable with which a user or a program names itself in the history.
+WHO = "TUNEDECK_WHO"
+
 #: States in which a worker exists.
 LIVE = frozenset({"starting", "running", "paused"})
 
@@ -208,7 +211,8 @@ class Judged(Event):
 class Hello(Message):
     """The first message of either side of a connection; the engine adds its deck's name and path and its pid.
 
-    Who is `brief` wants no output, and of what is known only the jobs, their states and what they run.
+    `who` is how its user wants to be named in the history, empty for the usual name. Who is `brief` wants no output
+    and, of what is known, only the jobs, their states and what they run.
     """
 
     KIND = "hello"
@@ -217,6 +221,7 @@ class Hello(Message):
     path: str = ""
     pid: int = 0
     brief: bool = False
+    who: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from tui.config.document import Mark
 from tui.protocol.messages import Problem
 
 Data = Mapping[str, Any] | str
+
+#: Who gives the command that is being carried out, empty for the user of the engine: each command is a task of its own.
+AUTHOR: ContextVar[str] = ContextVar("author", default="")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Candidate:
         marks: Where its values stand.
         faults: What each schema, None for the one that the config names, objects to.
         readable: It is text, whatever that means.
+        who: Who made it, empty for the user of the engine.
         keyed: It parses, or what was in the file before did: else it may be in a language of a command's own.
     """
 
@@ -40,6 +45,7 @@ class Candidate:
     faults: Mapping[Path | None, Problem] = field(default_factory=dict, compare=False, repr=False)
     readable: bool = field(default=True, compare=False, repr=False)
     keyed: bool = field(default=True, compare=False, repr=False)
+    who: str = field(default="", compare=False, repr=False)
 
 
 class Unanswered(Exception):  # noqa: N818 - it is no error of ours

@@ -20,7 +20,7 @@ from tui.config import document, schema
 from tui.config.disk import atomic, store
 from tui.config.editing import merge
 from tui.engine import in_thread
-from tui.engine.reloads.candidate import Candidate
+from tui.engine.reloads.candidate import AUTHOR, Candidate
 from tui.protocol.messages import Problem
 
 #: Above this many characters a text is parsed in a thread, so that the loop goes on meanwhile.
@@ -380,9 +380,9 @@ class _Parsed(NamedTuple):
         found = self.document
         data, marks = (found.data, found.marks) if found is not None else (None, {})
         readable = self.text is not None
-        return Candidate(
-            self.legible, data, self.problem, source, seen, marks, self.faults, readable, keyed or found is not None
-        )
+        keyed = keyed or found is not None
+        who = "" if source == "disk" else AUTHOR.get()  # nobody knows who wrote it
+        return Candidate(self.legible, data, self.problem, source, seen, marks, self.faults, readable, keyed, who)
 
 
 def _check(

@@ -237,7 +237,7 @@ class Reloads:
         return self.breach(*late, seen=seen, time=time) if late is not None else None
 
     def _go_back(self, good: tuple[int, Candidate], seen: float, time: float) -> Reload:
-        return self.begin(replace(good[1], source="guard", seen=seen), live=True, time=time)
+        return self.begin(replace(good[1], source="guard", seen=seen, who=""), live=True, time=time)
 
     def _taken_back(self, version: int) -> list[Reload]:
         """Return the row that is taken back by `version`, now that it is applied."""
@@ -269,7 +269,7 @@ class Reloads:
             "",
             candidate.source,
             changes=changed,
-            who=self._who,
+            who=candidate.who or self._who,
             base=self._base,
             run=self.run,
             time=time,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -48,9 +49,9 @@ async def obey(job: Job, command: messages.Command) -> Reply:
             found = await job.history.find(condition_of(command.words), first, command.last)
             return Reply(command.id, ok=True, data={"first": first, "versions": found})
         if isinstance(command, messages.Note):
-            known = job.record.annotate(command.version, note=_line(command.note, "note", MOST_NOTE))
+            known = job.record.annotate(command.version, note=note_of(command.note))
         elif isinstance(command, messages.Tag):
-            known = job.record.annotate(command.version, tag=_word(command.tag))
+            known = job.record.annotate(command.version, tag=tag_of(command.tag))
         else:
             assert isinstance(command, messages.Detail)
             return await _detail(job, command)
@@ -97,10 +98,26 @@ def _unknown(command: messages.Command, version: int) -> Reply:
     return Reply(command.id, ok=False, message=f"there is no version {version}", code="unknown")
 
 
-def _word(text: str) -> str:
+def note_of(text: str) -> str:
+    """Return a text as a note.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return _line(text, "note", MOST_NOTE)
+
+
+def tag_of(text: str) -> str:
+    """Return a text as a tag: one word, which nobody can take for a version; empty for none.
+
+    Raises:
+        ValueError: It is none.
+    """
     tag = _line(text, "tag", MOST_TAG)
     if len(tag.split()) > 1:
         raise ValueError("a tag is one word: put the rest into the note")
+    if re.fullmatch(r"v?[0-9]+", tag):
+        raise ValueError(f"a tag is no number, so that {tag} is always a version: write a word")
     return tag
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui.engine.paths import PlaceError
+from tui.engine.reloads.candidate import AUTHOR
 from tui.engine.scrollback import Output, Scrollback
 from tui.protocol import codec, messages
 from tui.protocol.messages import Command, Event, Hello, Message, Reply
@@ -302,24 +303,25 @@ class Server:
         sender = asyncio.create_task(viewer.send())
         self._senders.add(sender)
         try:
-            await self._listen(reader, viewer)
+            await self._listen(reader, viewer, greeting.who)
         finally:
             self._viewers.discard(viewer)
             self._senders.discard(sender)
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
 
-    async def _listen(self, reader: asyncio.StreamReader, viewer: Viewer) -> None:
+    async def _listen(self, reader: asyncio.StreamReader, viewer: Viewer, who: str) -> None:
         running: set[asyncio.Task[None]] = set()
         while line := await reader.readline():
             command = _decode(line)
             if isinstance(command, Command):
                 # A command may take as long as a job takes to stop; the next one does not wait for it.
-                task = asyncio.create_task(self._answer(command, viewer))
+                task = asyncio.create_task(self._answer(command, viewer, who))
                 running.add(task)
                 task.add_done_callback(running.discard)
 
-    async def _answer(self, command: Command, viewer: Viewer) -> None:
+    async def _answer(self, command: Command, viewer: Viewer, who: str) -> None:
+        AUTHOR.set(who)
         try:
             reply = await self._obey(command)
         except Exception as error:

@@ -1,0 +1,141 @@
+"""The decks that are running: which there are, a screen for one, its end."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.cli.usage import DECK_FILES, Usage
+
+if TYPE_CHECKING:
+    from tui.cli.client import HangingDeck, RunningDeck
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    ls = commands.add_parser("ls", help="show the decks that are running", epilog="example: tunedeck ls --json")
+    ls.add_argument("--json", action="store_true", help="one JSON object a job")
+    ls.set_defaults(run=_ls)
+    attach = commands.add_parser("attach", help="open a running deck", epilog="example: tunedeck attach ~/sweeps")
+    stop = commands.add_parser(
+        "stop",
+        help="end a running deck and its jobs, or some of them",
+        epilog="example: tunedeck stop deck.yaml --job digits",
+    )
+    for command, function in ((attach, _attach), (stop, _stop)):
+        command.add_argument("deck", nargs="?", metavar="DECK", help=NAMED)
+        command.set_defaults(run=function, acts=True)
+    stop.add_argument(
+        "--job", dest="jobs", metavar="JOB", action="append", help="end this job alone, and let the deck go on"
+    )
+
+
+#: How a deck is named, and when it need not be.
+NAMED = "its name, path or folder; may be left out where one runs in this folder, or on this machine"
+
+
+def heading(found: RunningDeck) -> str:
+    """Return where a deck runs, in a line."""
+    return f"{found.name}  {found.path or '-'}  process {found.hello.pid}"
+
+
+def _ls(arguments: argparse.Namespace) -> int:
+    from tui.cli import client
+
+    for found in client.running():
+        if arguments.json:
+            for item in _objects(found):
+                print(json.dumps(item, ensure_ascii=False))
+        elif isinstance(found, client.HangingDeck):
+            print(f"{found.name}  {found.socket}  process {found.pid or 'unknown'}  hangs")
+        else:
+            print(heading(found))
+            for name, state in found.states.items():
+                version = found.versions.get(name)
+                print(
+                    f"  {name}  {state.state}" + (f"  v{version}" if version else "") + f"  {found.jobs[name].config}"
+                )
+    return 0
+
+
+def _objects(found: RunningDeck | HangingDeck) -> Iterator[dict[str, object]]:
+    """Yield an object for each job of a deck; one without a job for a deck that does not answer."""
+    from tui.cli import client
+
+    if isinstance(found, client.HangingDeck):
+        yield {"deck": found.name, "job": None, "state": "hangs", "pid": found.pid, "version": None}
+        return
+    for name in found.own_jobs:
+        state = found.states[name]
+        yield {
+            "deck": found.name,
+            "job": name,
+            "state": state.state,
+            "pid": state.pid,
+            "version": found.versions.get(name),
+            "path": found.path or None,
+            "config": found.jobs[name].config,
+        }
+
+
+def _attach(arguments: argparse.Namespace) -> int:
+    from tui.cli import run
+
+    run.require_terminal()
+    return run.show(choose(arguments.deck).socket)
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    from tui.cli import client, jobs
+
+    found = choose(arguments.deck)
+    if arguments.jobs:
+        return jobs.stop(found, arguments.jobs)
+    with contextlib.suppress(ConnectionError):  # it ended by itself meanwhile
+        hangs = client.stop_deck(found.socket)
+        if hangs is not None:
+            raise Usage(str(hangs))
+    print(f"stopped {found.name}")
+    return 0
+
+
+def choose(wanted: str | None) -> RunningDeck:
+    """Return the running deck with this name, path or folder; without one, that of this folder or the only one.
+
+    Raises:
+        Usage: There is none, there are several, or it does not answer.
+    """
+    from tui.cli import client
+
+    decks = client.running()
+    if not decks:
+        raise Usage("no deck is running")
+    if wanted is not None:
+        found = [deck for deck in decks if _is(deck, wanted)]
+    else:
+        here = f"{Path.cwd()}/"
+        found = [deck for deck in decks if any(path.startswith(here) for path in deck.paths)] or decks
+    if len(found) != 1:
+        names = ", ".join(deck.path or deck.name for deck in (found or decks))
+        problem = "several decks are running" if len(found) > 1 else f"no deck {wanted} is running"
+        raise Usage(f"{problem}; name one of: {names}")
+    if isinstance(found[0], client.HangingDeck):
+        raise Usage(str(found[0]))
+    return found[0]
+
+
+def _is(deck: RunningDeck | HangingDeck, wanted: str) -> bool:
+    from tui.engine import paths
+
+    path = paths.absolute(wanted)
+    if wanted == deck.name or str(path) in deck.paths:
+        return True
+    names = [path / name for name in DECK_FILES] if path.is_dir() else [path]
+    # One that hangs does not say what it runs, but its socket bears a name that is made of the path.
+    if deck.socket in [paths.socket_of(str(name)) for name in names]:
+        return True
+    return path.is_dir() and any(Path(known).parent == path for known in deck.paths if known)

@@ -1,0 +1,262 @@
+"""Opens a deck, a task or a command: on the screen, without one, or in the background."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tui
+from tui.cli.usage import Usage, deck_file
+
+_DECKS = (".yaml", ".yml", ".json")
+
+_RUN = """Run a deck file, or one task or command with its config; without any, the deck.yaml (or tunedeck.yaml) of this
+folder. Without --headless and -d this opens the deck on the screen; if it is running already, it is attached to."""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    demo = commands.add_parser(
+        "demo", help="copy the sample deck to ./tunedeck-demo and open it", epilog="example: tunedeck demo"
+    )
+    demo.set_defaults(run=_demo)
+    run = commands.add_parser(
+        "run",
+        help="run a deck, or a task or command with its config",
+        description=_RUN,
+        epilog="example: tunedeck run train.py:train -c train.yaml -d",
+    )
+    run.add_argument("what", nargs="?", metavar="DECK | FILE.py:FUNC | pkg.mod:FUNC | -- COMMAND ARG...")
+    run.add_argument("-c", "--config", metavar="CONFIG", help="the config file of the task or command")
+    run.add_argument("--name", help="of the job; else FUNC, or the command's base name")
+    run.add_argument("--runner", choices=("process", "thread", "asyncio"), help="of a task; else process")
+    run.add_argument(
+        "--on-change",
+        metavar="reload|restart|none|SIGNAL",
+        help="a task: reload (else) or restart; a command: reload by its tui.checkpoint (else, where CONFIG is YAML or "
+        "JSON), restart, none (it watches CONFIG itself), or a signal name such as SIGHUP",
+    )
+    run.add_argument(
+        "--once",
+        action="store_const",
+        const=True,
+        help="call a plain function of a task once; else again and again, unless it has called tui.checkpoint",
+    )
+    run.add_argument(
+        "--tty", action="store_const", const=True, help="its standard streams are a terminal, as large as the log"
+    )
+    run.add_argument(
+        "--env", action="append", metavar="K=V", type=_variable, help="a variable that is added to its environment"
+    )
+    run.add_argument("--check", metavar="CMD", help="of a command: must exit 0 before a change is sent")
+    run.set_defaults(run=_run)
+    for command in (demo, run):
+        command.add_argument("--headless", action="store_true", help="no screen: a log on standard output")
+        command.add_argument("--json", action="store_true", help="with --headless: one JSON event a line")
+        command.add_argument(
+            "-d", dest="behind", action="store_true", help="no screen: in the background, until tunedeck stop ends it"
+        )
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    folder = Path("tunedeck-demo")
+    source = Path(tui.__file__).parent / "samples" / "configs"
+    if not source.is_dir():  # a checkout; an installed package brings them along
+        source = Path(tui.__file__).parent.parent / "sample_configs"
+    try:
+        folder.mkdir(exist_ok=True)
+        for file in [*source.glob("*.yaml"), *source.glob("*.json")]:
+            if not (folder / file.name).exists():
+                shutil.copyfile(file, folder / file.name)
+    except OSError as error:
+        raise Usage(f"the sample deck can't be copied to {folder}: {error.strerror}") from error
+    return _open({"deck": str(folder / "deck.yaml")}, arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    what: str | None = arguments.what
+    command: list[str] | None = arguments.command
+    options = ("config", "name", "runner", "on_change", "once", "check", "tty", "env")
+    given = {key for key in options if getattr(arguments, key) is not None}
+    if command is not None and (what is None or what.endswith(_DECKS)):
+        return _open(_command(what, command, given, arguments), arguments)
+    if what is None and given:
+        raise Usage("name what to run: a task, or -- and a command; a deck says all of this itself")
+    if what is None or Path(what).is_dir():
+        what = str(deck_file(Path(what or ".")))
+    if what.endswith(_DECKS):
+        if given:
+            too_much = ", ".join(f"--{key.replace('_', '-')}" for key in sorted(given))
+            raise Usage(f"{what} is a deck, which says all of this itself: leave out {too_much}")
+        return _open({"deck": what}, arguments)
+    if arguments.config is None:
+        raise Usage(f"{what} is a task, so it needs its config: add -c CONFIG (a deck ends in .yaml)")
+    if arguments.check is not None:
+        raise Usage("--check is for commands")
+    if arguments.on_change not in (None, "reload", "restart"):
+        raise Usage(f"--on-change of a task is reload or restart, not {arguments.on_change}")
+    job = {"what": what, "config": arguments.config, "name": arguments.name, "on_change": arguments.on_change}
+    job["loop"] = False if arguments.once else None
+    job.update(args=command or [], **_place(arguments))
+    if arguments.runner in ("thread", "asyncio") and (command or arguments.tty or arguments.env):
+        raise Usage(f"arguments, --tty and --env are for a process of its own, which a {arguments.runner} job has not")
+    return _open({**job, "runner": arguments.runner or "process"}, arguments)
+
+
+def _command(what: str | None, command: list[str], given: set[str], arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the job of a command line such as ``-c CONFIG --on-change SIGHUP -- COMMAND ARG...``."""
+    from tui.engine.deck.load import on_change_problem
+
+    if what is not None:
+        raise Usage(f"what is to be run, {what} or the command after --?")
+    if not command:
+        raise Usage("the command after -- is missing")
+    if "config" not in given:
+        raise Usage(f"{command[0]} needs its config: add -c CONFIG")
+    if "runner" in given:
+        raise Usage("--runner is for tasks")
+    if "once" in given:
+        raise Usage("--once is for tasks")
+    problem = on_change_problem(arguments.on_change, Path(arguments.config))
+    if problem is not None:
+        raise Usage(f"--on-change: {problem}" if "on_change" in given else problem.replace("on_change:", "--on-change"))
+    keys = ("config", "name", "on_change", "check")
+    return {"what": command, **{key: getattr(arguments, key) for key in keys}, **_place(arguments)}
+
+
+def _place(arguments: argparse.Namespace) -> dict[str, object]:
+    return {"env": dict(arguments.env or ()), "tty": bool(arguments.tty)}
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise argparse.ArgumentTypeError(f"write NAME=VALUE, not {text}")
+    return name, value
+
+
+def _open(what: dict[str, Any], arguments: argparse.Namespace) -> int:
+    if arguments.headless and arguments.behind:
+        raise Usage("--headless stays in the foreground, -d does not: choose one")
+    if arguments.headless:
+        from tui.engine.main import headless
+
+        return headless(what, json_lines=arguments.json)
+    if arguments.json:
+        raise Usage("--json goes with --headless")
+    if arguments.behind:
+        return _stay_behind(what)
+    require_terminal()
+    return _view(what)
+
+
+def _stay_behind(what: dict[str, Any]) -> int:
+    """Run in the background, where it may run already, and say where that is."""
+    from tui.cli import client, decks
+    from tui.config.problems import in_file
+    from tui.engine import paths
+    from tui.export import harmless, one_line
+
+    socket = paths.socket_of(str(paths.absolute(what.get("deck") or what["config"])))
+    if not (socket.exists() and _attached(what, socket)):
+        socket = _started(what, socket)
+    found = client.greet_deck(socket, brief=False)
+    if not isinstance(found, client.RunningDeck):
+        raise Usage(str(found) if found else "it ended at once: tunedeck run, without -d, shows why")
+    for name, problem in found.problems.items():
+        where = in_file(found.jobs[name].config, problem)
+        print(f"tunedeck: {name} waits for a valid config: {harmless(one_line(where))}", file=sys.stderr)
+    print(decks.heading(found))
+    return 0
+
+
+def require_terminal() -> None:
+    """See that there is a terminal for a screen.
+
+    Raises:
+        Usage: There is none.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Usage("this is not a terminal: use --headless, or --headless --json for programs")
+
+
+def _view(what: dict[str, Any]) -> int:
+    """Open a viewer on the deck, on its running engine or on a new one."""
+    from tui.engine import paths
+
+    path: str = what.get("deck") or what["config"]
+    socket = paths.socket_of(str(paths.absolute(path)))
+    if socket.exists() and _attached(what, socket):
+        return show(socket)
+    return show(_started(what, socket, meanwhile=_import_viewer))
+
+
+def _import_viewer() -> None:
+    from tui.app import app as _  # noqa: F401 - takes a while, which the engine needs as well
+
+
+def _started(what: dict[str, Any], socket: Path, meanwhile: Callable[[], None] = lambda: None) -> Path:
+    """Start an engine, and return where it listens."""
+    from tui.cli import launch
+    from tui.engine import paths
+
+    process, answer = launch.start(what, paths.log_of(socket))
+    meanwhile()
+    with answer:
+        line = answer.readline()
+    if not line:
+        process.wait()
+        raise Usage(f"the engine did not start:\n{_read_log(socket)}")
+    said = json.loads(line)
+    if "error" in said:
+        process.wait()
+        raise Usage(said["error"])
+    return Path(said["socket"])
+
+
+def _attached(what: dict[str, Any], socket: Path) -> bool:
+    """Tell whether an engine runs what is wanted."""
+    from tui.cli import client
+
+    found = client.greet_deck(socket)
+    if found is None:
+        return False
+    if isinstance(found, client.HangingDeck):
+        raise Usage(str(found))
+    task = what.get("what") if isinstance(what.get("what"), str) else " ".join(what.get("what", ()))
+    if task and task not in [job.task for job in found.jobs.values()]:
+        holder = f"{', '.join(found.jobs)} (process {found.hello.pid})"
+        raise Usage(f"{what['config']} is in use by {holder}; tunedeck stop ends it")
+    return True
+
+
+def show(socket: Path) -> int:
+    """Open a viewer on the engine that listens at a socket, and return the exit code."""
+    from tui.app.main import run
+    from tui.engine import paths
+
+    outcome = run(str(socket))
+    if outcome.message:
+        print(f"tunedeck: {outcome.message}", file=sys.stderr)
+    log = _read_log(socket)
+    sys.stderr.write(log)
+    if log and outcome.why in ("quit-stop", "engine-gone"):
+        paths.log_of(socket).unlink(missing_ok=True)
+    return outcome.exit_code
+
+
+def _read_log(socket: Path) -> str:
+    from tui import reading
+    from tui.engine import paths
+
+    try:
+        return reading.read(paths.log_of(socket))[0].decode("utf-8", "replace")
+    except FileNotFoundError:  # all went well
+        return ""
+    except OSError as error:
+        return f"{error.filename} {error.strerror}\n"
