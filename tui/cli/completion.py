@@ -23,9 +23,9 @@ Found = Mapping[str, str]
 
 def script(arguments: argparse.Namespace) -> int:
     """Carry out ``tunedeck completion``: print what the shell has to read."""
-    import argcomplete
+    from argcomplete.shell_integration import shellcode
 
-    print(argcomplete.shellcode(["tunedeck"], shell=arguments.shell))
+    print(shellcode(["tunedeck"], shell=arguments.shell))
     return 0
 
 
@@ -38,7 +38,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
         for action in command._actions:
             found = _OF_COMMAND.get((name, action.dest)) or _COMPLETERS.get(action.dest)
             if found is not None:
-                action.completer = _Completer(found)  # type: ignore[attr-defined]
+                action.completer = _Completer(found)
     argcomplete.autocomplete(parser, always_complete_options=False)
 
 

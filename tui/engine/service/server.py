@@ -320,7 +320,7 @@ class Server:
                 running.add(task)
                 task.add_done_callback(running.discard)
 
-    async def _answer(self, command: Command, viewer: Viewer, who: str) -> None:
+    async def _answer(self, command: Command, viewer: Viewer, who: str = "") -> None:
         AUTHOR.set(who)
         try:
             reply = await self._obey(command)
