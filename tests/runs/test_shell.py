@@ -92,6 +92,7 @@ def test_jobs_are_paused_resumed_restarted_and_stopped(deck: Path) -> None:
     done = tunedeck("pause", "b", cwd=deck)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("tunedeck: b: ")
+    assert tunedeck("check", ".", cwd=deck).returncode == 0
     assert tunedeck("start", "a", "b", cwd=deck).returncode == 0
     assert {name: item["state"] for name, item in jobs(deck).items()} == {"a": "running", "b": "running"}
     assert jobs(deck)["a"]["pid"] == before["a"]["pid"]  # it ran already

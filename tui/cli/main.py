@@ -11,7 +11,7 @@ from pathlib import Path
 import tui
 from tui import streams
 from tui.cli import decks, history, jobs, run
-from tui.cli.usage import Usage
+from tui.cli.usage import Usage, deck_file
 from tui.engine.paths import PlaceError
 
 
@@ -103,10 +103,11 @@ def _check(arguments: argparse.Namespace) -> int:
     from tui.cli import check as cli_check
     from tui.export import harmless, one_line
 
-    found = list(cli_check.findings(arguments.file))
+    file = str(deck_file(Path(arguments.file))) if Path(arguments.file).is_dir() else arguments.file
+    found = list(cli_check.findings(file))
     for line, _ in found:
         print(harmless(one_line(line)))
     wrong = any(finding.wrong for finding in found)
     if not wrong and sys.stdout.isatty():
-        print(f"{arguments.file}: ok")
+        print(f"{file}: ok")
     return 2 if wrong else 0
