@@ -7,6 +7,7 @@ import pytest
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW
 from tui import wording
+from tui.app.app import DeckApp
 from tui.app.model.reload_list import ReloadList
 from tui.protocol import codec, messages
 from tui.protocol.messages import Change, Effect, Judged, Reload
@@ -66,3 +67,59 @@ async def test_the_timeline_says_what_a_change_did(open_deck: OpenDeck, size: tu
         )
         await deck.press("enter")
         await deck.until(lambda: "lower by 0.64 ± 0.06 (40 points)" in text_of(deck.app))
+
+
+WORSE = Effect("loss", 10, 1.0, 0.5, 1.5, 0.5, "worse", 0.4, 1.4)
+
+
+async def test_a_change_for_the_worse_is_as_loud_as_a_failed_one(
+    open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[int] = []
+    monkeypatch.setattr(DeckApp, "bell", lambda app: rung.append(1))
+    async with open_deck(size=(120, 40)) as deck:
+        await deck.news(Judged("digits", 7, **vars(BETTER), time=NOW))
+        await deck.news(Judged("digits", 7, **{**vars(WORSE), "metric": "rate"}, time=NOW))  # not the main metric
+        assert (rung, deck.toasts) == ([], [])
+        await deck.news(Judged("digits", 7, **vars(WORSE), time=NOW))
+        await deck.until(lambda: "● applied ✗" in text_of(deck.app))
+        await deck.until(lambda: "loss 0.4 → 1.4 ✗ worse" in text_of(deck.app))
+        await deck.news(Judged("digits", 7, **{**vars(WORSE), "points": 20}, time=NOW))  # the next look
+        assert rung == [1]
+        assert len(deck.toasts) == 1
+        nan = Effect("rate", 3, float("nan"), verdict="worse", before=0.4, after=float("nan"))
+        await deck.news(Judged("digits", 6, **vars(nan), time=NOW))
+        assert len(deck.toasts) == 2
+
+
+async def test_b_goes_to_the_best_version_and_says_why_there_is_none(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.view.timeline.focus()
+        deck.engine.answer(messages.Best, ok=False, message="no version has 10 points of loss yet")
+        await deck.press("b")
+        await deck.until(lambda: any("no version has 10 points" in str(toast) for toast in deck.toasts))
+        deck.engine.answer(messages.Find, versions=[7], first=1)
+        await deck.press("slash", *"v7", "enter")
+        await deck.until(lambda: list(deck.view.timeline.versions) == [7])
+        deck.engine.answer(messages.Best, version=4, metric="loss", mean=0.1, slope=0.0, points=50)
+        await deck.press("b")
+        await deck.until(lambda: deck.view.timeline.current == 4)  # also where the filter hid it
+        assert any("loss 0.1 over its last 50 points" in str(toast) for toast in deck.toasts)
+
+
+async def test_the_order_by_effect_follows_new_verdicts(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        view = deck.view.timeline
+        view.focus()
+        deck.engine.answer(messages.Order, versions=[])
+        await deck.press("o")
+        await deck.until(lambda: any("No change has a verdict" in str(toast) for toast in deck.toasts))
+        deck.engine.answer(messages.Order, versions=[4, 2])
+        await deck.press("o")
+        await deck.until(lambda: list(view.versions) == [4, 2, 7, 6, 5, 3, 1])
+        assert "by effect" in text_of(deck.app)
+        deck.engine.answer(messages.Order, versions=[7, 4, 2])
+        await deck.news(Judged("digits", 7, **vars(BETTER), time=NOW))
+        await deck.until(lambda: list(view.versions) == [7, 4, 2, 6, 5, 3, 1])
+        await deck.press("o")
+        await deck.until(lambda: list(view.versions) == list(range(7, 0, -1)))

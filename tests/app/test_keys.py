@@ -187,6 +187,8 @@ STEPS: dict[str, list[Step]] = {
         Step("enter", screen, "timeline", then=("escape",)),
     ],
     "TimelinePane": [
+        Step("b", row, "timeline"),
+        Step("o", row, "timeline", then=("o",)),
         Step("slash", asked, "timeline", then=("escape",)),
         Step("e", asked, "timeline", then=("escape",)),
         Step("t", asked, "timeline", then=("escape",)),
@@ -266,6 +268,8 @@ async def prepared(deck: Deck) -> None:
     await deck.news(*rows, Lines("digits", 60, output, 7, time=NOW))
     long = "".join(f"key{n}: {'long ' * 60}\n" for n in range(100))
     deck.engine.answer(messages.Find, versions=[7], first=1)
+    deck.engine.answer(messages.Best, version=7, metric="loss", mean=0.1, slope=0.0, points=50)
+    deck.engine.answer(messages.Order, versions=[7, 2])
     deck.engine.answer(messages.Preview, jobs=[], disk="changed")
     deck.engine.answer(messages.Stack, stack="File train.py, line 3, in step")
     deck.engine.answer(messages.Detail, text=long, base_text=long.replace("key", "yek"), base=4, running=7)

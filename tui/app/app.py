@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import math
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from tui import wording
 from tui.app import commands, formatting, preferences
 from tui.app.client import Client
 from tui.app.dialogs.dialog import Choice, Dialog, Stopping
@@ -87,6 +89,7 @@ class DeckApp(KeyQueueApp):
         self._lost = False
         self._stopping: Stopping | None = None
         self._rang = -SILENCE
+        self._warned: set[tuple[str, int]] = set()
         self.frames = FrameScheduler(self._draw, self._handle_exception)
 
     def get_default_screen(self) -> Screen[None]:
@@ -226,6 +229,8 @@ class DeckApp(KeyQueueApp):
             told = message.state if isinstance(message, messages.State) else message.status
             if told in _RINGS and told != before and not job.fell_with_host:
                 self._ring()
+        if isinstance(message, messages.Judged) and message.verdict == "worse":
+            self._warn(job, message)
         if isinstance(message, messages.State) and message.state != before:
             reason = plain(message.reason or "")
             if message.state == "crashed" and not job.fell_with_host:
@@ -238,6 +243,16 @@ class DeckApp(KeyQueueApp):
             what = formatting.outcome(message)
             severity = "warning" if message.status == "reverted" else "error"
             self._toast(what, severity, f"{name}: v{message.version} {message.status}")
+
+    def _warn(self, job: JobModel, found: messages.Judged) -> None:
+        """Say that a change was for the worse, once: of the main metric, or of one that is no number any more."""
+        row = job.timeline.get(found.version)
+        main = row is None or row.effect[0].metric == found.metric
+        if (main or found.change is None or math.isnan(found.change)) and (job.name, found.version) not in self._warned:
+            self._warned.add((job.name, found.version))
+            self._ring()
+            then = "In the timeline b goes to the best version, and r back to the one under the cursor."
+            self._toast(f"{plain(wording.effect(found))}\n{then}", "error", f"{plain(job.name)}: v{found.version} is worse")
 
     def _ring(self) -> None:
         now = time.monotonic()

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import NoReturn
 
-from tui import better
 from tui.cli.usage import Usage
 from tui.engine import paths
 from tui.engine.history import database, job_history
@@ -79,13 +78,10 @@ class Kept:
     def best(self) -> tuple[str, str, bests.Best | None]:
         """Return the metric that is asked for, or the main one; which way it is better; and where it was best."""
         names = list(dict.fromkeys(name for run in self.runs.values() for one in run for name in one.names))
-        name = self._metric or better.main(names, self.told)
-        if name is None or name not in names:
-            self._miss(names)
-        way = better.way(name, self.told)
-        if way is None:
-            said = f"metrics: {{{name}: min}}, or max"
-            raise Usage(f"nothing says which way {name} is better: say so in the deck, {said}")
+        try:
+            name, way = bests.asked(self._metric, names, self.told)
+        except ValueError as error:
+            raise Usage(f"{self._where}: {error}") from None
         return name, way, bests.best(bests.by_version(self.runs, self._rows, name), way)
 
     def _miss(self, known: Sequence[str]) -> NoReturn:
@@ -114,9 +110,10 @@ def _cells(values: Sequence[object]) -> str:
 
 def show_best(arguments: Namespace, found: History) -> int:
     """Carry out ``tunedeck best``, and return its exit code."""
-    name, way, best = Kept(arguments, found).best()
+    kept = Kept(arguments, found)
+    name, way, best = kept.best()
     if best is None:
-        print(f"tunedeck: no version has {bests.LEAST} points of {name} yet", file=sys.stderr)
+        print(f"tunedeck: {bests.missing(name)}", file=sys.stderr)
         return 1
     if arguments.json:
         text = found.text(best.version) or ""
@@ -126,7 +123,7 @@ def show_best(arguments: Namespace, found: History) -> int:
             )
         )
         return 0
-    guess = "" if name in Kept(arguments, found).told else f" ({way} is better by its name alone)"
+    guess = "" if name in kept.told else f" ({way} is better by its name alone)"
     slope = f"{'+' if best.slope > 0 else ''}{figure(best.slope)} per 100 steps"
     print(f"v{best.version}: {name} {figure(best.mean)} over its last {best.points} points, {slope}{guess}")
     print("later versions profit from earlier ones: the best is not always the cause")

@@ -589,6 +589,22 @@ class Columns(Command):
 
 
 @dataclass(frozen=True)
+class Best(Command):
+    """Ask under which version the main metric was best: the reply has `version`, `metric`, `mean`, `slope`, `points`."""
+
+    KIND = "best"
+    job: str
+
+
+@dataclass(frozen=True)
+class Order(Command):
+    """Ask for the `versions` on whose effect there is a verdict, the best first."""
+
+    KIND = "order"
+    job: str
+
+
+@dataclass(frozen=True)
 class Shutdown(Command):
     """End all jobs in order, then the engine."""
 

@@ -11,7 +11,9 @@ import pytest
 
 from tests.engine.plays import Play
 from tests.series import NOISES, SERIES
-from tui.protocol.messages import Effect, Judged, Reload
+from tui.engine.service import history_commands
+from tui.protocol import messages
+from tui.protocol.messages import Effect, Judged, Reload, Reply
 
 
 @pytest.fixture(autouse=True)
@@ -237,3 +239,24 @@ async def test_what_was_found_stays_when_the_row_changes(job: Job) -> None:
     assert row.status == "reverted"
     assert row.effect[0].verdict == "worse"
     assert next(job.history.rows(version, version)).effect == row.effect
+
+
+async def test_the_best_version_and_the_order_by_effect(job: Job) -> None:
+    async def ask(kind: Any) -> Reply:
+        return await history_commands.obey(job.job, kind(7, "job"))
+
+    assert (await ask(messages.Best)).message == "no metric was reported yet"
+    await job.report(*noise(4))
+    assert (await ask(messages.Best)).message == "no version has 10 points of loss yet"
+    assert (await ask(messages.Order)).data == {"versions": []}
+    await job.report(*noise(296))
+    levels = {await job.change(): 0.5}
+    for level in (2.0, 2.0, 0.1):
+        await job.report(*noise(300, list(levels.values())[-1]))
+        levels[await job.change()] = level
+    await job.report(*noise(60, 0.1))
+    assert [job.effect(version).verdict for version in levels] == ["better", "worse", "none", "better"]
+    assert (await ask(messages.Order)).data == {"versions": [5, 2, 4, 3]}
+    best = (await ask(messages.Best)).data
+    assert (best["version"], best["metric"], best["points"]) == (5, "loss", 50)
+    assert best["mean"] == pytest.approx(0.1, abs=0.1)

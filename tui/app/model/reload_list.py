@@ -21,6 +21,7 @@ class ReloadList:
     Attributes:
         oldest: The oldest version of the history, as far as that is known.
         newest_version: The newest version, 0 before the first.
+        verdicts: So many were told as news.
         judged: Something is known of the effect of a change.
         touched: The versions that were told since somebody began to listen; None while nobody does.
     """
@@ -28,6 +29,7 @@ class ReloadList:
     def __init__(self) -> None:
         self.oldest = 1
         self.newest_version = 0
+        self.verdicts = 0
         self.judged = False
         self.touched: set[int] | None = None
         self._rows: dict[int, Reload] = {}
@@ -88,6 +90,7 @@ class ReloadList:
         """Take in what is found of the effect of a version; return whether its row is here."""
         self._touch(found.version)
         self.judged = True
+        self.verdicts += found.verdict is not None
         row = self._rows.get(found.version)
         if row is None:
             return False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on, work
@@ -22,6 +23,7 @@ from tui.app.timeline.view import TimelineView
 from tui.app.widgets.prompt import Prompt
 from tui.export import FORMATS, write
 from tui.protocol import messages
+from tui.wording import figure
 
 FILTER = "/"
 HINT = "text, or key:lr status:invalid source:disk tag:best note:… who:… run:3; ! in front: without"
@@ -32,6 +34,8 @@ class TimelinePane(Vertical):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", tooltip="By text, key:lr, status:invalid and more", id="timeline.filter"),
+        Binding("b", "best", "Best", tooltip="Go to the version under which the metric was best", id="timeline.best"),
+        Binding("o", "order", "By effect", tooltip="The best change first; again: the newest", id="timeline.order"),
         Binding("e", "note", "Note", show=False, tooltip="Say something about this version", id="timeline.note"),
         Binding("t", "tag", "Tag", show=False, tooltip="One word, to find this version by", id="timeline.tag"),
         Binding(
@@ -64,6 +68,7 @@ class TimelinePane(Vertical):
         self._request = request
         self._asked = FILTER
         self._version = 0
+        self._ordered = 0  # so many verdicts were known then
 
     def compose(self) -> ComposeResult:
         """Yield the rows and, below them, the line that is hidden until it is needed."""
@@ -79,6 +84,8 @@ class TimelinePane(Vertical):
             rows.touched.clear()
             if idle:
                 self._go_through(chosen)
+        if self.view.order is not None and rows.verdicts != self._ordered:
+            self._order()
         self.view.sync(now)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
@@ -128,9 +135,58 @@ class TimelinePane(Vertical):
         if chosen is not None:
             more = "" if chosen.complete else "…"
             title += f" · {len(chosen.versions):,}{more} of {len(self._job.timeline.versions):,} · {chosen.words}"
+        title += " · by effect" if self.view.order is not None else ""
         title = Text(title).markup
         if self.view.border_title != title:
             self.view.border_title = title
+
+    # By effect
+
+    @work(exclusive=True, group="best")
+    async def action_best(self) -> None:
+        """Go to the version under which the main metric was best, or say why there is none."""
+        data = await self._ask_engine(messages.Best(0, self._job.name), "No best version")
+        if data is None:
+            return
+        version = data["version"]
+        if version not in self.view.versions:
+            self._show_only("")
+        self.view.choose(version)
+        said = f"{data['metric']} {figure(data['mean'])} over its last {data['points']} points"
+        self.app.notify(plain(f"{said}. r rolls back to it."), title=f"v{version} is the best", markup=False)
+
+    def action_order(self) -> None:
+        """Order the rows by effect, or by age again."""
+        if self.view.order is None:
+            self._order()
+        else:
+            self._put_in_order(None)
+
+    @work(exclusive=True, group="order")
+    async def _order(self) -> None:
+        self._ordered = self._job.timeline.verdicts
+        data = await self._ask_engine(messages.Order(0, self._job.name), "Not ordered")
+        if data is not None and not data["versions"]:
+            self.app.notify("No change has a verdict yet.", title="Not ordered", severity="warning", markup=False)
+        elif data is not None:
+            self._put_in_order(data["versions"])
+
+    def _put_in_order(self, order: list[int] | None) -> None:
+        self.view.order = order
+        self.view.sync_at_cursor()
+        self._label()
+
+    async def _ask_engine(self, command: messages.Command, failure: str) -> Mapping[str, Any] | None:
+        """Return what the engine answers; where it can't, say why."""
+        try:
+            reply = await self._request(command)
+            trouble = "" if reply.ok else reply.message
+        except ConnectionError as error:
+            trouble = str(error)
+        if not trouble:
+            return reply.data
+        self.app.notify(plain(trouble), title=failure, severity="warning", markup=False)
+        return None
 
     def action_clear(self) -> None:
         """Leave the question; without one, show all reloads again."""

@@ -68,6 +68,7 @@ class TimelineView(RowView, can_focus=True):
     Attributes:
         cursor: The version under the cursor, None for the newest.
         chosen: What is shown instead of all reloads.
+        order: The versions that come first, whatever their age; None where all are newest first.
         marked: The version that the log shows, where that is not the newest.
         now: The time that waiting times count up to.
     """
@@ -116,6 +117,8 @@ class TimelineView(RowView, can_focus=True):
         self._fetching = False
         self.cursor: int | None = None
         self.chosen: FilteredReloads | None = None
+        self.order: list[int] | None = None
+        self._arranged: list[int] = []
         self.marked: int | None = None
         self.trouble = ""
         self.border_title = "timeline"
@@ -126,16 +129,33 @@ class TimelineView(RowView, can_focus=True):
 
     @property
     def versions(self) -> Sequence[int]:
-        """The versions that are shown, newest first."""
+        """The versions that are shown, newest first or in their order."""
+        return self._by_age if self.order is None else self._arranged
+
+    @property
+    def _by_age(self) -> Sequence[int]:
         return self.chosen.versions if self.chosen is not None else self._rows.versions
+
+    def _index(self, version: int) -> int:
+        """Return where a version stands, or where it would."""
+        if self.order is None:
+            return index_of(self._by_age, version)
+        return self._arranged.index(version) if version in self._arranged else 0
+
+    def _arrange(self, order: Sequence[int]) -> None:
+        shown, ordered = set(self._by_age), set(order)
+        first = [version for version in order if version in shown]
+        self._arranged = [*first, *(version for version in self._by_age if version not in ordered)]
 
     def sync(self, now: float) -> None:
         """Draw the rows as they are `now`; a reader who has scrolled keeps the same rows in view."""
         self.now = now
+        if self.order is not None:
+            self._arrange(self.order)
         count = len(self.versions)
         self.become(Size(self.room.width, count + 1))
         if self._top is not None:
-            self.go_to(min(index_of(self.versions, self._top), self.max_scroll_y))
+            self.go_to(min(self._index(self._top), self.max_scroll_y))
         self.draw_bar()
         self._label()
         self.refresh()
@@ -171,7 +191,7 @@ class TimelineView(RowView, can_focus=True):
         """Where the cursor stands, 0 for the newest row."""
         if self.cursor is None:
             return 0
-        return max(min(index_of(self.versions, self.cursor), len(self.versions) - 1), 0)
+        return max(min(self._index(self.cursor), len(self.versions) - 1), 0)
 
     @property
     def current(self) -> int | None:
@@ -216,7 +236,7 @@ class TimelineView(RowView, can_focus=True):
 
     def choose(self, version: int) -> None:
         """Put the cursor on a version, if its row is one of those that are shown, and let the log come along."""
-        index = index_of(self.versions, version)
+        index = self._index(version)
         if index < len(self.versions) and self.versions[index] == version:
             self._select(index)
 
@@ -235,7 +255,7 @@ class TimelineView(RowView, can_focus=True):
 
     def reveal(self, version: int) -> None:
         """Bring the row of a version into view, if it is one of those that are shown."""
-        index = index_of(self.versions, version)
+        index = self._index(version)
         if index < len(self.versions) and self.versions[index] == version:
             self._show(index)
 
@@ -255,6 +275,10 @@ class TimelineView(RowView, can_focus=True):
 
     # Older rows
 
+    @property
+    def _is_whole(self) -> bool:
+        return self.chosen is None and self.order is None
+
     def _near(self) -> list[int]:
         top = self.scroll_offset.y
         return list(self.versions[max(top - AROUND, 0) : top + self.room.height + AROUND])
@@ -272,9 +296,9 @@ class TimelineView(RowView, can_focus=True):
                 top = self.scroll_offset.y
                 seen = self._rows.missing(self.versions[top : top + self.room.height])
                 last = seen[0] if seen else missing[0]
-                last = min(last + AROUND, max(missing)) if self.chosen is None else last
+                last = min(last + AROUND, max(missing)) if self._is_whole else last
                 near = [version for version in missing if last - PAGE < version <= last]
-                if not await self._take(near[-1], near[0]):
+                if not await self._take(min(near), max(near)):
                     return
         finally:
             self._fetching = False
@@ -375,7 +399,9 @@ class TimelineView(RowView, can_focus=True):
             status += f" {formatting.duration(self.now - row.time)}"
         effect = row.effect[0] if row.effect else None
         verdict = formatting.VERDICTS.get(effect.verdict or "", "dim") if effect is not None else "dim"
-        if effect is not None and effect.verdict is not None and not self._says_effect:
+        # What is worse is as loud as what has failed, also where there is room for its words.
+        loud = effect is not None and (effect.verdict == "worse" or not self._says_effect)
+        if effect is not None and effect.verdict is not None and loud:
             status, sign = f"{status} {wording.VERDICTS.get(effect.verdict, '?')}", sign._replace(tone=verdict)
         cells = [
             (name, "strong"),

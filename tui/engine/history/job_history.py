@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tui.engine.history import database
-from tui.engine.history.columns import INSERT, READ, UPDATE, Stored, answer, effect_column, json_line
+from tui.engine.history.columns import INSERT, READ, UPDATE, Stored, answer, effect_column, effects_of, json_line
 from tui.engine.history.database import HistoryError, in_memory
 from tui.engine.history.search import Condition
 from tui.protocol.messages import Effect, Noted, Problem, Reload
@@ -139,6 +139,12 @@ class History:
                 passing = self._passing(connection, choice, first, last)
             found = sorted({*found, *passing} - (set(waiting) - set(passing)), reverse=True)
         return found
+
+    async def effects(self) -> dict[int, tuple[Effect, ...]]:
+        """Return what is known of the effect of each version; read as a `page` is."""
+        query = "SELECT version, effect FROM reload WHERE config = ? AND job = ? AND effect IS NOT NULL"
+        stored = await self._aside(lambda connection: connection.execute(query, self._where).fetchall())
+        return {version: effects_of(effect) for version, effect in stored} | self._found
 
     async def _aside(self, read: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """Read in a thread; where there can be no other connection, here and now."""

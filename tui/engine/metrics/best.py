@@ -1,14 +1,16 @@
-"""Under which version a metric was best, and which version each of its points belongs to."""
+"""Under which version a metric was best, which version each of its points belongs to, and the order by effect."""
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import linear_regression
 from typing import NamedTuple
 
+from tui import better
 from tui.engine.metrics.series import Block, Point, Series
-from tui.protocol.messages import Reload
+from tui.protocol.messages import Effect, Reload
 
 #: Of each version so many points count, the last ones; one with fewer than the least is not judged.
 MOST = 50
@@ -66,6 +68,28 @@ def by_version(
     return found
 
 
+def asked(metric: str | None, names: Sequence[str], told: Mapping[str, str]) -> tuple[str, str]:
+    """Return the metric of which the best version is asked for, the main one if none is named, and its way.
+
+    Raises:
+        ValueError: There is no such metric, or nothing says which way it is better.
+    """
+    name = metric or better.main(names, told)
+    if name is None:
+        raise ValueError("no metric was reported yet")
+    if name not in names:
+        raise ValueError(f"there is no metric {name!r}, only {', '.join(names) or 'none'}")
+    way = better.way(name, told)
+    if way is None:
+        raise ValueError(f"nothing says which way {name} is better: say so in the deck, metrics: {{{name}: min}}, or max")
+    return name, way
+
+
+def missing(metric: str) -> str:
+    """Return what is said where no version has enough points."""
+    return f"no version has {LEAST} points of {metric} yet"
+
+
 def best(points: Mapping[int, Sequence[tuple[int, Point]]], way: str) -> Best | None:
     """Return the version with the best mean, None where none has enough points."""
     found = [_summed(version, last) for version, last in points.items() if len(last) >= LEAST]
@@ -79,3 +103,22 @@ def _summed(version: int, points: Sequence[tuple[int, Point]]) -> Best:
     mean = sum(value / len(means) for value in means)
     slope = linear_regression([step for step, _ in points], means).slope * 100
     return Best(version, mean, slope, len(points))
+
+
+#: What comes first in the order by effect.
+_ORDER = ("better", "higher", "lower", "none", "worse")
+
+
+def ordered(effects: Mapping[int, Sequence[Effect]]) -> list[int]:
+    """Return the versions on whose main metric there is a verdict, the best first; of two alike the newer one."""
+    judged = {version: found[0] for version, found in effects.items() if found and found[0].verdict in _ORDER}
+    return sorted(judged, key=lambda version: (*_rank(judged[version]), -version))
+
+
+def _rank(effect: Effect) -> tuple[int, float]:
+    """Return the place of a verdict, and how clear it is: the worst of what is worse comes last."""
+    place = _ORDER.index(effect.verdict or "none")
+    if effect.change is None or not effect.smallest or not math.isfinite(effect.change):
+        return place, math.inf
+    clear = abs(effect.change) / effect.smallest
+    return place, clear if effect.verdict == "worse" else -clear

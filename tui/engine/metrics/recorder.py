@@ -7,10 +7,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tui import better
 from tui.engine.history import database, job_history
+from tui.engine.metrics import best as bests
+from tui.engine.metrics.best import Best
 from tui.engine.metrics.series import Block, Point, Range, Series, block_of
 from tui.engine.metrics.store import MOST_SERIES, Database, Owner, Saver, StoreError
 from tui.engine.metrics.usage import Meter
@@ -21,6 +23,11 @@ TASK = "task"
 SYSTEM = "system"
 
 COMMANDS = (messages.Measures, messages.Columns)
+
+#: What goes wrong with a database or its disk.
+_FAULTS = (StoreError, database.HistoryError, OSError, sqlite3.Error)
+
+Answer = TypeVar("Answer")
 
 #: The widest chart that is drawn.
 _WIDEST = 10_000
@@ -91,7 +98,7 @@ class Recorder:
             try:
                 await self._save()
                 problem = ""
-            except (StoreError, database.HistoryError, OSError, sqlite3.Error) as error:
+            except _FAULTS as error:
                 problem = str(error)
                 self._forget()
         if problem and not self.problem:
@@ -141,6 +148,26 @@ class Recorder:
 
     # What viewers ask for
 
+    async def best(self, rows: Sequence[messages.Reload]) -> tuple[str, Best]:
+        """Return the main metric, and under which version of all that are kept it was best.
+
+        Raises:
+            ValueError: There is none; the message says why.
+        """
+        names = [*await self._read(lambda kept: kept.names(self._name, self.job), []), *self._names()]
+        name, way = bests.asked(None, list(dict.fromkeys(names)), self.told)
+        runs = {run: await self._loaded(run, TASK, [name]) for run in await self._runs()}
+        if self.run in runs:
+            runs[self.run] = [series.only(name) for series in runs[self.run]]
+        found = await asyncio.to_thread(lambda: bests.best(bests.by_version(runs, rows, name), way))
+        if found is None:
+            raise ValueError(bests.missing(name))
+        return name, found
+
+    def _names(self) -> list[str]:
+        """Return what the workers of this run have reported."""
+        return [name for saver in self._savers[TASK] for name in saver.series.names]
+
     async def obey(self, command: messages.Measures | messages.Columns) -> messages.Reply:
         """Answer one of `COMMANDS`."""
         asked = self._columns(command) if isinstance(command, messages.Columns) else self._measures(command)
@@ -188,22 +215,21 @@ class Recorder:
         return {"run": run, "first": first, "last": last, "columns": columns}
 
     async def _runs(self) -> list[int]:
-        async with self._lock:
-            try:
-                found = await asyncio.to_thread(lambda: self._open().runs(self._name, self.job))
-            except (StoreError, database.HistoryError, OSError, sqlite3.Error):
-                found = []  # why is told when it is to be written
+        found = await self._read(lambda kept: kept.runs(self._name, self.job), [])
         return sorted({*found, *([self.run] if self.run else [])})
 
     async def _loaded(self, run: int, kind: str, names: Sequence[str] | None) -> list[Series]:
         if run == self.run:
             return [saver.series for saver in self._savers[kind]]
+        return await self._read(lambda kept: kept.load(Owner(self._name, self.job, run, kind), names), [])
+
+    async def _read(self, read: Callable[[Database], Answer], nothing: Answer) -> Answer:
+        """Read in a thread; return `nothing` where that fails: why is told when it is to be written."""
         async with self._lock:
             try:
-                owner = Owner("", self.job, run, kind)
-                return await asyncio.to_thread(lambda: self._open().load(owner._replace(config=self._name), names))
-            except (StoreError, database.HistoryError, OSError, sqlite3.Error):
-                return []
+                return await asyncio.to_thread(lambda: read(self._open()))
+            except _FAULTS:
+                return nothing
 
 
 def _joined(limits: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:

@@ -137,6 +137,15 @@ class Level:
             del figures[:count]
         self.begin += count
 
+    def only(self, name: str) -> Level:
+        """Return a copy with one metric."""
+        copy = Level(self._most)
+        copy.begin, copy.axis = self.begin, tuple(figures[:] for figures in self.axis)
+        if name in self.columns:
+            copy.columns[name] = Column()
+            copy.columns[name].arrays = tuple(figures[:] for figures in self.columns[name].arrays)
+        return copy
+
     def four(self, place: int) -> Block:
         """Return the block of the four points from `place` on."""
         at = place - self.begin
@@ -175,6 +184,12 @@ class Series:
         """The last step that is known, 0 before the first."""
         firsts, sizes, _ = self.levels[0].axis
         return firsts[-1] + sizes[-1] - 1 if firsts else 0
+
+    def only(self, name: str) -> Series:
+        """Return a copy with one metric, for a thread."""
+        copy = Series()
+        copy.levels = [level.only(name) for level in self.levels]
+        return copy
 
     def append(self, block: Block) -> None:
         """Add a block; its steps come after those that are known."""

@@ -230,6 +230,16 @@ class Database:
         found = self._connection.execute(query, (config, job)).fetchone()
         return dict(json.loads(found[0])) if found else {}
 
+    def names(self, config: str, job: str) -> list[str]:
+        """Return the metrics that the tasks of a job have reported, in the order of the runs.
+
+        Raises:
+            sqlite3.Error: It can't be read.
+        """
+        query = "SELECT id FROM series WHERE config = ? AND job = ? AND kind = 'task' ORDER BY id"
+        found = self._connection.execute(query, (config, job)).fetchall()
+        return list(dict.fromkeys(name for (number,) in found for name in self._names(number)))
+
     def load(self, owner: Owner, names: Sequence[str] | None = None) -> list[Series]:
         """Return the series of a run, the workers in their order; of the metrics those that are named, or all.
 

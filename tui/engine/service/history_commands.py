@@ -11,8 +11,10 @@ from typing import Any
 
 from tui.config import document
 from tui.config.diff import changes
+from tui.engine.history.job_history import ALL
 from tui.engine.history.search import condition_of
 from tui.engine.jobs.job import Job
+from tui.engine.metrics.best import ordered
 from tui.protocol import codec, messages
 from tui.protocol.messages import Notice, Reload, Reply
 
@@ -26,7 +28,10 @@ _SEARCHED = 10_000
 MOST_NOTE = 1_000
 MOST_TAG = 40
 
-COMMANDS = (messages.Detail, messages.Page, messages.Find, messages.Note, messages.Tag)
+COMMANDS = (
+    *(messages.Detail, messages.Page, messages.Find, messages.Note, messages.Tag),
+    *(messages.Best, messages.Order),
+)
 
 
 def newest(job: Job) -> Iterator[Reload | Notice]:
@@ -48,6 +53,11 @@ async def obey(job: Job, command: messages.Command) -> Reply:
             first = max(command.first, command.last - _SEARCHED + 1)
             found = await job.history.find(condition_of(command.words), first, command.last)
             return Reply(command.id, ok=True, data={"first": first, "versions": found})
+        if isinstance(command, messages.Order):
+            return Reply(command.id, ok=True, data={"versions": ordered(await job.history.effects())})
+        if isinstance(command, messages.Best):
+            metric, best = await job.recorder.best(await job.history.page(1, ALL))
+            return Reply(command.id, ok=True, data={**best._asdict(), "metric": metric})
         if isinstance(command, messages.Note):
             known = job.record.annotate(command.version, note=note_of(command.note))
         elif isinstance(command, messages.Tag):
