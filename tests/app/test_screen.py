@@ -57,7 +57,7 @@ async def test_status_follows_the_job(open_deck: OpenDeck) -> None:
             Running("digits", None),
         )
         top = text_of(deck.app).splitlines()[0]
-        assert "✗ crashed  ZeroDivisionError: division by zero  step" in top
+        assert "✗ crashed  ZeroDivisionError: division by zero  loss 0.11  step" in top
         assert "ran 10m 20s" in top
 
 
@@ -289,7 +289,7 @@ async def test_keys_of_every_pane_fit_in_eighty_columns(open_deck: OpenDeck) -> 
 
 async def test_mouse_comes_to_every_command_in_eighty_columns(open_deck: OpenDeck) -> None:
     async with open_deck(size=(80, 24)) as deck:
-        for word, screen in (("f1 Help", "HelpScreen"), ("commands", "CommandPalette")):
+        for word, screen in (("f1 Help", "HelpScreen"), ("as commands", "CommandPalette")):
             await deck.until(lambda word=word: word in text_of(deck.app))  # type: ignore[misc]
             above, _, here = text_of(deck.app).partition(word)[0].rpartition("\n")
             await deck.pilot.click(offset=(len(here) + 1, above.count("\n") + 1))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tui import wording
+from tui.app.model.reload_list import ReloadList
 from tui.app.sanitize import plain
 from tui.protocol.messages import Change, Problem, Reload
 from tui.wording import misleading, retyped
@@ -156,8 +157,9 @@ def outcome(reload: Reload, nothing: str = "no value changed") -> str:
     return f"{by}: {changes}" if by else changes
 
 
-def applied(reload: Reload | None, version: int) -> str:
+def applied(timeline: ReloadList, version: int) -> str:
     """Return the words of the rule in the log where `version` took effect."""
+    reload = timeline.get(version)
     if reload is None:
         return f"v{version}"
     if reload.source == "start":
@@ -165,4 +167,6 @@ def applied(reload: Reload | None, version: int) -> str:
     changes = ", ".join(change(item) for item in reload.changes)
     step = f"step {reload.step:,}" if reload.step is not None else ""
     verdict = next((wording.effect(found) for found in reload.effect[:1] if found.verdict not in (None, "none")), "")
-    return "  ".join(filter(None, (f"v{version}", changes, step, plain(verdict))))
+    back = timeline.same_before(version) if reload.source in ("rollback", "guard") else None
+    same = f"= v{back}" if back is not None else ""
+    return "  ".join(filter(None, (f"v{version}", same, changes, step, plain(verdict))))

@@ -309,7 +309,8 @@ class Engine:
         for job in self.jobs.values():
             spec = job.spec
             runner = "command" if spec.command else spec.runner
-            yield messages.JobInfo(job.name, spec.what, str(spec.config), runner, spec.on_change, spec.metrics)
+            how = spec.on_change, spec.metrics, spec.guards
+            yield messages.JobInfo(job.name, spec.what, str(spec.config), runner, *how)
             yield job.state
             yield from (item for item in self._documents(job.file) if item.job == job.name)
             yield job.running

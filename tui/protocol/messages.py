@@ -228,7 +228,8 @@ class Hello(Message):
 class JobInfo(Event):
     """A job of the deck, once for each after the greeting, followed by all that is known of it.
 
-    `metrics` has ``min`` or ``max`` for those of which the deck says which way is better, the main one first.
+    `metrics` has ``min`` or ``max`` for those of which the deck says which way is better, the main one first; `guards`
+    has the bounds of those that are guarded, as the deck has them.
     """
 
     KIND = "job"
@@ -237,6 +238,7 @@ class JobInfo(Event):
     runner: str = "process"
     on_change: str = "reload"
     metrics: Mapping[str, str] = field(default_factory=dict)
+    guards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -486,7 +488,8 @@ class Pause(Command):
 class Detail(Command):
     """Ask for the whole of one version: the reply has `text`, `base_text`, `base`, `running` and the `row`.
 
-    `differences` are the changes from what the text says to what the task works with, where there are any.
+    `probation` says how many ``seconds`` and ``steps`` a version that runs has still to prove itself, 0 of both if it has;
+    it is null of any other. `differences` are the changes from what the text says to what the task works with, where there are any.
     """
 
     KIND = "detail"

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tests.app.fake import NOW, backlog
 from tui.app import formatting
 from tui.app.editor.draft import Draft, Verdict
+from tui.app.model.guards import words
 from tui.app.model.job import JobModel, Part
 from tui.app.model.reload_list import ReloadList
 from tui.app.widgets.status import fit, pieces
-from tui.protocol.messages import Change, Document, JobInfo, Metrics, Problem, Reload, State
+from tui.protocol.messages import Change, Document, JobInfo, Metrics, Problem, Reload, Running, State
 
 
 @pytest.fixture
@@ -75,6 +78,69 @@ def test_status_fits_and_keeps_what_matters(job: JobModel, width: int) -> None:
     assert "● running" in found
     if width >= 60:
         assert {" digits ", "v7", "disk = v7"} <= set(found)
+
+
+@pytest.mark.parametrize(("differs", "width"), [(False, 80), (True, 80), (True, 120)])
+def test_of_many_metrics_the_main_one_is_seen_and_the_others_are_counted(differs: bool, width: int) -> None:
+    job = JobModel(JobInfo("digits", "t", "digits.yaml", metrics={"loss": "min"}))
+    for event in (*backlog(), Running("digits", 7, NOW, differs=differs)):
+        if not isinstance(event, JobInfo):
+            job.apply(event)
+    job.apply(Metrics("digits", 12_300, {f"metric_{n}": 0.5 for n in range(8)}, time=NOW + 1))
+    found = [piece.text for piece in fit(pieces(job, NOW), width)]
+    shown = [text for text in found if text.startswith("metric_") or text.startswith("accuracy")]
+    assert found[3] == "loss 0.1234"
+    assert f"+{9 - len(shown)}" in found
+    assert sum(len(text) + 2 for text in found) <= width
+
+
+def test_a_metric_outside_of_its_guard_is_red_and_never_hidden() -> None:
+    guards = {"": {"finite": True}, "norm": {"max": 2, "for": 5}}
+    job = JobModel(JobInfo("digits", "t", "digits.yaml", metrics={"loss": "min"}, guards=guards))
+    values = {"accuracy": 0.9, **{f"metric_{n}": 0.5 for n in range(8)}, "norm": 2.5, "loss": "NaN", "name": "x"}
+    for event in (State("digits", "running", pid=1, time=NOW), Metrics("digits", 1, values, time=NOW)):
+        job.apply(event)
+    kept = {piece.text: piece.tone for piece in fit(pieces(job, NOW), 80)}
+    assert (kept["loss NaN"], kept["norm 2.5"]) == ("bad", "bad")
+    job.apply(Metrics("digits", 2, {"norm": 1.5, "loss": 0.5}, time=NOW + 1))
+    assert next(piece.tone for piece in pieces(job, NOW) if piece.text == "loss 0.5") == "key"
+    assert words(guards) == "every metric finite, norm at most 2 for 5 steps"
+
+
+@pytest.mark.parametrize(
+    ("values", "sign"),
+    [
+        ([1 - n / 50 for n in range(40)], "↘"),
+        ([n + n % 7 for n in range(40)], "↗"),
+        ([n % 7 for n in range(40)], "→"),
+        ([0.5] * 40, "→"),
+        ([0.5] * 5, ""),
+        ([math.nan] * 40, ""),
+    ],
+)
+def test_the_trend_of_the_main_metric(job: JobModel, values: list[float], sign: str) -> None:
+    for place, value in enumerate(values):
+        job.apply(Metrics("digits", 13_000 + place, {"loss": value}, time=NOW + 20 + place / 4))
+    assert job.trend == sign
+    job.apply(Metrics("digits", 1, {"loss": 0.5}, time=NOW + 40))  # another worker
+    assert job.trend == ""
+
+
+def test_a_mark_in_the_log_says_to_what_a_rollback_has_gone_back() -> None:
+    timeline = ReloadList()
+    lr, batch, eps = Change("lr", 1, 2), Change("batch", 8, 16), Change("eps", None, 0.1, added=True)
+    back = Change("lr", 2, 1), Change("batch", 16, 8), Change("eps", 0.1, None, removed=True)
+    timeline.put(Reload("a", 1, "applied", "start", step=0))
+    timeline.put(Reload("a", 2, "applied", "editor", (lr, eps), 5, base=1))
+    timeline.put(Reload("a", 3, "invalid", "editor"))
+    timeline.put(Reload("a", 4, "applied", "set", (batch,), 9, base=2))
+    timeline.put(Reload("a", 5, "applied", "rollback", back, 12, base=4))
+    assert timeline.same_before(5) == 1
+    assert formatting.applied(timeline, 5).startswith("v5  = v1  lr 2 → 1, batch 16 → 8")
+    assert timeline.same_before(4) is None
+    timeline.put(Reload("a", 6, "applied", "rollback", (Change("batch", 8, 16),), 12, base=5))
+    assert timeline.same_before(6) is None  # nothing was so before
+    assert formatting.applied(timeline, 4) == "v4  batch 8 → 16  step 9"
 
 
 def test_reason_of_a_crash_is_cut_before_it_is_dropped(job: JobModel) -> None:

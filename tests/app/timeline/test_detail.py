@@ -12,7 +12,7 @@ from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, TEXT, Deck, backlog
 from tui.app.widgets.diff import DiffView, diff_lines
 from tui.protocol import codec, messages
-from tui.protocol.messages import Change, Problem, Reload
+from tui.protocol.messages import Change, Effect, JobInfo, Judged, Metrics, Problem, Reload
 
 OLD = TEXT.replace("lr: 0.05 ", "lr: 0.08 ").replace("batch: 64\n", "")
 
@@ -139,3 +139,23 @@ def test_texts_that_are_not_there_or_do_not_differ(old: str | None, new: str | N
     lines = [line.text for line in diff_lines(old, new, "a", "b").lines]
     assert said in lines
     assert "\x1b" not in "".join(lines)
+
+
+async def test_probation_guards_and_verdict_are_told_together(open_deck: OpenDeck) -> None:
+    guarded = JobInfo("digits", "t", "digits.yaml", guards={"loss": {"max": 10}}, time=NOW)
+    effect = Effect("loss", 40, -0.64, -0.7, -0.58, 0.06, "better", before=0.82, after=0.18)
+    async with open_deck([guarded, *backlog()[1:]]) as deck:
+        await deck.news(Judged("digits", 7, **vars(effect), time=NOW))
+        answer(deck, running=7, probation=[6.2, 4])
+        deck.view.timeline.focus()
+        await deck.press("enter")
+        await deck.until(lambda: "better: lower by 0.64 ± 0.06" in text_of(deck.app))
+        lines = [line.strip("│ ╎┃") for line in text_of(deck.app).splitlines() if "╭" not in line]
+        at = next(place for place, line in enumerate(lines) if "on probation for 7 s and 4 steps" in line)
+        assert "guards: loss at most 10; all is within" in lines[at + 1]
+        assert "loss 0.82 → 0.18 ✓ better" in lines[at + 2]
+        answer(deck, running=7, probation=[0, 0])
+        await deck.until(lambda: "has proved itself" in text_of(deck.app))
+        await deck.news(Metrics("digits", 12_300, {"loss": 11.0}, time=NOW))
+        await deck.press("escape", "enter")
+        await deck.until(lambda: "loss is out of bounds" in text_of(deck.app))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -136,5 +137,19 @@ async def test_a_history_that_can_not_be_read_any_more_is_told_and_holds_nothing
 def test_what_the_task_works_with_is_compared_with_what_the_text_says() -> None:
     effective = {"opt": {"lr": 0.1, "eps": 1e-8}, "day": "2026-09-21"}
     found = history_commands._differences("opt: {lr: 1}\nday: 2026-09-21\n", effective)
-    assert found == [{"key": "opt.lr", "old": 1, "new": 0.1}, {"key": "opt.eps", "old": None, "new": 1e-8}]
+    assert found == [{"key": "opt.lr", "old": 1, "new": 0.1}, {"key": "opt.eps", "old": None, "new": 1e-8, "added": True}]
     assert [item["new"] for item in history_commands._differences("a: [", {"a": 1})] == [1]
+
+
+async def test_a_detail_says_how_long_a_version_is_on_probation() -> None:
+    play = Play()
+    await play.run()
+    assert (await ask(play, messages.Detail, 1)).data["probation"] is None
+    await play.save("lr: 2\n")
+    play.apply(2, step=5, at=time.monotonic())
+    seconds, steps = (await ask(play, messages.Detail, 2)).data["probation"]
+    assert 0 < seconds <= 10
+    assert steps == 10 + 5
+    assert (await ask(play, messages.Detail, 1)).data["probation"] is None
+    play.job.reloads.trial.close()
+    assert (await ask(play, messages.Detail, 2)).data["probation"] == (0.0, 0)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
+from statistics import linear_regression
 from typing import Any
 
+from tui import better
 from tui.app.model.log_buffer import LogBuffer
 from tui.app.model.reload_list import ReloadList
 from tui.protocol import messages
 
 #: Seconds over which the step rate is averaged.
 RATE_WINDOW = 5.0
+
+#: Seconds over which the trend of the main metric is looked at; of one that comes seldom, so many values at least.
+TREND_WINDOW = 10.0
+TREND_LEAST = 10
 
 
 class Part(enum.Flag):
@@ -43,6 +50,7 @@ class JobModel:
         self.started: float | None = None
         self.live_updates = False
         self._steps: deque[tuple[float, int]] = deque()
+        self._course: deque[tuple[float, float]] = deque()
 
     @property
     def alive(self) -> bool:
@@ -94,6 +102,26 @@ class JobModel:
         (first_time, first), (last_time, last) = self._steps[0], self._steps[-1]
         return (last - first) / (last_time - first_time) if last_time > first_time else None
 
+    @property
+    def main_metric(self) -> str | None:
+        """The main metric of those that were reported."""
+        return better.main(self.metrics.values, self.info.metrics) if self.metrics is not None else None
+
+    @property
+    def trend(self) -> str:
+        """Where the main metric goes: ``↗`` or ``↘`` where it moves more than it scatters, else ``→``."""
+        if len(self._course) < TREND_LEAST:
+            return ""
+        middle = self._course[0][0]
+        times, values = [at - middle for at, _ in self._course], [value for _, value in self._course]
+        if times[-1] <= 0:
+            return ""
+        line = linear_regression(times, values)
+        moved = line.slope * times[-1]
+        errors = [value - line.intercept - line.slope * at for at, value in zip(times, values, strict=True)]
+        scatter = math.hypot(*errors) / math.sqrt(len(errors))
+        return "→" if abs(moved) <= 2 * scatter or not moved else "↗" if moved > 0 else "↘"
+
     def uptime(self, now: float) -> float | None:
         """Return how long the worker has been up, or was when it ended."""
         if self.started is None or self.state is None:
@@ -139,10 +167,19 @@ class JobModel:
         self.metrics = replace(event, values={**known, **event.values})
         if self._steps and event.step < self._steps[-1][1]:
             self._steps.clear()
+            self._course.clear()
         self._steps.append((event.time, event.step))
         while len(self._steps) > 2 and self._steps[1][0] < event.time - RATE_WINDOW:
             self._steps.popleft()
+        self._follow(event)
         return Part.METRICS
+
+    def _follow(self, event: messages.Metrics) -> None:
+        value = event.values.get(self.main_metric or "")
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            self._course.append((event.time, float(value)))
+            while len(self._course) > TREND_LEAST and self._course[0][0] < event.time - TREND_WINDOW:
+                self._course.popleft()
 
     def _reload(self, event: messages.Reload) -> Part:
         self.timeline.put(event)
@@ -158,5 +195,6 @@ class JobModel:
         if self.alive and (not was_alive or (new_worker and event.state in messages.LIVE)):
             self.started = event.time
             self._steps.clear()
+            self._course.clear()
             self.lines.lift_pen()
         return Part.STATUS

@@ -6,13 +6,22 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from operator import neg
+from typing import Any
 
 from tui.protocol import messages
-from tui.protocol.messages import Effect, Reload
+from tui.protocol.messages import Change, Effect, Reload
 
 #: So many rows are kept: those that were looked at last, and the newest of all.
 MOST_ROWS = 4_000
 ALWAYS = 400
+
+
+#: Where a key is not.
+_ABSENT = object()
+
+
+def _sides(change: Change) -> tuple[tuple[bool, Any], tuple[bool, Any]]:
+    return (change.added, change.old), (change.removed, change.new)
 
 
 class ReloadList:
@@ -110,6 +119,21 @@ class ReloadList:
     def is_gone(self, version: int) -> bool:
         """Tell whether the history has no such version."""
         return version in self._gone
+
+    def same_before(self, version: int) -> int | None:
+        """Return the newest version before this one with the same values, as far as the rows that are here tell."""
+        row = self.get(version)
+        moved: dict[str, list[Any]] = {}  # what each key was then, and is in `version`
+        while row is not None and row.base is not None:
+            for change in row.changes:
+                then, now = (_ABSENT if gone else value for gone, value in _sides(change))
+                moved.setdefault(change.key, [then, now])[0] = then
+                if moved[change.key][0] == moved[change.key][1]:
+                    del moved[change.key]
+            row = self.get(row.base)
+            if not moved and row is not None:
+                return row.version
+        return None
 
     @property
     def newest(self) -> Reload | None:

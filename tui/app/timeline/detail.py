@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -16,6 +17,7 @@ from textual.widgets import Static
 from tui import wording
 from tui.app import formatting
 from tui.app.client import Request
+from tui.app.model.guards import outside, words
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.timeline.view import TimelineView
@@ -100,7 +102,20 @@ class DetailScreen(ModalScreen[None]):
         self.query_one(DiffView).show(diff)
 
     def _facts(self, row: Reload) -> Text:
-        return facts(row, self._timeline.now, [Change(**change) for change in self._data.get("differences", ())])
+        differences = [Change(**change) for change in self._data.get("differences", ())]
+        return facts(row, self._timeline.now, differences, self._proof(row))
+
+    def _proof(self, row: Reload) -> list[str]:
+        """Return whether the version has proved itself, by not crashing and by its guards."""
+        left, guards = self._data.get("probation"), self._job.info.guards
+        said = [probation_words(*left)] if left is not None else []
+        if row.status == "reverted":
+            return ["taken back: see the reason"]
+        if guards and self._data.get("running") == row.version:
+            wrong = outside(guards, self._job.metrics.values if self._job.metrics is not None else {})
+            now = f"{', '.join(map(plain, wrong))} is out of bounds" if wrong else "all is within"
+            said.append(f"guards: {plain(words(guards))}; {now}")
+        return said
 
     def _show_facts(self, said: Text) -> None:
         self.query_one("#facts Static", Static).update(said)
@@ -114,15 +129,25 @@ class DetailScreen(ModalScreen[None]):
             self._load()
         elif self._shown.status == "sent":
             self._show_facts(self._facts(self._shown))
+        elif any(self._data.get("probation") or ()):
+            self._load()
 
 
-def facts(row: Reload, now: float, differences: list[Change]) -> Text:
-    """Return what is known of a reload, each fact under its name."""
-    said = [(name, text) for name, text in _facts(row, now, differences) if text]
+def probation_words(seconds: float, steps: int) -> str:
+    """Return whether a crash would take the version back, for so many seconds and steps more."""
+    if not seconds and not steps:
+        return "has proved itself: it did not crash soon after"
+    more = [f"{math.ceil(seconds)} s"] * (seconds > 0) + [f"{steps} steps"] * (steps > 0)
+    return f"on probation for {' and '.join(more)}: a crash until then takes it back"
+
+
+def facts(row: Reload, now: float, differences: list[Change], proof: Sequence[str] = ()) -> Text:
+    """Return what is known of a reload, each fact under its name; `proof` is of how it does, beside its effect."""
+    said = [(name, text) for name, text in _facts(row, now, differences, proof) if text]
     return Text("\n").join(Text.assemble((f"{name:<11}", "dim"), text) for name, text in said)
 
 
-def _facts(row: Reload, now: float, differences: list[Change]) -> Iterator[tuple[str, str]]:
+def _facts(row: Reload, now: float, differences: list[Change], proof: Sequence[str]) -> Iterator[tuple[str, str]]:
     sign = formatting.STATUSES.get(row.status, formatting.UNKNOWN)
     waits = f", for {formatting.duration(now - row.time)}; x in the timeline says where the task is"
     yield (
@@ -143,7 +168,7 @@ def _facts(row: Reload, now: float, differences: list[Change]) -> Iterator[tuple
     took = f"after {formatting.latency(row.latency_ms)}" if row.latency_ms is not None else ""
     step = f"at step {row.step:,}" if row.step is not None else ""
     yield "taken", f"{step} {took}".strip()
-    yield "effect", _INDENT.join(plain(wording.evidence(found)) for found in row.effect)
+    yield "effect", _INDENT.join([*proof, *(plain(wording.evidence(found)) for found in row.effect)])
     drift = "the file differs from what ran last:" + _INDENT if row.source == "start" and row.changes else ""
     yield "changed", drift + _INDENT.join(formatting.change(item) for item in row.changes)
     yield "works with", _INDENT.join(f"{formatting.change(item)} (asked → in effect)" for item in differences)

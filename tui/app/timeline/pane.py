@@ -35,7 +35,14 @@ class TimelinePane(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", tooltip="By text, key:lr, status:invalid and more", id="timeline.filter"),
         Binding("b", "best", "Best", tooltip="Go to the version under which the metric was best", id="timeline.best"),
-        Binding("o", "order", "By effect", tooltip="The best change first; again: the newest", id="timeline.order"),
+        Binding(
+            "o",
+            "order",
+            "By effect",
+            show=False,
+            tooltip="The best change first; again: the newest",
+            id="timeline.order",
+        ),
         Binding("e", "note", "Note", show=False, tooltip="Say something about this version", id="timeline.note"),
         Binding("t", "tag", "Tag", show=False, tooltip="One word, to find this version by", id="timeline.tag"),
         Binding(

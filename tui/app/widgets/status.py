@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -13,13 +14,14 @@ from textual.widget import Widget
 
 from tui import better
 from tui.app import formatting
+from tui.app.model.guards import outside
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, drawn, tone
 
 GAP = "  "
 
-#: The rank of the second metric; those after it have higher ones.
+#: The rank of the main metric, before which others have room; that of the second is one above this, and so on.
 OTHERS = 9
 
 
@@ -45,19 +47,24 @@ def pieces(job: JobModel, now: float) -> list[Piece]:
         Piece(_reason(job, now), "bad" if state in ("crashed", "backoff") else "wait", 4),
     ]
     if job.metrics is not None:
-        # The main metric is what a user looks for: it goes last, and the others before all else.
-        names = better.ordered(job.metrics.values, job.info.metrics)
-        metrics = formatting.metrics({name: job.metrics.values[name] for name in names})
-        found += [Piece(metric, "key", 5) for metric in metrics[:1]]
-        found.append(Piece(f"step {job.metrics.step:,}", rank=6))
-        found.append(Piece(formatting.rate(job.rate), "dim", 8))
-        found += [Piece(metric, "key", OTHERS + index) for index, metric in enumerate(metrics[1:])]
+        metrics = list(_metrics(job, job.metrics.values))
+        step = Piece(f"step {job.metrics.step:,}", rank=8), Piece(formatting.rate(job.rate), "dim", 6)
+        found += [*metrics[:1], *step, *metrics[1:]]
     uptime = job.uptime(now)
     if uptime is not None:
         found.append(
             Piece(f"up {formatting.duration(uptime)}" if job.alive else f"ran {formatting.duration(uptime)}", "dim", 7)
         )
     return [piece for piece in [*found, _drift(job, version)] if piece.text]
+
+
+def _metrics(job: JobModel, values: Mapping[str, Any]) -> Iterator[Piece]:
+    """Yield the metrics, the main one first: that and what is out of bounds are what a user looks for."""
+    wrong = outside(job.info.guards, values)
+    for place, name in enumerate(better.ordered(values, job.info.metrics)):
+        trend = f" {job.trend}" if place == 0 and job.trend else ""
+        said = formatting.metrics({name: values[name]})[0] + trend
+        yield Piece(said, "bad" if name in wrong else "key", 5 if place == 0 or name in wrong else OTHERS + place)
 
 
 def _reason(job: JobModel, now: float) -> str:

@@ -77,6 +77,14 @@ class Probation:
         # Of a worker that was started anew the steps begin at 0.
         return now - self._since < self.settle.seconds or 0 <= step - self._step < self.settle.steps
 
+    def left(self, version: int, now: float, step: int) -> tuple[float, int] | None:
+        """Return the seconds and the steps for which a version is still on trial, None of one that never was."""
+        if self.row is None or self.row.version != version or self.settle == (0, 0):
+            return None
+        if not self.goes_on(now, step):
+            return 0.0, 0
+        return max(self.settle.seconds - now + self._since, 0.0), max(self.settle.steps - step + self._step, 0)
+
     def close(self) -> None:
         """A worker that ends from now on does not do so for the reload; a guard may still take it back."""
         self._open = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import time
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -88,6 +89,7 @@ async def _detail(job: Job, command: messages.Detail) -> Reply:
         "base_text": history.text(base) if base else None,
         "running": job.reloads.running,
         "row": codec.public(row),
+        "probation": job.reloads.trial.left(row.version, time.monotonic(), job.metrics.step if job.metrics else 0),
     }
     if row.effective is not None and text is not None:
         data["differences"] = await asyncio.to_thread(_differences, text, row.effective)
