@@ -252,7 +252,9 @@ class DeckApp(KeyQueueApp):
             self._warned.add((job.name, found.version))
             self._ring()
             then = "In the timeline b goes to the best version, and r back to the one under the cursor."
-            self._toast(f"{plain(wording.effect(found))}\n{then}", "error", f"{plain(job.name)}: v{found.version} is worse")
+            self._toast(
+                f"{plain(wording.effect(found))}\n{then}", "error", f"{plain(job.name)}: v{found.version} is worse"
+            )
 
     def _ring(self) -> None:
         now = time.monotonic()

@@ -488,8 +488,8 @@ class Pause(Command):
 class Detail(Command):
     """Ask for the whole of one version: the reply has `text`, `base_text`, `base`, `running` and the `row`.
 
-    `probation` says how many ``seconds`` and ``steps`` a version that runs has still to prove itself, 0 of both if it has;
-    it is null of any other. `differences` are the changes from what the text says to what the task works with, where there are any.
+    `probation` is how many seconds and steps the version that changed last has still to prove itself, 0 and 0 if it
+    has; null of others. `differences` are the changes from what the text says to what the task works with, if any.
     """
 
     KIND = "detail"
@@ -593,7 +593,10 @@ class Columns(Command):
 
 @dataclass(frozen=True)
 class Best(Command):
-    """Ask under which version the main metric was best: the reply has `version`, `metric`, `mean`, `slope`, `points`."""
+    """Ask under which version the main metric was best.
+
+    The reply has the `version`, the `metric`, its `mean` over the last `points` there, and its `slope` per 100 steps.
+    """
 
     KIND = "best"
     job: str

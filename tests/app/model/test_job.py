@@ -88,7 +88,7 @@ def test_of_many_metrics_the_main_one_is_seen_and_the_others_are_counted(differs
             job.apply(event)
     job.apply(Metrics("digits", 12_300, {f"metric_{n}": 0.5 for n in range(8)}, time=NOW + 1))
     found = [piece.text for piece in fit(pieces(job, NOW), width)]
-    shown = [text for text in found if text.startswith("metric_") or text.startswith("accuracy")]
+    shown = [text for text in found if text.startswith(("metric_", "accuracy"))]
     assert found[3] == "loss 0.1234"
     assert f"+{9 - len(shown)}" in found
     assert sum(len(text) + 2 for text in found) <= width

@@ -81,7 +81,9 @@ def asked(metric: str | None, names: Sequence[str], told: Mapping[str, str]) -> 
         raise ValueError(f"there is no metric {name!r}, only {', '.join(names) or 'none'}")
     way = better.way(name, told)
     if way is None:
-        raise ValueError(f"nothing says which way {name} is better: say so in the deck, metrics: {{{name}: min}}, or max")
+        raise ValueError(
+            f"nothing says which way {name} is better: say so in the deck, metrics: {{{name}: min}}, or max"
+        )
     return name, way
 
 
