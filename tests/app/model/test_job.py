@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_of_many_metrics_the_main_one_is_seen_and_the_others_are_counted(differs
 
 
 def test_a_metric_outside_of_its_guard_is_red_and_never_hidden() -> None:
-    guards = {"": {"finite": True}, "norm": {"max": 2, "for": 5}}
+    guards: dict[str, dict[str, Any]] = {"": {"finite": True}, "norm": {"max": 2, "for": 5}}
     job = JobModel(JobInfo("digits", "t", "digits.yaml", metrics={"loss": "min"}, guards=guards))
     values = {"accuracy": 0.9, **{f"metric_{n}": 0.5 for n in range(8)}, "norm": 2.5, "loss": "NaN", "name": "x"}
     for event in (State("digits", "running", pid=1, time=NOW), Metrics("digits", 1, values, time=NOW)):

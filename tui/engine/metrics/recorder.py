@@ -27,7 +27,7 @@ COMMANDS = (messages.Measures, messages.Columns)
 #: What goes wrong with a database or its disk.
 _FAULTS = (StoreError, database.HistoryError, OSError, sqlite3.Error)
 
-Answer = TypeVar("Answer")
+Found = TypeVar("Found")
 
 #: The widest chart that is drawn.
 _WIDEST = 10_000
@@ -154,7 +154,7 @@ class Recorder:
         Raises:
             ValueError: There is none; the message says why.
         """
-        names = [*await self._read(lambda kept: kept.names(self._name, self.job), []), *self._names()]
+        names = [*await self._read(lambda kept: kept.names(self._name, self.job)), *self._names()]
         name, way = bests.asked(None, list(dict.fromkeys(names)), self.told)
         runs = {run: await self._loaded(run, TASK, [name]) for run in await self._runs()}
         if self.run in runs:
@@ -215,21 +215,21 @@ class Recorder:
         return {"run": run, "first": first, "last": last, "columns": columns}
 
     async def _runs(self) -> list[int]:
-        found = await self._read(lambda kept: kept.runs(self._name, self.job), [])
+        found = await self._read(lambda kept: kept.runs(self._name, self.job))
         return sorted({*found, *([self.run] if self.run else [])})
 
     async def _loaded(self, run: int, kind: str, names: Sequence[str] | None) -> list[Series]:
         if run == self.run:
             return [saver.series for saver in self._savers[kind]]
-        return await self._read(lambda kept: kept.load(Owner(self._name, self.job, run, kind), names), [])
+        return await self._read(lambda kept: kept.load(Owner(self._name, self.job, run, kind), names))
 
-    async def _read(self, read: Callable[[Database], Answer], nothing: Answer) -> Answer:
-        """Read in a thread; return `nothing` where that fails: why is told when it is to be written."""
+    async def _read(self, read: Callable[[Database], list[Found]]) -> list[Found]:
+        """Read in a thread; return nothing where that fails: why is told when it is to be written."""
         async with self._lock:
             try:
                 return await asyncio.to_thread(lambda: read(self._open()))
             except _FAULTS:
-                return nothing
+                return []
 
 
 def _joined(limits: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
