@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tui import wording
-from tui.app.model.reload_list import ReloadList
 from tui.app.sanitize import plain
 from tui.protocol.messages import Change, Problem, Reload
 from tui.wording import misleading, retyped
@@ -157,9 +156,8 @@ def outcome(reload: Reload, nothing: str = "no value changed") -> str:
     return f"{by}: {changes}" if by else changes
 
 
-def applied(timeline: ReloadList, version: int) -> str:
-    """Return the words of the rule in the log where `version` took effect."""
-    reload = timeline.get(version)
+def applied(reload: Reload | None, version: int, same: int | None = None) -> str:
+    """Return the words of the rule in the log where `version` took effect; one before it was the `same`."""
     if reload is None:
         return f"v{version}"
     if reload.source == "start":
@@ -167,6 +165,5 @@ def applied(timeline: ReloadList, version: int) -> str:
     changes = ", ".join(change(item) for item in reload.changes)
     step = f"step {reload.step:,}" if reload.step is not None else ""
     verdict = next((wording.effect(found) for found in reload.effect[:1] if found.verdict not in (None, "none")), "")
-    back = timeline.same_before(version) if reload.source in ("rollback", "guard") else None
-    same = f"= v{back}" if back is not None else ""
-    return "  ".join(filter(None, (f"v{version}", same, changes, step, plain(verdict))))
+    back = f"= v{same}" if same is not None else ""
+    return "  ".join(filter(None, (f"v{version}", back, changes, step, plain(verdict))))

@@ -136,12 +136,14 @@ def test_a_mark_in_the_log_says_to_what_a_rollback_has_gone_back() -> None:
     timeline.put(Reload("a", 3, "invalid", "editor"))
     timeline.put(Reload("a", 4, "applied", "set", (batch,), 9, base=2))
     timeline.put(Reload("a", 5, "applied", "rollback", back, 12, base=4))
-    assert timeline.same_before(5) == 1
-    assert formatting.applied(timeline, 5).startswith("v5  = v1  lr 2 → 1, batch 16 → 8")
-    assert timeline.same_before(4) is None
+    assert timeline.gone_back_to(5) == 1
+    assert formatting.applied(timeline.get(5), 5, timeline.gone_back_to(5)).startswith(
+        "v5  = v1  lr 2 → 1, batch 16 → 8"
+    )
+    assert timeline.gone_back_to(4) is None
     timeline.put(Reload("a", 6, "applied", "rollback", (Change("batch", 8, 16),), 12, base=5))
-    assert timeline.same_before(6) is None  # nothing was so before
-    assert formatting.applied(timeline, 4) == "v4  batch 8 → 16  step 9"
+    assert timeline.gone_back_to(6) is None  # nothing was so before
+    assert formatting.applied(timeline.get(4), 4, timeline.gone_back_to(4)) == "v4  batch 8 → 16  step 9"
 
 
 def test_reason_of_a_crash_is_cut_before_it_is_dropped(job: JobModel) -> None:

@@ -42,7 +42,8 @@ class LogText:
     def of(self, number: int, line: Line, width: int = 0) -> Text:
         """Return a line to draw; a rule is as long as `width`."""
         if line.mark is not None:
-            said = formatting.applied(self._job.timeline, line.mark)
+            timeline = self._job.timeline
+            said = formatting.applied(timeline.get(line.mark), line.mark, timeline.gone_back_to(line.mark))
             return Text(f"──── {said} ".ljust(max(width, 24), "─"), tone(self._widget, "key"))
         if line.dropped:
             return Text(f"┄┄┄┄ {line.dropped:,} lines were dropped here", tone(self._widget, "wait"))

@@ -120,9 +120,11 @@ class ReloadList:
         """Tell whether the history has no such version."""
         return version in self._gone
 
-    def same_before(self, version: int) -> int | None:
-        """Return the newest version before this one with the same values, as far as the rows that are here tell."""
+    def gone_back_to(self, version: int) -> int | None:
+        """Return the newest version with the values of a rollback, as far as the rows that are here tell."""
         row = self.get(version)
+        if row is None or row.source not in ("rollback", "guard"):
+            return None
         moved: dict[str, list[Any]] = {}  # what each key was then, and is in `version`
         while row is not None and row.base is not None:
             for change in row.changes:
