@@ -212,12 +212,13 @@ def _flag_line(flags: list[tuple[int, Flag]], width: int) -> Line:
     cells = [(" ", "plain")] * width
     places = [*(place for place, _ in flags), width]
     for (_, flag), (place, end) in zip(flags, pairwise(places), strict=True):
-        _write(cells, place, _words(flag, end - place - 1), flag.tone)
+        if not flag.chosen:
+            _write(cells, place, _words(flag, end - place - 1), flag.tone)
     for place, flag in flags:
         if flag.chosen:
             words = f"{FLAG}{flag.name} {flag.what}".rstrip()
-            if len(words) > width - place > 0 and place >= len(words):  # on its other side
-                _write(cells, place - len(words) + 1, f"{words[1:]}{FLAG}", "strong")
+            if len(words) > width - place and place >= len(words):  # on its other side
+                _write(cells, place - len(words), f" {words[1:]}{FLAG}", "strong")
             else:
                 _write(cells, place, f"{words} ", "strong")
     return _runs(cells)
