@@ -35,6 +35,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "Mapping[str, Any]": st.dictionaries(TEXT, VALUES, max_size=3),
     "Mapping[str, Any] | None": st.none() | st.dictionaries(TEXT, VALUES, max_size=3),
+    "Mapping[str, int] | None": st.none() | st.dictionaries(TEXT, st.integers(), max_size=3),
     "Mapping[str, float]": st.dictionaries(TEXT, st.floats(0, 2e9), max_size=3),
     "Mapping[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
     "Problem | None": st.none() | PROBLEMS,
@@ -118,7 +119,8 @@ def test_a_reload_has_every_field_of_the_contract() -> None:
     row = Reload("a", 2, "applied", "disk", (Change("opt.betas[1]", 0.9, None),), 3, 4.5, None, time=1.0)
     body = strict(encode(row))
     more = {
-        name: body.pop(name) for name in ("who", "base", "run", "times", "note", "tag", "effective", "errors", "effect")
+        name: body.pop(name)
+        for name in ("who", "base", "run", "times", "note", "tag", "effective", "errors", "effect", "ranks")
     }
     assert more == {
         "who": "",
@@ -130,6 +132,7 @@ def test_a_reload_has_every_field_of_the_contract() -> None:
         "effective": None,
         "errors": [],
         "effect": [],
+        "ranks": None,
     }
     assert body == {
         "event": "reload",

@@ -133,7 +133,11 @@ def test_children_join_each_for_itself(folder: Folder, how: str) -> None:
     folder.save("c.yaml", "lr: 2\n")
     for name in ("parent", "child"):
         run.wait_for(log(f"{name} has {{'lr': 2}}"))
-    run.wait_for(row(2, "applied"))
+    applied = run.wait_for(row(2, "applied"))
+    counted = run.wait_for(lambda event: row(2, "applied")(event) and (event["ranks"] or {}).get("applied") == 2)
+    assert counted["ranks"] == {"total": 2, "applied": 2, "step": applied["step"]}
+    said = tunedeck("history", "c.yaml", "--json", cwd=folder.path).stdout.splitlines()
+    assert [json.loads(line)["ranks"] for line in said][-1] == counted["ranks"]
 
 
 def test_child_answers_where_its_parent_has_no_checkpoint(folder: Folder) -> None:

@@ -165,6 +165,8 @@ class Reload(Event):
     `who` is the user and the host, `run` counts the starts of the job by the user, `times` has the seconds since the
     epoch of each status that was passed. `note` and `tag` are the user's own words. `effective` is the config that the
     task works with, where that is not the one that was asked for. `effect` is what it did, the main metric first.
+    `ranks` says, where several processes have joined, of how many (`total`) how many have it (`applied`), and at which
+    `step` the lowest of them took it.
     """
 
     KIND = "reload"
@@ -185,6 +187,7 @@ class Reload(Event):
     effective: Mapping[str, Any] | None = None
     errors: tuple[Problem, ...] = ()
     effect: tuple[Effect, ...] = ()
+    ranks: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ _BACKLOG = 4096
 #: Seconds in which who has connected must say who it is.
 _HELLO = 10.0
 
+#: Seconds for which receipts of several processes are gathered before it is said how many have come.
+_COUNTING = 0.1
+
 #: Of several processes of a job that is to stop, the one that takes its time counts.
 _FIRST = (ASKS, HANDLER, LEAVES)
 
@@ -84,6 +87,9 @@ class Members:
         self._changed = changed
         self._paused = False
         self._stopping: int | None = None
+        self._counting: asyncio.TimerHandle | None = None
+        self._step = 0  # at which that was
+        self._counted: dict[str, int] | None = None
         self._answered = 0  # the newest version for which the lowest rank has answered
         self._token = secrets.token_hex(16)
         self._members: list[Member] = []
@@ -142,6 +148,8 @@ class Members:
             member.close()
         self._members.clear()
         self._unknown.clear()
+        if self._counting is not None:
+            self._counting.cancel()
         self._loop.remove_reader(self._listener)
         self._listener.close()
         self._path.unlink(missing_ok=True)
@@ -203,6 +211,8 @@ class Members:
         if kind == "applied":
             member.applied = message
             self._answer()
+            if self._counting is None:
+                self._counting = self._loop.call_later(_COUNTING, self._count)
         elif kind == "stopping":
             member.how = message["how"]
             hows = [other.how for other in self._members]
@@ -215,7 +225,26 @@ class Members:
         lowest = self.lowest
         if lowest is not None and lowest.applied is not None and lowest.applied["version"] > self._answered:
             self._answered = lowest.applied["version"]
-            self._hear(lowest.applied)
+            self._step = lowest.applied["step"]
+            self._counted = self._ranks
+            self._hear({**lowest.applied, "ranks": self._counted})
+
+    def _count(self) -> None:
+        """Say how many have the newest version for which there is a receipt, if that is news."""
+        self._counting = None
+        ranks = self._ranks
+        if self._answered and ranks is not None and ranks != self._counted:
+            self._counted = ranks
+            self._hear({"kind": "ranks", "version": self._answered, "ranks": ranks})
+
+    @property
+    def _ranks(self) -> dict[str, int] | None:
+        """Of how many processes how many have it; None where there are not several."""
+        if len(self._members) < 2:
+            return None
+        receipts = [member.applied for member in self._members if member.applied is not None]
+        applied = sum(receipt["version"] >= self._answered for receipt in receipts)
+        return {"total": len(self._members), "applied": applied, "step": self._step}
 
     def _left(self, member: Member) -> None:
         self._unknown.discard(member)

@@ -17,7 +17,7 @@ from tui.engine.history.job_history import History, jobs_of
 from tui.protocol.messages import Change, Problem, Reload
 
 #: Written by engines of older formats; the last row was still open.
-OLD = {number: Path(__file__).parent / f"data/history-{number}.db" for number in (1, 2)}
+OLD = {number: Path(__file__).parent / f"data/history-{number}.db" for number in (1, 2, 3)}
 
 ROWS = [
     Reload("job", 1, "applied", "start", step=0, latency_ms=41.5, run=1, time=1000.5),

@@ -32,6 +32,7 @@ class Stored(NamedTuple):
     effective: str | None
     errors: str | None
     effect: str | None
+    ranks: str | None
 
     @classmethod
     def of(cls, row: Reload) -> Stored:
@@ -56,6 +57,7 @@ class Stored(NamedTuple):
             json.dumps(jsonable(row.effective)) if row.effective is not None else None,
             json.dumps(jsonable(row.errors)) if row.errors else None,
             effect_column(row.effect),
+            json.dumps(row.ranks) if row.ranks else None,
         )
 
     def reload(self) -> Reload:
@@ -79,6 +81,7 @@ class Stored(NamedTuple):
             json.loads(self.effective) if self.effective else None,
             tuple(Problem(**problem) for problem in json.loads(self.errors)) if self.errors else (),
             effects_of(self.effect),
+            json.loads(self.ranks) if self.ranks else None,
             time=self.time,
         )
 
@@ -92,7 +95,10 @@ COLUMNS = f"config, {READ}, text"
 INSERT = f"INSERT INTO reload ({COLUMNS}) VALUES ({', '.join('?' * (COLUMNS.count(',') + 1))})"
 
 #: What an answer changes in a row; what the user says of it is not among that.
-_ANSWER = ("status", "changes", "step", "latency_ms", "error", "by_version", "base", "times", "effective", "errors")
+_ANSWER = (
+    *("status", "changes", "step", "latency_ms", "error", "by_version", "base", "times", "effective", "errors"),
+    "ranks",
+)
 
 UPDATE = (
     f"UPDATE reload SET {', '.join(f'{name} = ?' for name in _ANSWER)} WHERE config = ? AND job = ? AND version = ?"
@@ -136,7 +142,8 @@ def json_line(stored: Stored) -> bytes:
         f'"tag": {quote(stored.tag)}',
         f'"effective": {_raw(stored.effective)}',
         f'"errors": {_raw(stored.errors or "[]")}',
-        f'"effect": {_raw(stored.effect or "[]")}}}\n',
+        f'"effect": {_raw(stored.effect or "[]")}',
+        f'"ranks": {_raw(stored.ranks)}}}\n',
     )
     return ", ".join(fields).encode("utf-8", "replace")
 

@@ -15,7 +15,7 @@ from tui.engine.history.columns import COLUMNS, INSERT
 from tui.engine.paths import make_folder, user
 
 #: The format of the database. One of a newer format is left alone; an older one is brought up to date.
-SCHEMA = 3
+SCHEMA = 4
 
 #: Milliseconds that a write waits for somebody else who writes: the job's output waits meanwhile.
 _BUSY = 250
@@ -30,7 +30,7 @@ CREATE TABLE reload (
     step INTEGER, latency_ms REAL, error TEXT, by_version INTEGER,
     who TEXT NOT NULL DEFAULT '', base INTEGER, run INTEGER NOT NULL DEFAULT 0, times TEXT NOT NULL DEFAULT '{}',
     note TEXT NOT NULL DEFAULT '', tag TEXT NOT NULL DEFAULT '', effective TEXT, errors TEXT,
-    effect TEXT, text TEXT NOT NULL,
+    effect TEXT, ranks TEXT, text TEXT NOT NULL,
     PRIMARY KEY (config, job, version)
 ) WITHOUT ROWID;
 CREATE INDEX reload_open ON reload (config, job) WHERE status = 'sent'
@@ -42,14 +42,17 @@ SELECT config, job, version, time, status, source, changes, step, latency_ms, er
     max(CASE WHEN status IN ('applied', 'reverted') THEN version END)
         OVER (PARTITION BY config, job ORDER BY version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base,
     sum(source = 'start') OVER (PARTITION BY config, job ORDER BY version) AS run,
-    '{}' AS times, '' AS note, '' AS tag, NULL AS effective, NULL AS errors, NULL AS effect, text
+    '{}' AS times, '' AS note, '' AS tag, NULL AS effective, NULL AS errors, NULL AS effect, NULL AS ranks, text
 """
 
-#: The rows of format 2: nobody has judged what a change did.
-_ROWS_OF_2 = f"SELECT {COLUMNS.replace('effect,', 'NULL AS effect,')}"
+#: The rows of format 3: nobody has counted which processes have a version.
+_ROWS_OF_3 = f"SELECT {COLUMNS.replace('ranks,', 'NULL AS ranks,')}"
+
+#: The rows of format 2: nobody has judged what a change did, either.
+_ROWS_OF_2 = _ROWS_OF_3.replace("effect,", "NULL AS effect,")
 
 #: What turns the rows of an older format into those of this one.
-_OLDER = {1: _ROWS_OF_1, 2: _ROWS_OF_2}
+_OLDER = {1: _ROWS_OF_1, 2: _ROWS_OF_2, 3: _ROWS_OF_3}
 
 
 def _from(version: int) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,6 +90,8 @@ class History:
         self._said: dict[int, tuple[str, str]] = {}
         # What was found of the effect of versions of this run.
         self._found: dict[int, tuple[Effect, ...]] = {}
+        # How many processes have which of them.
+        self._counted: dict[int, Mapping[str, int]] = {}
 
     @property
     def job(self) -> str:
@@ -258,12 +260,19 @@ class History:
         query = "UPDATE reload SET effect = ? WHERE config = ? AND job = ? AND version = ?"
         self._connection.execute(query, (effect_column(effect), *self._where, version))
 
+    def count(self, version: int, ranks: Mapping[str, int]) -> None:
+        """Have it in `noted` how many processes have a version."""
+        self._counted[version] = ranks
+
     def noted(self, row: Reload) -> Reload:
-        """Return `row` with what the user has said of it, and what was found of its effect."""
+        """Return `row` with what the user has said of it, and what was found of its effect and its ranks."""
         note, tag = self._said.get(row.version, (row.note, row.tag))
         effect = self._found.get(row.version, row.effect)
-        known = (row.note, row.tag, row.effect)
-        return replace(row, note=note, tag=tag, effect=effect) if (note, tag, effect) != known else row
+        ranks = self._counted.get(row.version, row.ranks)
+        known = (row.note, row.tag, row.effect, row.ranks)
+        if (note, tag, effect, ranks) == known:
+            return row
+        return replace(row, note=note, tag=tag, effect=effect, ranks=ranks)
 
     def _put(self, row: Reload, text: str | None) -> None:
         self._waiting[row.version] = (row, text)

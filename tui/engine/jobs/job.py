@@ -446,6 +446,8 @@ class Job:
         self._slot.attempt.take()
         self._slot.ran = True
         effective = message.get("effective", ())
+        if message.get("ranks") is not None:
+            self.history.count(message["version"], message["ranks"])
         rows = self.reloads.applied(message["version"], message["step"], message["at"], effective)
         self._record.update(rows)
         for row in rows:

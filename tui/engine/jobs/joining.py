@@ -37,6 +37,8 @@ class Joining:
             self._tell_unjoined(message["seconds"])
         elif kind == "remark":
             self.remark(message["message"])
+        elif kind == "ranks":
+            self._record.count(message["version"], message["ranks"])
         elif kind == "joined":
             self._reason(None)
         elif kind == "ending":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tui.engine.history.job_history import History
@@ -86,6 +86,13 @@ class Publisher:
         for row in map(self._history.noted, rows):
             self._keep(lambda row=row: self._history.update(row))  # type: ignore[misc]
             self._emit(row)
+
+    def count(self, version: int, ranks: Mapping[str, int]) -> None:
+        """Keep and tell how many processes have a version that one has answered for."""
+        self._history.count(version, ranks)
+        found: list[Reload] = []
+        self._keep(lambda: found.extend(self._history.rows(version, version)))
+        self.update(found)
 
     def judge(self, version: int, effect: tuple[Effect, ...], news: Iterable[Effect]) -> None:
         """Keep what a version did, and tell what is news of it."""
