@@ -93,6 +93,14 @@ def board(deck: Deck) -> object:
     return repr(deck.view.charts.board)
 
 
+def knob(deck: Deck) -> object:
+    return deck.view.knobs.rack.chosen
+
+
+def turned(deck: Deck) -> object:
+    return dict(deck.view.knobs.rack.wanted)
+
+
 def sent(kind: type[messages.Command]) -> Callable[[Deck], object]:
     return lambda deck: sum(isinstance(command, kind) for command in deck.engine.commands)
 
@@ -130,6 +138,7 @@ STEPS: dict[str, list[Step]] = {
             Step(f"alt+{key}", layout, "config", first=(f"alt+{back}",) * 2)
             for key, back in (("left", "right"), ("right", "left"), ("up", "down"), ("down", "up"))
         ),
+        Step("f7", layout, "config", then=("f7",)),
         Step("f8", layout, "config", then=("f8",)),
         Step("f10", layout, "config"),
         Step("escape", layout, "config"),
@@ -195,6 +204,20 @@ STEPS: dict[str, list[Step]] = {
         Step("s", screen, "timeline", then=("escape",)),
         Step("x", screen, "timeline", then=("escape",)),
         Step("escape", lambda deck: deck.view.timeline.chosen, "timeline", first=("slash", *"lr", "enter")),
+    ],
+    "KnobsView": [
+        Step("a", lambda deck: deck.app.choices.live_knobs, "knobs"),
+        *(Step(key, knob, "knobs", first=("home",)) for key in ("down", "j", "pagedown", "end", "G")),
+        *(Step(key, knob, "knobs", first=("end",)) for key in ("up", "k", "pageup", "home", "g")),
+        *(Step(key, turned, "knobs") for key in ("right", "left", "shift+right", "shift+left")),
+        Step("ctrl+z", turned, "knobs", first=("right",)),
+        Step("enter", asked, "knobs", then=("escape",)),
+        Step("r", lambda deck: deck.view.knobs.border_subtitle, "knobs", first=("down",)),
+        Step("d", lambda deck: deck.view.knobs.border_subtitle, "knobs", first=("up",)),
+    ],
+    "KnobsPane": [
+        Step("slash", asked, "knobs", then=("escape",)),
+        Step("escape", lambda deck: deck.view.knobs.rack.sought, "knobs", first=("slash", *"lr", "enter")),
     ],
     "ChartsView": [
         Step("enter", board, "charts", then=("enter",)),
@@ -293,7 +316,15 @@ async def come_to(deck: Deck, at: str) -> None:
         if at == "charts":
             deck.view.show_charts(True)
             await deck.until(lambda: deck.view.charts.board.names)
-        shown = ("config", *["charts"] * deck.view.charts_pane.display, "log", "timeline")
+        if at == "knobs" and not deck.view.knobs_pane.display:
+            await deck.press("f7")
+        shown = (
+            "config",
+            *["knobs"] * deck.view.knobs_pane.display,
+            *["charts"] * deck.view.charts_pane.display,
+            "log",
+            "timeline",
+        )
         goals = dict(zip(shown, deck.view.goals(), strict=True))
         deck.app.main.set_focus(goals[at])
 

@@ -7,6 +7,7 @@ from textual.geometry import Offset, Region, Size
 
 from tui.app.pane_layout import (
     CONFIG,
+    GUESTS,
     LEAST_HEIGHT,
     LEAST_WIDTH,
     LOG,
@@ -18,6 +19,7 @@ from tui.app.pane_layout import (
     dividers,
     dragged,
     moved,
+    slots,
 )
 
 ALL = [LOG, CONFIG, TIMELINE]
@@ -34,6 +36,18 @@ def test_panes_fill_the_room_and_the_one_in_use_is_there(size: Size, sizes: Size
         assert all(size.region.contains_region(region) for region in found.values())
         assert all(region.width >= LEAST_WIDTH and region.height >= LEAST_HEIGHT for region in found.values())
         assert len(found) == (1 if whole else 2 if size.height < 17 else 3)
+
+
+@pytest.mark.parametrize("size", SCREENS, ids=str)
+def test_guests_have_room_in_the_place_of_their_hosts(size: Size) -> None:
+    for number, used, whole in product(range(4), [*ALL, *GUESTS], (False, True)):
+        guests = [guest for place, guest in enumerate(GUESTS) if number >> place & 1]
+        found = arrange(size, Sizes(), [*ALL, *guests], used, whole)
+        here = used if used in ALL or used in guests else GUESTS[used]
+        assert here in found
+        assert sum(region.area for region in found.values()) == size.area
+        if not whole:
+            assert slots(found) == arrange(size, Sizes(), ALL, GUESTS.get(used, used), whole)
 
 
 def test_host_has_one_pane() -> None:

@@ -21,10 +21,12 @@ from tui.app.charts.pane import ChartsPane
 from tui.app.charts.view import ChartsView
 from tui.app.client import Request
 from tui.app.editor.pane import ConfigPane
+from tui.app.knobs.pane import KnobsPane
+from tui.app.knobs.view import KnobsView
 from tui.app.log.pane import LogPane
 from tui.app.log.view import LogView
 from tui.app.model.job import JobModel, Part
-from tui.app.pane_layout import CHARTS, CONFIG, LOG, TIMELINE, Divider, Sizes
+from tui.app.pane_layout import CHARTS, CONFIG, GUESTS, KNOBS, LOG, TIMELINE, Divider, Sizes
 from tui.app.timeline.pane import TimelinePane
 from tui.app.timeline.view import TimelineView
 
@@ -62,6 +64,7 @@ class JobView(Container):
             priority=True,  # an editor takes alt and a letter for the letter
             id="pane.enlarge",
         ),
+        Binding("f7", "knobs", "Knobs", show=False, tooltip="Show or hide the values as knobs", id="pane.knobs"),
         Binding("f8", "charts", "Charts", tooltip="Show or hide the charts of the metrics", id="pane.charts"),
         # Before the log and the timeline, where escape clears a search or a filter.
         Binding("escape", "restore", "All panes", tooltip="After f10", priority=True, id="pane.restore"),
@@ -90,12 +93,16 @@ class JobView(Container):
         self.charts_pane = ChartsPane(job, engine_source(job.name, request))
         self.charts = self.charts_pane.view
         self.charts_pane.display = False
+        self.knobs_pane = KnobsPane(job, request)
+        self.knobs = self.knobs_pane.view
+        self.knobs_pane.display = False
         self.used = LOG if job.is_host else CONFIG
         self.whole = False
         self._sizes = sizes
         self._panes: dict[str, Widget] = {LOG: self.log_pane}
         if not job.is_host:
-            self._panes |= {CONFIG: self.config, TIMELINE: self.timeline_pane, CHARTS: self.charts_pane}
+            self._panes |= {CONFIG: self.config, TIMELINE: self.timeline_pane}
+            self._panes |= {CHARTS: self.charts_pane, KNOBS: self.knobs_pane}
         self._layout = PaneLayout(self)
         self._held: Divider | None = None
         self._grip = Offset()
@@ -113,6 +120,7 @@ class JobView(Container):
         yield self.charts_pane
         yield self.log_pane
         yield self.config
+        yield self.knobs_pane
         yield self.timeline_pane
 
     def on_mount(self) -> None:
@@ -129,7 +137,7 @@ class JobView(Container):
     def goals(self) -> list[Widget]:
         """Return what takes the keys in each pane, in the order of `f6`."""
         shown = self._shown()
-        return [self._goal(pane) for pane in (CONFIG, CHARTS, LOG, TIMELINE) if pane in shown]
+        return [self._goal(pane) for pane in (CONFIG, KNOBS, CHARTS, LOG, TIMELINE) if pane in shown]
 
     def panes(self) -> Iterator[tuple[Widget, Widget]]:
         """Yield the panes that are on the screen, each with what takes the keys in it."""
@@ -139,11 +147,13 @@ class JobView(Container):
                 yield (self.config if name == CONFIG else goal), goal
 
     def _goal(self, name: str) -> Widget:
-        goals = {LOG: self.log_view, CONFIG: self.config.editor, TIMELINE: self.timeline, CHARTS: self.charts}
+        if name == CONFIG:
+            return self.config.editor
+        goals = {LOG: self.log_view, TIMELINE: self.timeline, CHARTS: self.charts, KNOBS: self.knobs}
         return goals[name]
 
     def _shown(self) -> list[str]:
-        return [name for name in self._panes if name != CHARTS or self.charts_pane.display]
+        return [name for name in self._panes if name not in GUESTS or self._panes[name].display]
 
     # The room of each pane
 
@@ -177,6 +187,21 @@ class JobView(Container):
             self.charts.focus()
         self.post_message(self.Chosen(charts=shown))
 
+    def action_knobs(self) -> None:
+        """Show the knobs and use them, or hide them."""
+        shown = not self.knobs_pane.display
+        if not shown and self.used == KNOBS:
+            self.config.editor.focus()
+        self.knobs_pane.display = shown
+        self._place()
+        if shown:
+            self.knobs_pane.sync()
+            self.knobs.focus()
+
+    def on_knobs_view_live_chosen(self, message: KnobsView.LiveChosen) -> None:
+        """Keep when knobs are sent."""
+        self.post_message(self.Chosen(live_knobs=message.live))
+
     def _place(self) -> None:
         self._clear_arrangement_cache()
         self.refresh(layout=True)
@@ -195,12 +220,12 @@ class JobView(Container):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer to bring back the other panes where they are gone, and escape ends nothing else."""
-        if action == "charts":
+        if action in ("charts", "knobs"):
             return not self.job.is_host
         if action != "restore":
             return True
         pane = self._panes[self.used]
-        clears = isinstance(pane, LogPane | TimelinePane | ChartsPane) and pane.check_action("clear", ())
+        clears = isinstance(pane, LogPane | TimelinePane | ChartsPane | KnobsPane) and pane.check_action("clear", ())
         return self.whole and not clears and not isinstance(self.screen.focused, Input)
 
     def action_enlarge(self) -> None:
@@ -272,6 +297,8 @@ class JobView(Container):
             self.timeline_pane.sync(now)
         if Part.DOCUMENT in parts:
             self.config.sync()
+            if self.knobs_pane.display:
+                self.knobs_pane.sync()
         if parts & (Part.METRICS | Part.TIMELINE):
             self.charts.sync()
 

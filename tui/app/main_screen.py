@@ -26,6 +26,8 @@ from tui.app.dialogs.jump import JumpScreen, Target
 from tui.app.editor.editor import ConfigEditor
 from tui.app.editor.find_bar import FindBar
 from tui.app.job_view import JobView
+from tui.app.knobs.pane import KnobsPane
+from tui.app.knobs.view import KnobsView
 from tui.app.log.pane import LogPane
 from tui.app.log.view import LogView
 from tui.app.model.job import JobModel, Part
@@ -170,6 +172,7 @@ class MainScreen(FrugalScreen):
         view = JobView(job, self.deck.request, now, self.deck.choices.sizes)
         view.log_view.set_reactive(LogView.wrap, self.deck.choices.wrap)
         view.show_charts(self.deck.choices.charts)
+        view.knobs.rack.live = self.deck.choices.live_knobs
         if self.whole:
             self.query_one("#views").mount(view)
         return view
@@ -366,6 +369,8 @@ class MainScreen(FrugalScreen):
             yield from (("Timeline", view.timeline_pane), ("Timeline", view.timeline))
             if view.charts_pane.display:
                 yield from (("Charts", view.charts_pane), ("Charts", view.charts))
+            if view.knobs_pane.display:
+                yield from (("Knobs", view.knobs_pane), ("Knobs", view.knobs))
 
     def action_help(self) -> None:
         """Show all keys."""
@@ -376,6 +381,7 @@ class MainScreen(FrugalScreen):
             ("Find in the config", own_bindings(FindBar)),
             ("Log", [*own_bindings(LogPane), *own_bindings(LogView)]),
             ("Timeline", [*own_bindings(TimelinePane), *own_bindings(TimelineView)]),
+            ("Knobs", [*own_bindings(KnobsPane), *own_bindings(KnobsView)]),
             ("Charts", [*own_bindings(ChartsPane), *own_bindings(ChartsView)]),
             ("Details of a reload", own_bindings(DetailScreen)),
             ("Difference", own_bindings(DiffView)),

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 from textual.geometry import Offset, Region, Size
 
-LOG, CONFIG, TIMELINE, CHARTS = "log", "config", "timeline", "charts"
+LOG, CONFIG, TIMELINE, CHARTS, KNOBS = "log", "config", "timeline", "charts", "knobs"
+
+#: What shares the place of another pane, above it or below it, or stands instead of it.
+GUESTS = {CHARTS: LOG, KNOBS: CONFIG}
 
 #: From this width on log and config stand side by side above the timeline, below it all three on top of each other.
 WIDE = 100
@@ -15,7 +18,7 @@ WIDE = 100
 #: Below this height there is room for two panes only, side by side.
 SHORT = 17
 
-#: From twice this height on log and charts share the room of the log, below it the charts stand instead of it.
+#: From twice this height on a pane and its guest share its room, below it the guest stands instead of it.
 SHARED = 9
 
 #: What a pane keeps however far the divider is moved: its frame, and a little to see in it.
@@ -59,17 +62,21 @@ def arrange(size: Size, sizes: Sizes, panes: Sequence[str], used: str, whole: bo
     Args:
         size: The room that there is.
         sizes: How it is shared.
-        panes: The panes that there are: `LOG` alone, or it with the config and the timeline; each with `CHARTS` or not.
+        panes: The panes that there are: `LOG` alone, or it with the config and the timeline; each with
+            its guests or not.
         used: The pane in use, which can be seen at every size.
         whole: It gets all of the room.
     """
     width, height = size
+    if used not in panes:  # a guest that was hidden just now
+        used = GUESTS[used]
     if whole:
         return {used: size.region}
-    if CHARTS in panes:
-        others = [pane for pane in panes if pane != CHARTS]
-        found = arrange(size, sizes, others, LOG if used == CHARTS else used, whole=False)
-        return _shared(found.pop(LOG), used) | found
+    if guests := [pane for pane in panes if pane in GUESTS]:
+        hosts = [pane for pane in panes if pane not in GUESTS]
+        found = arrange(size, sizes, hosts, GUESTS.get(used, used), whole=False)
+        shared = [guest for guest in guests if GUESTS[guest] in found]
+        return {name: room for guest in shared for name, room in _shared(found.pop(GUESTS[guest]), guest, used)} | found
     if len(panes) == 1:
         return {panes[0]: size.region}
     left = _part(width, sizes.log, LEAST_WIDTH, LEAST_WIDTH)
@@ -86,18 +93,23 @@ def arrange(size: Size, sizes: Sizes, panes: Sequence[str], used: str, whole: bo
     }
 
 
-def _shared(slot: Region, used: str) -> dict[str, Region]:
-    """Return where charts and log stand in the place of the log."""
+def _shared(slot: Region, guest: str, used: str) -> list[tuple[str, Region]]:
+    """Return where a guest and its host stand: charts above the log, knobs below the config."""
+    host = GUESTS[guest]
     if slot.height < 2 * SHARED:
-        return {LOG if used == LOG else CHARTS: slot}
-    charts, log = slot.split_horizontal((slot.height + 1) // 2)
-    return {CHARTS: charts, LOG: log}
+        return [(host if used == host else guest, slot)]
+    rooms = slot.split_horizontal((slot.height + 1) // 2)
+    return list(zip((guest, host) if guest == CHARTS else (host, guest), rooms, strict=True))
 
 
 def slots(regions: dict[str, Region]) -> dict[str, Region]:
-    """Return where the panes stand, log and charts as the one that they have the place of."""
-    logs = [regions[pane] for pane in (CHARTS, LOG) if pane in regions]
-    return {LOG: Region.from_union(logs)} | {pane: regions[pane] for pane in (CONFIG, TIMELINE) if pane in regions}
+    """Return where the panes stand, each with its guest as one."""
+    found = {}
+    for host in (LOG, CONFIG, TIMELINE):
+        rooms = [region for pane, region in regions.items() if GUESTS.get(pane, pane) == host]
+        if rooms:
+            found[host] = Region.from_union(rooms)
+    return found
 
 
 def _stack(size: Size, sizes: Sizes, used: str) -> dict[str, Region]:
@@ -149,7 +161,7 @@ def dragged(size: Size, sizes: Sizes, used: str, divider: Divider, to: Offset) -
     if divider.size == "log":
         return _with(sizes, "log", to.x / width, LEAST_WIDTH / width)
     above, below = to.y / height, 1 - to.y / height
-    used = LOG if used == CHARTS else used
+    used = GUESTS.get(used, used)
     if divider.size == "timeline":
         return _with(sizes, "timeline", below, LEAST_HEIGHT / height)
     # The two panes that are not in use are of the same height, so the divider stays under the pointer.

@@ -19,12 +19,21 @@ _LIMIT = 1 << 20
 
 @dataclass(frozen=True)
 class Preferences:
-    """The theme, the sizes of the panes, whether long lines of the log are wrapped, and whether charts are shown."""
+    """What the user chose.
+
+    Attributes:
+        theme: The name of the theme.
+        sizes: How the panes share the room.
+        wrap: Long lines of the log are wrapped.
+        charts: They are shown.
+        live_knobs: A knob is sent when it rests; else on enter.
+    """
 
     theme: str = DARK.name
     sizes: Sizes = field(default_factory=Sizes)
     wrap: bool = False
     charts: bool = False
+    live_knobs: bool = True
 
 
 def default_path() -> Path:
@@ -47,7 +56,12 @@ def load(path: Path) -> Preferences:
     chosen = Preferences(sizes=Sizes.of(kept.get("sizes")))
     if isinstance(kept.get("theme"), str):
         chosen = replace(chosen, theme=kept["theme"])
-    return replace(chosen, wrap=kept.get("wrap") is True, charts=kept.get("charts") is True)
+    return replace(
+        chosen,
+        wrap=kept.get("wrap") is True,
+        charts=kept.get("charts") is True,
+        live_knobs=kept.get("live_knobs") is not False,
+    )
 
 
 def save(path: Path, **changed: object) -> None:

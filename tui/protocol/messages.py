@@ -414,6 +414,8 @@ class Set(Command):
 
     A key that is not there is refused, with the one that may be meant, or made with `add`.
 
+    With `knob` it was turned in a viewer, at rest now: the source is ``knob``.
+
     With a `base`, the digest of what the user has seen, a value that somebody else has changed since is a conflict; all
     else that changed is none. The reply has the `versions` that came of it, by the names of the jobs with that config;
     none where the file says so already, and none of a job that checks its config before it makes a version of it.
@@ -424,6 +426,7 @@ class Set(Command):
     values: Mapping[str, str]
     base: str | None = None
     add: bool = False
+    knob: bool = False
 
 
 @dataclass(frozen=True)

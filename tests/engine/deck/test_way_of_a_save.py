@@ -214,6 +214,20 @@ async def steps_of(bench: Bench, how: str) -> list[CodeType]:
     return found
 
 
+async def test_a_knob_at_rest_is_one_version_and_changes_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, monkeypatch) as bench:
+        bench.told.clear()
+        before = bench.config.read_text()
+        command = messages.Set(1, "job", {"lr": "7_0"}, store.digest(before.encode()), knob=True)
+        await bench.engine._server._answer(command, bench)  # type: ignore[arg-type]
+        await bench.come(lambda: bench.arrived(70), "the knob's value")
+        rows = {event.version: event for event in bench.told if isinstance(event, messages.Reload)}
+        assert [(row.source, row.status) for row in rows.values()] == [("knob", "applied")]
+        assert bench.config.read_text() == before.replace("lr: 0", "lr: 7_0")
+
+
 # What was about to be done when it failed.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

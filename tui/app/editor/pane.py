@@ -26,14 +26,13 @@ from tui.app.editor.editor import ConfigEditor
 from tui.app.editor.find_bar import FindBar
 from tui.app.editor.problem_line import ProblemLine
 from tui.app.editor.schema_hints import hint, named, path_at
+from tui.app.editor.values import is_yaml
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.widgets.diff import diff_lines
 from tui.protocol import messages
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
-
-_YAML = (".yaml", ".yml", ".json")
 
 #: How a conflict is ended, in the line that tells of it.
 SETTLE = f"[@click=screen.settle('ask')]{'ctrl+s settles it'.replace(' ', NO_BREAK)}[/]"
@@ -96,7 +95,7 @@ class ConfigPane(Vertical):
             first = not self.draft.known
             verdict = self.draft.receive(document, self.editor.text)
             if verdict is Verdict.FOLLOW and first:
-                self.editor.load(self.draft.base.shown, Path(self.job.info.config).suffix.lower() in _YAML)
+                self.editor.load(self.draft.base.shown, is_yaml(self.job.info.config))
             elif verdict is Verdict.FOLLOW:
                 self.editor.follow(self.draft.base.shown)
             elif verdict is Verdict.CONFLICT and self.draft.pending is None:

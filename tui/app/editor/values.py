@@ -20,6 +20,11 @@ _SCALARS = ("plain_scalar", "double_quote_scalar", "single_quote_scalar")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
+def is_yaml(path: str) -> bool:
+    """Tell by its name whether a config is YAML, or JSON, which is YAML too."""
+    return path.lower().endswith((".yaml", ".yml", ".json"))
+
+
 class Value(NamedTuple):
     """A scalar in one line: where it begins and ends, its text, and the way to it by keys and by indexes of lists."""
 

@@ -37,7 +37,7 @@ async def set_values(job: Job, jobs: Iterable[Job], command: messages.Set) -> Re
         _refuse_clashes(job.file, command.base, raw, command.values)
         return edit.set_typed(document.decode(raw), command.values, add=command.add)
 
-    return await _change(job, jobs, command, change, "set")
+    return await _change(job, jobs, command, change, "knob" if command.knob else "set")
 
 
 def _refuse_clashes(file: ConfigFile, base: str | None, raw: bytes, values: Mapping[str, str]) -> None:

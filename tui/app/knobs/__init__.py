@@ -1,0 +1,3 @@
+"""The values of a config as knobs: each a row that is turned by a key."""
+
+from __future__ import annotations
