@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -131,3 +132,12 @@ async def test_other_protocol_is_refused_with_advice(tmp_path: Path) -> None:
             while not app.outcome.message:
                 await pilot.pause(0.005)
         assert "attach with the tunedeck that started the deck" in app.outcome.message
+
+
+async def test_slow_import_is_counted(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        since = deck.app.clock() - 34
+        await deck.news(
+            messages.Running("digits", None, since), State("digits", "starting", pid=9, reason="imports train.py")
+        )
+        await deck.until(lambda: re.search(r"imports train.py, 3[4-9] s", text_of(deck.app)) is not None)

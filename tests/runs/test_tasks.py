@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import re
 import signal
 
 import pytest
 
-from tests.runs.folder import TICKER, Folder, log, row, state
+from tests.runs.folder import TICKER, Folder, log, row, state, tunedeck
 
 
 def test_a_generator_runs_to_its_end(folder: Folder) -> None:
@@ -377,3 +378,21 @@ def test_task_has_arguments_from_the_command_line(folder: Folder) -> None:
     run = folder.run(*command)
     assert run.end() == 0
     assert run.lines == ["{here}"]
+
+
+def test_slow_import_says_what_it_imports(folder: Folder) -> None:
+    run = folder.run_task(
+        """
+        import os, time
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+        def run(config):
+            time.sleep(600)
+        """,
+        "run",
+    )
+    run.wait_for(lambda event: state("starting")(event) and event["reason"] == "imports job.py")
+    shown = tunedeck("ls", cwd=folder.path).stdout
+    assert re.search(r"  run  starting  imports job.py, \d+ s  /", shown), shown
+    (folder.path / "go").touch()
+    run.wait_for(lambda event: state("running")(event) and event["reason"] is None)

@@ -30,6 +30,7 @@ class RunningDeck:
     jobs: dict[str, messages.JobInfo] = field(default_factory=dict)
     states: dict[str, messages.State] = field(default_factory=dict)
     versions: dict[str, int | None] = field(default_factory=dict)
+    since: dict[str, float | None] = field(default_factory=dict)
     problems: dict[str, messages.Problem] = field(default_factory=dict)  # with configs; known to who is not brief
 
     @property
@@ -190,6 +191,7 @@ def _read(path: Path, stream: BufferedRWPair) -> RunningDeck | None:
             found.states[message.job] = message
         elif found is not None and isinstance(message, messages.Running):
             found.versions[message.job] = message.version
+            found.since[message.job] = message.since
         elif found is not None and isinstance(message, messages.Document) and message.error is not None:
             found.problems[message.job] = message.error
         elif isinstance(message, messages.Ready):

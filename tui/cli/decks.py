@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,11 +56,19 @@ def _ls(arguments: argparse.Namespace) -> int:
         else:
             print(heading(found))
             for name, state in found.states.items():
-                version = found.versions.get(name)
-                print(
-                    f"  {name}  {state.state}" + (f"  v{version}" if version else "") + f"  {found.jobs[name].config}"
-                )
+                version = f"  v{found.versions[name]}" if found.versions.get(name) else ""
+                print(f"  {name}  {state.state}{version}{_waiting(found, name)}  {found.jobs[name].config}")
     return 0
+
+
+def _waiting(found: RunningDeck, name: str) -> str:
+    """Return what a job that starts waits for, and how long it has."""
+    from tui.export import one_line
+
+    state, since = found.states[name], found.since.get(name)
+    if state.state != "starting" or state.reason is None or since is None:
+        return ""
+    return f"  {one_line(state.reason)}, {max(time.time() - since, 0):.0f} s"
 
 
 def _objects(found: RunningDeck | HangingDeck) -> Iterator[dict[str, object]]:

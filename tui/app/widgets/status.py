@@ -74,6 +74,9 @@ def _reason(job: JobModel, now: float) -> str:
     reason = plain(job.state.reason or "") or (f"exit code {code}" if code else "")
     if job.state.until is not None:
         return f"{reason}, {math.ceil(max(job.state.until - now, 0))} s left"
+    since = job.running.since if job.running is not None else None
+    if job.state.state == "starting" and reason and since is not None:
+        return f"{reason}, {max(now - since, 0):.0f} s"
     if job.state.state == "paused":
         return f"{reason}, f5 resumes"
     if job.state.retry_at is not None:

@@ -18,6 +18,9 @@ from tui.protocol.messages import LIVE
 from tui.runners import fd_limits
 from tui.runners.base import LaunchError, Owner, Payload, StuckError, Worker
 
+#: Seconds after which it is told that a task is still being imported.
+SLOW_IMPORT = 2.0
+
 Launch = Callable[[Owner, Payload], Worker]
 
 
@@ -105,6 +108,19 @@ class WorkerSlot:
             return
         if self.held:
             self.hold()
+        if self._spec.task is not None:
+            asyncio.get_running_loop().call_later(SLOW_IMPORT, self._tell_import, self.attempt)
+
+    def _tell_import(self, attempt: WorkerRun) -> None:
+        """Say what takes so long, once its interpreter has begun."""
+        state = self._record.state
+        if attempt is not self.attempt or attempt.loaded or attempt.ending or state.state != "starting":
+            return
+        if state.pid is None:
+            asyncio.get_running_loop().call_later(SLOW_IMPORT, self._tell_import, attempt)
+            return
+        assert self._spec.task is not None
+        self._record.move("starting", pid=state.pid, reason=f"imports {self._spec.task.rpartition(':')[0]}")
 
     @property
     def _awaited(self) -> str | None:
