@@ -23,7 +23,7 @@ def section(title: str) -> str:
 
 
 def test_every_command_is_in_the_reference() -> None:
-    (commands,) = (item for item in main._parser()._actions if isinstance(item, argparse._SubParsersAction))
+    (commands,) = (item for item in main.build_parser()._actions if isinstance(item, argparse._SubParsersAction))
     said = section("Commands")
     assert {name for name in commands.choices if not re.search(rf"`(tunedeck )?{name}\b", said)} == set()
 
@@ -32,7 +32,7 @@ def test_every_status_is_in_the_reference() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", section("What becomes of a reload"), re.MULTILINE)) == {*messages.STATUSES}
 
 
-@pytest.mark.parametrize("kind", [*headless._PUBLIC, messages.Log], ids=lambda kind: str(kind.KIND))
+@pytest.mark.parametrize("kind", [*headless.PUBLIC, messages.Log], ids=lambda kind: str(kind.KIND))
 def test_every_field_that_programs_read_is_in_the_reference(kind: type[messages.Event]) -> None:
     row = re.search(rf"^\| `{kind.KIND}` \|(.*)\|$", section("JSON lines"), re.MULTILINE)
     assert row is not None

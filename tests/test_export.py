@@ -77,7 +77,7 @@ def test_csv_can_be_read_and_holds_no_formula(config: Path, capsys: pytest.Captu
     assert (rows[1]["tag"], rows[1]["note"], rows[1]["latency_ms"]) == ("best", "größer | *besser*", "3.0")
     assert (rows[2]["error"], rows[2]["line"], rows[2]["key"]) == (r"first; second \u0007", "3", "key")
     assert rows[3]["note"] == "'=HYPERLINK(1)"
-    assert [export._cell(text) for text in ("+1", "-1", "@a", "\tx", "a=1", -1)] == [
+    assert [export.as_cell(text) for text in ("+1", "-1", "@a", "\tx", "a=1", -1)] == [
         *("'+1", "'-1", "'@a", "'\tx", "a=1"),
         -1,
     ]

@@ -79,7 +79,7 @@ HEAVY = {"textual", "rich", "ruamel", "watchfiles", "tree_sitter", "asyncio", "s
 
 
 @pytest.mark.parametrize(
-    "statement", ["import tui.cli.main", "import tui.cli.main; tui.cli.main._parser().format_help()"]
+    "statement", ["import tui.cli.main", "import tui.cli.main; tui.cli.main.build_parser().format_help()"]
 )
 def test_the_command_line_is_light(statement: str) -> None:
     modules = imported(statement)

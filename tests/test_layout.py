@@ -58,3 +58,44 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_a_circle_is_found_wherever_the_import_is(late: str) -> None:
     graph = {"a": {name.partition(".")[0] for name in imports(ast.parse(late))}, "b": {"a"}}
     assert set(circle(graph)) == {"a", "b"}
+
+
+TESTS = Path(__file__).parent
+
+#: What other libraries have under such names in public, or have no public way to.
+PUBLIC_ALL_THE_SAME = {"_replace", "_asdict", "_exit", "_actions", "_SubParsersAction"}
+
+#: Where tests may use private ways of Textual.
+OF_TEXTUAL = {"app/insides.py", "app/textual_ext/test_still_needed.py"}
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def private_ways(tree: ast.AST) -> Iterator[str]:
+    """Yield where a test reaches for what is private to something else."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in PUBLIC_ALL_THE_SAME:
+            owner = ast.unparse(node.value)
+            if owner not in ("self", "cls", "super()"):
+                yield f"{owner}.{node.attr}"
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith(("tui.", "tests.")):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if is_private(alias.name))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr") and len(node.args) > 1:
+            name = node.args[1]
+            if isinstance(name, ast.Constant) and is_private(str(name.value)):
+                yield ast.unparse(node)
+
+
+def test_tests_use_what_is_public() -> None:
+    files = [file for file in TESTS.rglob("*.py") if str(file.relative_to(TESTS)) not in OF_TEXTUAL]
+    found = {str(file.relative_to(TESTS)): [*private_ways(ast.parse(file.read_text()))] for file in files}
+    assert {name: ways for name, ways in found.items() if ways} == {}
+
+
+@pytest.mark.parametrize(
+    "code", ["a._b", "self.a._b()", "from tui.a import _b", 'monkeypatch.setattr(a, "_b", 1)', "f()._b = 1"]
+)
+def test_a_private_way_is_found(code: str) -> None:
+    assert len([*private_ways(ast.parse(code))]) == 1

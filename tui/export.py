@@ -79,11 +79,11 @@ def _csv_line(row: Reload) -> str:
 
 def _cells(*values: object) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(_cell(value) for value in values)
+    csv.writer(line, lineterminator="").writerow(as_cell(value) for value in values)
     return line.getvalue()
 
 
-def _cell(value: object) -> object:
+def as_cell(value: object) -> object:
     """Return a value that no spreadsheet takes for a formula: a text in a config may be written by anybody."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 

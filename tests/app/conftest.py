@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from rich.style import Style
-from textual._context import visible_screen_stack
 from textual.app import App
 
 from tests.app.fake import NOW, Deck, FakeEngine
+from tests.app.insides import drawn_rows
 from tui.app.app import DeckApp
 from tui.protocol import messages
 
@@ -71,16 +71,12 @@ def open_deck() -> OpenDeck:
 
 def text_of(app: App[Any]) -> str:
     """Return what is on the screen, as text."""
-    # What lies behind a dialog is drawn from this, which is unset outside of the app's own drawing.
-    visible_screen_stack.set(app._background_screens)
-    strips = app.screen._compositor.render_strips()
-    return "\n".join(strip.text.replace("\xa0", " ").rstrip() for strip in strips) + "\n"
+    return "\n".join(strip.text.replace("\xa0", " ").rstrip() for strip in drawn_rows(app)) + "\n"
 
 
 def style_of(app: App[Any], text: str) -> Style:
     """Return the style in which a text is drawn, where it stands first on the screen."""
-    visible_screen_stack.set(app._background_screens)
-    for strip in app.screen._compositor.render_strips():
+    for strip in drawn_rows(app):
         place = strip.text.find(text)
         for segment in strip if place >= 0 else ():
             if place < len(segment.text):

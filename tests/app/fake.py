@@ -12,6 +12,7 @@ from typing import Any
 from textual.events import Paste
 from textual.pilot import Pilot
 
+from tests.app import insides
 from tests.patience import PATIENCE
 from tui.app.app import DeckApp
 from tui.app.job_view import JobView
@@ -84,7 +85,7 @@ class FakeEngine:
         self.commands: list[protocol_messages.Command] = []
         # Nothing can be merged, unless a test says so.
         self.answers: dict[type[protocol_messages.Command], Answer] = {
-            protocol_messages.Page: self._page,
+            protocol_messages.Page: self.page,
             protocol_messages.Merge: refuse,
         }
         self.history: dict[int, Reload] = {}
@@ -117,7 +118,7 @@ class FakeEngine:
         """Answer commands of a kind in this way from now on."""
         self.answers[kind] = lambda command: protocol_messages.Reply(command.id, ok, message, code, data)
 
-    def _page(self, command: protocol_messages.Command) -> protocol_messages.Reply:
+    def page(self, command: protocol_messages.Command) -> protocol_messages.Reply:
         """Answer with rows of the history, no more than an engine would."""
         assert isinstance(command, protocol_messages.Page)
         first = max(command.first, command.last - 199)
@@ -171,7 +172,7 @@ class Deck:
         """Wait until `condition` holds, for as long as no working viewer would take."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < deadline, self.app.screen._compositor
+            assert time.monotonic() < deadline, insides.drawn_rows(self.app)
             await self.pilot.pause(0.005)
         await self.pilot.pause()
 
@@ -213,7 +214,7 @@ class Deck:
     @property
     def toasts(self) -> list[str]:
         """What was said in toasts."""
-        return [f"{toast.title}: {toast.message}" for toast in self.app._notifications]
+        return insides.toasts(self.app)
 
     def type_of_screen(self) -> str:
         """The name of the screen on top."""

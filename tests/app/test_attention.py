@@ -6,6 +6,7 @@ import pytest
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, backlog
+from tests.app.insides import replace_driver
 from tui.app import app as app_module
 from tui.app.app import DeckApp
 from tui.app.textual_ext.driver import TitledDriver
@@ -110,7 +111,7 @@ async def test_title_says_deck_job_and_state(open_deck: OpenDeck, monkeypatch: p
     async with open_deck(backlog(), backlog("anneal")) as deck:
         recorder = Recorder()
         with monkeypatch.context() as patch:
-            patch.setattr(deck.app, "_driver", recorder)
+            replace_driver(patch, deck.app, recorder)
             deck.app.name_window()
             deck.app.name_window()
             await deck.news(State("digits", "crashed", exit_code=1, reason="\x07boom"))

@@ -248,7 +248,7 @@ async def test_jump_shows_the_keys_where_they_lead_in_every_size(open_deck: Open
         assert text_of(deck.app).splitlines()[0].startswith("  1 digits ●   2 anneal")
         await deck.press("1")
         await deck.pilot.resize_terminal(20, 5)
-        await deck.until(lambda: [target.key for target in deck.app.main._targets()] == ["1"])
+        await deck.until(lambda: [target.key for target in deck.app.main.targets()] == ["1"])
 
 
 @pytest.mark.parametrize(("key", "rows"), [("l", (10, 2, 3)), ("c", (2, 10, 3)), ("t", (2, 3, 10))])

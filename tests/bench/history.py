@@ -102,7 +102,7 @@ async def scroll(deck: Path) -> dict[str, tuple[float, float]]:
 
         def settled() -> bool:
             top = timeline.scroll_offset.y
-            return not timeline._rows.missing(timeline.versions[top : top + timeline.size.height])
+            return not view.job.timeline.missing(timeline.versions[top : top + timeline.size.height])
 
         found = {
             "end": await _measured(lambda: pilot.press("end"), settled),
@@ -115,7 +115,7 @@ async def scroll(deck: Path) -> dict[str, tuple[float, float]]:
             return timeline.chosen is not None and timeline.chosen.complete
 
         async def ask() -> None:
-            view.timeline_pane._show_only("status:rejected")
+            view.timeline_pane.show_only("status:rejected")
 
         found["filter"] = await _measured(ask, counted)
         return found

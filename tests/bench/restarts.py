@@ -169,13 +169,13 @@ class Look(threading.Thread):
 
     def workers(self) -> list[int]:
         """Return what lives now below the shims, from one look."""
-        parents = {pid: parent for pid, parent, _, ended in process_tree._all_processes() if not ended}
+        parents = {pid: parent for pid, parent, _, ended in process_tree.all_processes() if not ended}
         return [pid for pid, parent in parents.items() if parents.get(parent) == self._engine]
 
     def zombies(self) -> int:
         """Return how many ended processes wait for the engine or a shim to reap them."""
         parents = [self._engine, *process_tree.children(self._engine)]
-        return sum(ended and parent in parents for _, parent, _, ended in process_tree._all_processes())
+        return sum(ended and parent in parents for _, parent, _, ended in process_tree.all_processes())
 
 
 def storm(folder: Path, task: str, saves: int) -> bool:

@@ -14,12 +14,12 @@ def test_a_set_that_was_overtaken_is_judged_by_the_keys_that_it_asked_for(
     asked: str, code: int, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What others have changed stands in its row too, but may be applied before the one that overtakes it."""
-    talk = change._Talk(["job"], several=False)
-    talk._wanted = [(asked,)]
-    talk._reply = Reply(1, ok=True, data={"changed": True, "versions": {"job": 3}})
-    talk._rows["job"] = {
+    talk = change.Talk(["job"], several=False)
+    talk.wanted = [(asked,)]
+    talk.reply = Reply(1, ok=True, data={"changed": True, "versions": {"job": 3}})
+    talk.rows["job"] = {
         3: Reload("job", 3, "superseded", "set", (Change("a", 0, 1), Change("b", 0, 1)), by=4),
         4: Reload("job", 4, "applied", "set", (Change("b", 0, 1), Change("c", 0, 1))),
     }
-    assert talk._tell("job") == code
+    assert talk.tell("job") == code
     assert capsys.readouterr().out.startswith(says)

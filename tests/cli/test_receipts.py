@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tui.app import formatting
-from tui.cli.change import _words
-from tui.cli.check import _effect
+from tui.cli.change import receipt
+from tui.cli.check import previewed
 from tui.engine.service.headless import reload_words
 from tui.protocol.messages import Change, Problem, Reload
 
@@ -22,21 +22,21 @@ CHANGES = (Change("batch", 16, "x5"), Change("opt.lr", 1, 2))
 )
 def test_a_receipt_names_what_the_task_has_instead(effective: dict[str, object] | None, said: str) -> None:
     row = Reload("job", 4, "applied", "set", CHANGES, step=3, latency_ms=2.0, effective=effective)
-    assert _words(row) == f"v4 applied at step 3 in 2.0 ms: batch 16 → x5 (number → text), opt.lr 1 → 2{said}"
+    assert receipt(row) == f"v4 applied at step 3 in 2.0 ms: batch 16 → x5 (number → text), opt.lr 1 → 2{said}"
 
 
 def test_a_receipt_finds_what_the_task_has_under_any_key() -> None:
     changed = tuple(Change(key, None, 2) for key in ('d["a.b"]', 'd["ключ"]', "d[1.5]", "d[true]", "l[0]"))
     has = {"d": {"a.b": 2, "ключ": 2, "1.5": 2, "True": 3}, "l": [2]}
     row = Reload("job", 4, "applied", "set", changed, step=3, latency_ms=2.0, effective=has)
-    assert _words(row).partition("; ")[2] == "the task has d[true] 3"
+    assert receipt(row).partition("; ")[2] == "the task has d[true] 3"
 
 
 def test_a_check_names_what_the_task_would_have_instead() -> None:
     job = {"job": "digits", "running": 3, "effect": "live", "restarting": [], "remark": ""}
     changed = [{"key": "lr", "old": 1, "new": "2"}]
     effective = [{"key": "lr", "old": "2", "new": 2}]
-    assert _effect({**job, "changes": changed, "effective": effective}) == (
+    assert previewed({**job, "changes": changed, "effective": effective}) == (
         'digits: lr 1 → "2" (number → text) would be taken live; the task would have lr 2'
     )
 

@@ -10,13 +10,13 @@ from tui.engine.locks import Lock
 
 def kill(homes: HistoryFolders) -> None:
     """Give the locks of an engine back, as the end of its process does: their files stay."""
-    locks: list[Lock] = [lock for claim in homes._claims.values() for lock in claim._locks.values()]
-    for lock in [*locks, *(lock for home in homes._homes.values() for lock in home.locks.values())]:
-        os.close(lock._descriptor)
-    for claim in homes._claims.values():
-        if claim._pin is not None:
-            os.close(claim._pin)
-    for home in homes._homes.values():
-        if home._connection is not None:
-            home._connection.close()
-    homes._in_memory.close()
+    locks: list[Lock] = [lock for claim in homes.claims.values() for lock in claim.locks.values()]
+    for lock in [*locks, *(lock for home in homes.histories.values() for lock in home.locks.values())]:
+        os.close(lock.descriptor)
+    for claim in homes.claims.values():
+        if claim.pin is not None:
+            os.close(claim.pin)
+    for home in homes.histories.values():
+        if home.connection is not None:
+            home.connection.close()
+    homes.in_memory.close()

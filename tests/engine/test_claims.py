@@ -177,7 +177,7 @@ def test_the_number_that_a_lock_keeps_is_that_of_one_config(config: Path, tmp_pa
         lock = Lock(tmp_path, path, "me", name="a.lock")
         assert lock.left == left
         lock.note(7)
-        os.close(lock._descriptor)
+        os.close(lock.descriptor)
 
 
 def test_two_paths_that_are_one_in_two_containers_are_two_files(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,7 +371,7 @@ def test_a_lock_that_root_has_left_is_told_with_its_name_and_the_way_out(
     lock = Lock(folder, theirs, "root's deck")
     lock.path.chmod(mode)
     if not held:
-        os.close(lock._descriptor)
+        os.close(lock.descriptor)
     said = as_nobody(sockets, SECOND, theirs)
     if mode == 0o600:
         assert said == (

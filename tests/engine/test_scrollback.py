@@ -80,7 +80,7 @@ def test_carriage_returns_alone_take_no_room() -> None:
     scrollback = Scrollback()
     for _ in range(20):
         assert scrollback.write(b"\r" * 100_000, 1, 0.0) is None
-    assert len(scrollback._rest) <= 1
+    assert len(scrollback.rest) <= 1
     assert lines_of(scrollback.write(b"\n", 1, 0.0)) == [""]
 
 
@@ -165,7 +165,7 @@ def test_the_oldest_lines_are_forgotten_and_a_reader_learns_it() -> None:
     assert block is not None
     assert block.first == scrollback.first
     assert everything(scrollback) == [str(number) for number in range(scrollback.first, 1_000)]
-    assert sum(len(block.data) + 300 for block in scrollback._blocks) == scrollback._size <= 10_000
+    assert sum(len(block.data) + 300 for block in scrollback.blocks) == scrollback.size <= 10_000
 
 
 def test_newest_lines_by_their_size() -> None:
@@ -187,4 +187,4 @@ def test_whatever_is_added_the_numbers_fit_and_the_bound_holds(batches: list[lis
         added += lines
         assert scrollback.end == len(added)
         assert everything(scrollback, start) == added[max(start, scrollback.first) :]
-        assert scrollback._size <= 3_000
+        assert scrollback.size <= 3_000

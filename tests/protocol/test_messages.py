@@ -50,7 +50,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "tuple[tuple[str, int | None, float], ...]": st.lists(LINES, max_size=3).map(tuple),
 }
 
-KINDS = sorted(codec._KINDS.values(), key=lambda kind: kind.KIND)
+KINDS = sorted(codec.KINDS.values(), key=lambda kind: kind.KIND)
 MESSAGES = st.one_of(
     *(st.builds(kind, **{item.name: FIELDS[str(item.type)] for item in dataclasses.fields(kind)}) for kind in KINDS)
 )

@@ -65,7 +65,7 @@ class Case:
 @pytest.fixture(params=["settles", "says a line"])
 async def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Case]:
     monkeypatch.setattr(command, "SETTLE", SETTLE)
-    monkeypatch.setattr(command, "Tree", FakeTree)
+    monkeypatch.setattr(command, "ProcessTree", FakeTree)
     case = Case(tmp_path, None if request.param == "settles" else Readiness(line="up"))
     yield case
     case.runner.tree_gone()
@@ -99,13 +99,13 @@ async def test_a_signal_for_a_program_that_is_held_then_is_answered_when_it_goes
     case.runner.resume()
     await case.answered.wait()
     assert case.applied == [1, 2]
-    tree: Any = case.runner._tree
+    tree: Any = case.runner.tree
     assert tree.signals == [signal.SIGHUP, signal.SIGSTOP, signal.SIGCONT]
 
 
 async def test_nobody_that_joins_is_told(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "JOINING", 0)
-    monkeypatch.setattr(case.runner, "_spec", dataclasses.replace(case.runner._spec, on_change="reload"))
+    monkeypatch.setattr(case.runner, "spec", dataclasses.replace(case.runner.spec, on_change="reload"))
     case.runner.tree_started(42)
     await asyncio.sleep(0)
     await asyncio.sleep(0)

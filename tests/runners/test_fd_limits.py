@@ -20,7 +20,7 @@ def limit(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(resource, "getrlimit", lambda _: tuple(now))
     monkeypatch.setattr(resource, "setrlimit", set_)
-    monkeypatch.setattr(fd_limits, "_soft", 1_024)
+    monkeypatch.setattr(fd_limits, "soft_limit", 1_024)
     return now
 
 
@@ -33,10 +33,10 @@ def test_the_engine_takes_what_it_may_and_its_children_get_what_the_user_had(lim
 
 def test_a_limit_that_is_none_is_taken_as_far_as_it_goes(limit: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     limit[1] = -1
-    monkeypatch.setattr(fd_limits, "_MANY", 3_000)
+    monkeypatch.setattr(fd_limits, "MANY", 3_000)
     fd_limits.raise_own()
     assert limit == [3_000, -1]
-    monkeypatch.setattr(fd_limits, "_MANY", 5_000)
+    monkeypatch.setattr(fd_limits, "MANY", 5_000)
     fd_limits.raise_own()
     assert limit == [3_000, -1]
 

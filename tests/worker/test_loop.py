@@ -242,7 +242,7 @@ def test_checkpoint_ends_the_task_when_it_is_to_stop(deck: Loop) -> None:
 
 def test_outside_a_deck_everything_does_its_plain_work(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(tui, "_time", type("Clock", (), {"sleep": staticmethod(slept.append)}))
+    monkeypatch.setattr("time.sleep", slept.append)
     config = {"lr": 1}
     assert tui.checkpoint(config, loss=1) is config
     tui.sleep(3)

@@ -157,7 +157,7 @@ class Drive:
     def pass_checkpoint(self) -> None:
         """Wait until the task has come to a checkpoint that began from now on, or is held at one."""
         step = self.loop.step
-        while self.loop.step < step + 2 and not (self.paused and self.loop._told_paused) and self.thread.is_alive():
+        while self.loop.step < step + 2 and not (self.paused and self.loop.told_paused) and self.thread.is_alive():
             self.thread.join(0.0005)
 
     def settle(self) -> None:

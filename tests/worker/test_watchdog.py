@@ -142,5 +142,5 @@ def test_time_that_nobody_owns_is_nobodys(street: Street) -> None:
 
 def test_the_clock_is_the_monotonic_one() -> None:
     loop = asyncio.new_event_loop()
-    assert Watchdog(loop, 0, {})._clock is time.monotonic
+    assert Watchdog(loop, 0, {}).clock is time.monotonic
     loop.close()

@@ -269,10 +269,11 @@ class MainScreen(FrugalScreen):
 
     def action_jump(self) -> None:
         """Show a key over each pane and job."""
-        if any(self._targets()):
-            self.app.push_screen(JumpScreen(self._targets))
+        if any(self.targets()):
+            self.app.push_screen(JumpScreen(self.targets))
 
-    def _targets(self) -> Iterator[Target]:
+    def targets(self) -> Iterator[Target]:
+        """Yield the panes and the jobs that can be jumped to."""
         view = self.view(self.current)
         for pane, goal in view.panes() if view is not None else ():
             yield Target(str(pane.id)[0], pane.region.offset, partial(self.set_focus, goal))

@@ -118,7 +118,7 @@ def _change(
         raise Usage(f"no job {job} is running with {config}, but {', '.join(names)}")
     if versions and job is None and len(names) > 1:
         raise Usage(f"{config} serves several jobs: {', '.join(names)}; choose one with --job")
-    talk = _Talk(names if job is None else [job], several=len(names) > 1, json_lines=json_lines)
+    talk = Talk(names if job is None else [job], several=len(names) > 1, json_lines=json_lines)
     try:
         with client.connect_to_deck(found.socket) as (connection, stream):
             return talk.run(connection, stream, command(job or names[0]), timeout)
@@ -200,7 +200,7 @@ def _refused(message: str) -> int:
     return 1
 
 
-class _Talk:
+class Talk:
     """One conversation with an engine: a command, its reply, and the receipts of the jobs.
 
     Args:
@@ -213,18 +213,18 @@ class _Talk:
         self._names = names
         self._several = several
         self._json_lines = json_lines
-        self._rows: dict[str, dict[int, messages.Reload]] = {name: {} for name in names}
+        self.rows: dict[str, dict[int, messages.Reload]] = {name: {} for name in names}
         self._states: dict[str, str] = {}
         self._reasons: dict[str, str | None] = {}
-        self._reply: messages.Reply | None = None
-        self._wanted: list[tuple[str, ...]] | None = None  # the keys that are to be set, None for a whole text
+        self.reply: messages.Reply | None = None
+        self.wanted: list[tuple[str, ...]] | None = None  # the keys that are to be set, None for a whole text
         self._sent = False
         self._deadline = 0.0
 
     def run(self, connection: socket.socket, stream: BufferedRWPair, command: messages.Command, timeout: float) -> int:
         """Send the command, tell what becomes of it, and return the exit code."""
         if isinstance(command, messages.Set):
-            self._wanted = [tuple(map(str, keys.steps(path))) for path in command.values]
+            self.wanted = [tuple(map(str, keys.steps(path))) for path in command.values]
         self._deadline = time.monotonic() + client.ANSWER_PATIENCE
         for message in self._messages(connection, stream):
             self._take(message)
@@ -235,17 +235,17 @@ class _Talk:
                 self._deadline = time.monotonic() + _VERDICT
             if isinstance(message, messages.Reply):
                 self._deadline = time.monotonic() + timeout
-            if self._reply is not None and self._reply.code == "unknown":
-                raise Usage(self._reply.message)
-            if self._reply is not None and not self._reply.ok:
-                return _refused(self._reply.message)
-            if self._reply is not None and not self._reply.data.get("changed"):
-                return self._tell_unchanged(self._reply.data.get("others", {}))
-            if self._reply is not None and all(self._final(name) for name in self._names):
+            if self.reply is not None and self.reply.code == "unknown":
+                raise Usage(self.reply.message)
+            if self.reply is not None and not self.reply.ok:
+                return _refused(self.reply.message)
+            if self.reply is not None and not self.reply.data.get("changed"):
+                return self._tell_unchanged(self.reply.data.get("others", {}))
+            if self.reply is not None and all(self._final(name) for name in self._names):
                 break
-        if self._reply is None:
+        if self.reply is None:
             raise Usage("the engine has not answered: look what is in the file")
-        return max(map(self._tell, self._names))
+        return max(map(self.tell, self._names))
 
     def _tell_unchanged(self, others: Mapping[str, int]) -> int:
         """Tell that nothing was written; what was refused or taken back before is no success."""
@@ -269,21 +269,21 @@ class _Talk:
 
     def _take(self, message: messages.Message | None) -> None:
         if isinstance(message, messages.Reply):
-            self._reply = message
+            self.reply = message
         elif isinstance(message, messages.State):
             self._states[message.job] = message.state
             self._reasons[message.job] = message.reason
-        elif isinstance(message, messages.Reload) and self._sent and message.job in self._rows:
-            self._rows[message.job][message.version] = message
+        elif isinstance(message, messages.Reload) and self._sent and message.job in self.rows:
+            self.rows[message.job][message.version] = message
 
     def _row(self, name: str) -> messages.Reload | None:
-        assert self._reply is not None
-        version = self._reply.data.get("versions", {}).get(name)
-        row = self._rows[name].get(version)
+        assert self.reply is not None
+        version = self.reply.data.get("versions", {}).get(name)
+        row = self.rows[name].get(version)
         # One that was overtaken is judged by the version that runs instead, if that has the same changes; those that
         # were not asked for have been made by others, and may run since.
         while row is not None and row.status == "superseded" and row.by is not None:
-            newer = self._rows[name].get(row.by)
+            newer = self.rows[name].get(row.by)
             if newer is None or not _within(filter(self._asked, row.changes), newer.changes):
                 return newer if newer is None else row
             row = newer
@@ -292,13 +292,14 @@ class _Talk:
     def _asked(self, change: messages.Change) -> bool:
         # As text: ``names.1`` may have been the key 1.
         path = tuple(map(str, keys.steps(change.key) if change.key else ()))
-        return self._wanted is None or any(path[: len(steps)] == steps for steps in self._wanted)
+        return self.wanted is None or any(path[: len(steps)] == steps for steps in self.wanted)
 
     def _final(self, name: str) -> bool:
         row = self._row(name)
         return row is not None and row.status in _FINAL
 
-    def _tell(self, name: str) -> int:
+    def tell(self, name: str) -> int:
+        """Say what became of the change in a job; return the exit code."""
         row = self._row(name)
         prefix = f"{name}: " if self._several else ""
         if row is not None and self._json_lines:
@@ -312,7 +313,7 @@ class _Talk:
             return 0
         if self._json_lines:
             return self._code(row, name)
-        print(prefix + "\n".join(map(harmless, _words(row).split("\n"))))
+        print(prefix + "\n".join(map(harmless, receipt(row).split("\n"))))
         return self._code(row, name)
 
     def _code(self, row: messages.Reload, name: str) -> int:
@@ -326,7 +327,7 @@ def _within(some: Iterable[messages.Change], others: Iterable[messages.Change]) 
     return wanted <= {(change.key, json.dumps(change.new)) for change in others}
 
 
-def _words(row: messages.Reload) -> str:
+def receipt(row: messages.Reload) -> str:
     """Return a receipt, such as ``v12 applied at step 830 in 3.1 ms: lr 0.1 → 0.05``."""
     head = f"v{row.version} {row.status}"
     if row.status == "applied" and row.latency_ms is not None:

@@ -102,14 +102,14 @@ def _of_jobs(file: Path, text: str) -> Iterator[Finding]:
         raise Usage(reply.message if reply is not None else f"{found.name} does not answer")
     for job in reply.data["jobs"]:
         if not job["errors"]:
-            yield Finding(_effect(job), wrong=False)
+            yield Finding(previewed(job), wrong=False)
         several = len(job["errors"]) > 1
         for error in job["errors"]:
             words = f"{error['key']}: {error['message']}" if several and error["key"] else error["message"]
             yield Finding(_describe(file, Problem(words, error["line"], error["column"])))
 
 
-def _effect(job: Mapping[str, Any]) -> str:
+def previewed(job: Mapping[str, Any]) -> str:
     """Return what a save would do to a job, such as ``digits: lr 0.1 → 0.05 would be taken live``."""
     changed = ", ".join(change_words(Change(**change)) for change in job["changes"]) or "the file"
     keys, effect = ", ".join(job["restarting"]), job["effect"]

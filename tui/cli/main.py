@@ -19,7 +19,7 @@ def main() -> None:
     """Run the command that the arguments name and exit with its code."""
     streams.secure()
     words, command = _split(sys.argv[1:])
-    parser = _parser()
+    parser = build_parser()
     if "_ARGCOMPLETE" in os.environ:
         from tui.cli import completion
 
@@ -46,7 +46,8 @@ def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
     return words[:place], words[place + 1 :]
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return what understands the arguments."""
     parser = argparse.ArgumentParser(
         prog="tunedeck", description="Change the config of a running job and see what became of it."
     )

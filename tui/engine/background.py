@@ -13,6 +13,11 @@ class BackgroundTasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether any of it still runs."""
+        return bool(self._running)
+
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work`; a failure comes to the loop's exception handler, and does not vanish with the task."""
         task = asyncio.create_task(work)

@@ -53,8 +53,8 @@ class Claim:
         self._config = config
         self._owner = owner
         self._presence = presence
-        self._locks: dict[str, Lock] = {}  # by what each is for
-        self._pin: int | None = None
+        self.locks: dict[str, Lock] = {}  # by what each is for
+        self.pin: int | None = None
         try:
             self.follow()
         except PlaceError:
@@ -64,12 +64,12 @@ class Claim:
     @property
     def left(self) -> int:
         """The number that the last holder has left."""
-        return max((lock.left for lock in self._locks.values()), default=0)
+        return max((lock.left for lock in self.locks.values()), default=0)
 
     def note(self, number: int) -> None:
         """Leave a number for the next holder of the config as it is named."""
-        if "name" in self._locks:
-            self._locks["name"].note(number)
+        if "name" in self.locks:
+            self.locks["name"].note(number)
 
     def follow(self) -> None:
         """Have the locks of the file that is there now, and have others find them; give up those of another one.
@@ -87,35 +87,35 @@ class Claim:
                 problem = problem or error
             except OSError:
                 pass  # there is no place for this one; the others hold
-        for use in self._locks.keys() - spots.keys():
-            self._locks.pop(use).release()
+        for use in self.locks.keys() - spots.keys():
+            self.locks.pop(use).release()
         # As long as an inode is pinned, no other file is given its number: it goes last.
-        self._pin, former = pin, self._pin
+        self.pin, former = pin, self.pin
         if former is not None:
             os.close(former)
         if problem is not None:
             raise problem
 
     def _hold(self, use: str, spot: _Spot) -> None:
-        before = self._locks.get(use)
+        before = self.locks.get(use)
         if before is not None and before.path == spot.folder / spot.name and before.intact:
             return
         if use == "target beside":
             paths.make_folder(spot.folder)
         lock = Lock(spot.folder, self._config, self._owner, self._presence, name=spot.name)
-        self._locks[use] = lock
+        self.locks[use] = lock
         if before is not None:
             lock.note(before.kept)
             before.release()
 
     def release(self) -> None:
         """Give the locks back."""
-        for lock in self._locks.values():
+        for lock in self.locks.values():
             lock.release()
-        self._locks = {}
-        if self._pin is not None:
-            os.close(self._pin)
-        self._pin = None
+        self.locks = {}
+        if self.pin is not None:
+            os.close(self.pin)
+        self.pin = None
 
 
 def holder(config: Path) -> str | None:

@@ -80,7 +80,7 @@ class Engine:
         self._listener = listener
         self._files: dict[Path, ConfigFile] = {}
         self._left: dict[Path, str] = {}  # what is told of a text that a killed save has left
-        self._homes: HistoryFolders  # once it runs
+        self._histories: HistoryFolders  # once it runs
         self._tasks = BackgroundTasks()
         self._over = asyncio.Event()
         self._started = self._refused = False
@@ -89,7 +89,7 @@ class Engine:
         self._joins = Path()
         self._watcher = watch.Watcher([spec.config for spec in deck.jobs], self._on_disk)
         hello = messages.Hello(messages.PROTOCOL, deck.name, str(deck.path or ""), os.getpid())
-        self._server = Server(hello, self._snapshot, self._obey)
+        self.server = Server(hello, self._snapshot, self._obey)
 
     async def run(self, ready: Callable[[Path], None] = lambda _: None) -> int:
         """Run the deck until all is over.
@@ -111,7 +111,7 @@ class Engine:
             raise BadStart(str(error)) from error
         process_tree.keep(presence.descriptor)
         self._joins = presence.joins
-        self._homes = HistoryFolders(
+        self._histories = HistoryFolders(
             f"the deck {self.deck.path or self.deck.name} (process {os.getpid()})", presence.name
         )
         try:
@@ -153,10 +153,10 @@ class Engine:
         for spec in self.deck.jobs:
             file = self._files.get(spec.config) or await self._open_file(spec)
             try:
-                history = self._homes.open(spec.config, spec.name)
+                history = self._histories.open(spec.config, spec.name)
             except paths.PlaceError as error:
                 raise BadStart(str(error)) from error
-            job = self.jobs[spec.name] = Job(spec, file, history, self._launcher(spec), self._emit)
+            job = self.jobs[spec.name] = Job(spec, file, history, self.launcher(spec), self._emit)
             if job.problem is not None and self.headless:
                 problems.append(describe(spec.config, job.problem))
         if problems:
@@ -179,7 +179,7 @@ class Engine:
         try:
             socket = self._socket
             talkers: list[Job | HostJob] = [*self.jobs.values(), *self._hosts.values()]
-            await self._server.open(socket, {talker.name: talker.scrollback for talker in talkers})
+            await self.server.open(socket, {talker.name: talker.scrollback for talker in talkers})
         except (OSError, paths.PlaceError) as error:
             raise BadStart(str(error)) from error
         return socket
@@ -190,14 +190,15 @@ class Engine:
         return paths.socket_of(str(self.deck.path or self.deck.jobs[0].config))
 
     async def _close(self) -> None:
-        self._server.refuse()
+        self.server.refuse()
         await self._watcher.close()
         self._tasks.cancel()
         # Before the connections end: who waits for that may start the deck again at once.
-        self._homes.close()
-        await self._server.close()
+        self._histories.close()
+        await self.server.close()
 
-    def _launcher(self, spec: JobSpec) -> Launch:
+    def launcher(self, spec: JobSpec) -> Launch:
+        """Return what starts the workers of a job."""
         setup = {
             "job": spec.name,
             "task": spec.task,
@@ -242,9 +243,10 @@ class Engine:
 
     def _on_signal(self, number: int) -> None:
         self._signal = number
-        self._end()
+        self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End in order; asked a second time, in a hurry."""
         for job in self.jobs.values() if self.asked else ():
             job.hurry()
         self.asked = True
@@ -258,7 +260,7 @@ class Engine:
         return 1 if any(job.state.state == "crashed" for job in self.jobs.values()) else 0
 
     def _emit(self, event: Event) -> None:
-        self._server.post(event)
+        self.server.post(event)
         if self._listener is not None:
             self._listener(event)
         if isinstance(event, messages.State):
@@ -287,7 +289,7 @@ class Engine:
                 yield job.document
 
     def _tell_document(self, file: ConfigFile) -> None:
-        for news in self._homes.follow(file.path):
+        for news in self._histories.follow(file.path):
             self._tell(*news)
         for document in self._documents(file):
             job = self.jobs[document.job]
@@ -328,8 +330,8 @@ class Engine:
     def _problems(self, job: Job) -> Iterator[Notice]:
         """Yield what is wrong around a job for longer than a moment."""
         config = job.spec.config
-        if config in self._homes.problems:
-            yield Notice(job.name, self._homes.problems[config], "warning")
+        if config in self._histories.problems:
+            yield Notice(job.name, self._histories.problems[config], "warning")
         if job.file.remark is not None:
             yield Notice(job.name, job.file.remark, "warning")
         if config in self._left:
@@ -354,10 +356,10 @@ class Engine:
     async def _look_after_homes(self) -> None:
         while True:
             await asyncio.sleep(_LOOK)
-            for news in self._homes.look():
+            for news in self._histories.look():
                 self._tell(*news)
             with contextlib.suppress(OSError, paths.PlaceError):  # it is tried again
-                await self._server.restore(self._socket)
+                await self.server.restore(self._socket)
 
     async def _keep_metrics(self) -> None:
         while True:
@@ -372,7 +374,7 @@ class Engine:
 
     async def _obey(self, command: messages.Command) -> Reply:
         if isinstance(command, messages.Shutdown):
-            self._end()
+            self.end()
             return Reply(command.id, ok=True)
         name = getattr(command, "job", "")
         job = self.jobs.get(name)

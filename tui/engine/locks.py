@@ -128,7 +128,7 @@ class Lock:
         self.path = folder / (name or lock_name(folder, config))
         self._inherited = 0
         self._take(config)
-        former = _read(self._descriptor)
+        former = _read(self.descriptor)
         # The numbers of devices and inodes are given again: elsewhere the lock may have been that of another file.
         ours = folder.parent == config.parent or former.config == str(config)
         self._number = self.left = max(former.number if ours else 0, self._inherited)
@@ -136,14 +136,14 @@ class Lock:
             _await_end(former.presence)
         content = _Content(self.left, owner, presence, str(config)).encode()
         with contextlib.suppress(OSError):  # a full disk: it is held all the same
-            os.pwrite(self._descriptor, content, 0)
-            os.ftruncate(self._descriptor, len(content))
+            os.pwrite(self.descriptor, content, 0)
+            os.ftruncate(self.descriptor, len(content))
 
     @property
     def intact(self) -> bool:
         """Others find the lock; else its file has been deleted."""
         try:
-            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+            return os.path.samestat(os.fstat(self.descriptor), self.path.stat())
         except OSError:
             return False
 
@@ -152,7 +152,7 @@ class Lock:
         number = max(number, self.left)
         if number != self._number:
             with contextlib.suppress(OSError):
-                os.pwrite(self._descriptor, b"%0*d" % (_DIGITS, number), 0)
+                os.pwrite(self.descriptor, b"%0*d" % (_DIGITS, number), 0)
                 self._number = number
 
     @property
@@ -165,21 +165,21 @@ class Lock:
         if not self._number and self.intact:
             with contextlib.suppress(OSError):
                 self.path.unlink()
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
     def _take(self, config: Path) -> None:
         attempts = 0
         while True:
             try:
-                self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except PermissionError:
                 self._clear(config)
                 continue
             try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = _read(self._descriptor).holder or "another engine"
-                os.close(self._descriptor)
+                holder = _read(self.descriptor).holder or "another engine"
+                os.close(self.descriptor)
                 attempts += 1
                 if attempts < _ATTEMPTS:
                     time.sleep(0.01)
@@ -187,7 +187,7 @@ class Lock:
                 raise PlaceError(f"{config} is in use by {holder}; `tunedeck ls` shows it") from None
             if self.intact:
                 return
-            os.close(self._descriptor)  # the last holder has removed it meanwhile
+            os.close(self.descriptor)  # the last holder has removed it meanwhile
 
     def _clear(self, config: Path) -> None:
         """Remove the lock of another user that nobody holds; what it keeps for the next holder is ours.

@@ -111,19 +111,19 @@ class Scrollback:
     def __init__(self, limit: int = KEPT) -> None:
         self.end = 0
         self._limit = limit
-        self._size = 0
-        self._blocks: list[Block] = []
-        self._rest = bytearray()  # of the line that was begun: since the last carriage return that something followed
+        self.size = 0
+        self.blocks: list[Block] = []
+        self.rest = bytearray()  # of the line that was begun: since the last carriage return that something followed
 
     @property
     def first(self) -> int:
         """The number of the oldest line that is kept."""
-        return self._blocks[0].first if self._blocks else self.end
+        return self.blocks[0].first if self.blocks else self.end
 
     @property
     def begun(self) -> str:
         """The line that has no end yet, as it stands."""
-        return last_drawn(self._rest.decode("utf-8", "replace"))
+        return last_drawn(self.rest.decode("utf-8", "replace"))
 
     def write(self, data: bytes, version: int | None, time: float) -> Block | None:
         """Take output as it came, and return the lines that it completes."""
@@ -132,15 +132,15 @@ class Scrollback:
 
     def finish(self, version: int | None, time: float) -> Block | None:
         """Return the line that was begun as a whole one: the output has ended."""
-        rest, self._rest = bytes(self._rest), bytearray()
+        rest, self.rest = bytes(self.rest), bytearray()
         return self._add(rest + b"\n", version, time) if rest else None
 
     def block(self, number: int) -> Block | None:
         """Return lines from `number` on, from the oldest that is kept where `number` is gone; None at the end."""
-        if number >= self.end or not self._blocks:
+        if number >= self.end or not self.blocks:
             return None
-        place = bisect_right(self._blocks, number, key=attrgetter("first"))
-        return self._blocks[max(place - 1, 0)].since(number)
+        place = bisect_right(self.blocks, number, key=attrgetter("first"))
+        return self.blocks[max(place - 1, 0)].since(number)
 
     def newest(self, size: int, after: int = 0) -> int:
         """Return the number of the first of the newest lines that take `size` bytes, by whole blocks.
@@ -148,7 +148,7 @@ class Scrollback:
         It is no lower than `after`; who asks often asks for no more than what came since.
         """
         number = self.end
-        for block in reversed(self._blocks):
+        for block in reversed(self.blocks):
             size -= len(block.data)
             if size < 0 or number <= after:
                 break
@@ -160,18 +160,18 @@ class Scrollback:
         head, tail = data.find(b"\n") + 1, data.rfind(b"\n") + 1
         if not head:
             return b"".join(self._go_on(data))
-        if len(self._rest) + head - 1 > LONGEST_LINE:
+        if len(self.rest) + head - 1 > LONGEST_LINE:
             # It may be no longer than allowed, without what carriage returns go back over.
-            begin = b"".join((*self._go_on(data[: head - 1]), self._rest, b"\n"))
+            begin = b"".join((*self._go_on(data[: head - 1]), self.rest, b"\n"))
         else:
-            begin = bytes(self._rest) + data[:head]
-        self._rest.clear()
+            begin = bytes(self.rest) + data[:head]
+        self.rest.clear()
         self._go_on(data[tail:])
         return begin + data[head:tail]
 
     def _go_on(self, data: bytes) -> list[bytes]:
         """Go on with the line that was begun; return what had to be cut off it, as lines."""
-        rest = self._rest
+        rest = self.rest
         begin, returned, again = data.partition(b"\r")
         if begin and rest.endswith(b"\r"):
             rest.clear()
@@ -195,26 +195,26 @@ class Scrollback:
     def _add(self, data: bytes, version: int | None, time: float) -> Block:
         block = Block(self.end, data.count(b"\n"), data, version, time)
         self.end = block.end
-        last = self._blocks[-1] if self._blocks else None
+        last = self.blocks[-1] if self.blocks else None
         if (
             last is not None
             and len(last.data) + len(data) <= _TOGETHER_BYTES
             and last.version == version
             and 0 <= time - last.time < _TOGETHER
         ):
-            self._blocks[-1] = Block(last.first, last.count + block.count, last.data + data, version, last.time)
-            self._size += len(data)
+            self.blocks[-1] = Block(last.first, last.count + block.count, last.data + data, version, last.time)
+            self.size += len(data)
         else:
-            self._blocks.append(block)
-            self._size += len(data) + _OVERHEAD
-        if self._size > self._limit:
+            self.blocks.append(block)
+            self.size += len(data) + _OVERHEAD
+        if self.size > self._limit:
             self._trim()
         return block
 
     def _trim(self) -> None:
         # A tenth at a time: taking single blocks off the front of a list would cost its length each time.
         count = 0
-        while self._size > self._limit * 0.9:
-            self._size -= len(self._blocks[count].data) + _OVERHEAD
+        while self.size > self._limit * 0.9:
+            self.size -= len(self.blocks[count].data) + _OVERHEAD
             count += 1
-        del self._blocks[:count]
+        del self.blocks[:count]

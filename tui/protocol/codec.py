@@ -33,7 +33,7 @@ _WORDS = ("NaN", "Infinity", "-Infinity")
 #: Returns text as JSON writes it.
 quote = json.encoder.encode_basestring
 
-_KINDS: dict[str, type[Message]] = {
+KINDS: dict[str, type[Message]] = {
     kind.KIND: kind
     for kind in vars(messages).values()
     if isinstance(kind, type) and issubclass(kind, Message) and kind.KIND
@@ -104,7 +104,7 @@ def decode(line: bytes) -> Message | None:
     if not isinstance(body, dict):
         raise ValueError("a message is a JSON object")
     try:
-        kind = _KINDS.get(body.get("event", ""))
+        kind = KINDS.get(body.get("event", ""))
         if kind is None:
             return None
         if kind is Reload:

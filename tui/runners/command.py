@@ -171,7 +171,7 @@ class CommandRunner:
         self, owner: Owner, spec: CommandSpec, payload: Payload, setup: Mapping[str, Any], joins: Path
     ) -> None:
         self._owner = owner
-        self._spec = spec
+        self.spec = spec
         self._version = self._first = payload.version
         self._copy: Path | None = None
         self._paused = False
@@ -195,7 +195,7 @@ class CommandRunner:
                 **self._filled.env,
                 "TUNEDECK": self._members.address,
             }
-            self._tree = ProcessTree(self, arguments, cwd=spec.cwd, env=env, tty=spec.tty)
+            self.tree = ProcessTree(self, arguments, cwd=spec.cwd, env=env, tty=spec.tty)
         except BaseException:
             self._members.close()
             self._remove_copy()
@@ -203,8 +203,8 @@ class CommandRunner:
 
     def send(self, payload: Payload) -> bool:
         """Have the program take a config, in the way that it does; False if it must be started anew."""
-        how = self._spec.on_change
-        if how == "restart" or self._spec.fill(payload.data, self._spec.config) != self._filled:
+        how = self.spec.on_change
+        if how == "restart" or self.spec.fill(payload.data, self.spec.config) != self._filled:
             return False
         if how == "reload":
             self._version = payload.version
@@ -219,20 +219,20 @@ class CommandRunner:
         return True
 
     def _tell(self, payload: Payload) -> None:
-        if self._spec.on_change == "command":
+        if self.spec.on_change == "command":
             if self._settling is not None:
                 self._settling.cancel()
             self._settling = asyncio.create_task(self._run_teller(payload))
             return
-        if self._spec.on_change != "none":
-            self._tree.signal(signal.Signals[self._spec.on_change], alone=True)
+        if self.spec.on_change != "none":
+            self.tree.signal(signal.Signals[self.spec.on_change], alone=True)
         self._settle(anew=False)
 
     async def _run_teller(self, payload: Payload) -> None:
         """Have another program tell this one of its new config: its exit code is the receipt, its output the error."""
-        command = self._spec.teller(payload.data)
+        command = self.spec.teller(payload.data)
         try:
-            code, said = await readiness.run(command, self._spec.cwd, TELLING)
+            code, said = await readiness.run(command, self.spec.cwd, TELLING)
         except OSError as error:
             code, said = 1, f"it can't be run: {error.strerror}"
         if code == 0:
@@ -260,7 +260,7 @@ class CommandRunner:
         if self._members.pause(paused=True):
             return
         self._paused = True
-        self._tree.signal(signal.SIGSTOP)
+        self.tree.signal(signal.SIGSTOP)
         if self._settling is not None:
             self._settling.cancel()
 
@@ -270,14 +270,14 @@ class CommandRunner:
         if not self._paused:
             return
         self._paused = False
-        self._tree.signal(signal.SIGCONT)
+        self.tree.signal(signal.SIGCONT)
         if self._unanswered is not None:
             self._settle(anew=self._unanswered)
 
     async def stop(self, number: int, grace: float) -> None:
         """Signal the whole tree, and kill it at the end of the grace; what has joined is asked first."""
         how = "" if self._members.lowest is not None else HANDLER  # of its own, or it dies of the signal
-        self._stop = Stop(self._tree, self._signal, number, grace, self._owner.worker_said, self._members.force, how)
+        self._stop = Stop(self.tree, self._signal, number, grace, self._owner.worker_said, self._members.force, how)
         self._members.stop(number)
         await self._stop.run()
 
@@ -287,21 +287,21 @@ class CommandRunner:
             self._stop.hurry()
 
     def _signal(self, number: int) -> None:
-        self._tree.signal(number)
+        self.tree.signal(number)
         if self._paused:
-            self._tree.signal(signal.SIGCONT)
+            self.tree.signal(signal.SIGCONT)
 
     async def wait_gone(self) -> None:
         """Wait until the program and all its descendants are gone."""
-        await self._tree.wait_gone()
+        await self.tree.wait_gone()
 
     def tree_started(self, pid: int) -> None:
         """The program runs; the receipt comes when it is ready."""
         self._owner.worker_started(pid)
-        if self._spec.ready is None:
+        if self.spec.ready is None:
             self._owner.worker_said({"kind": "loaded"})
         self._settle(anew=True)
-        if self._spec.on_change == "reload":
+        if self.spec.on_change == "reload":
             self._unjoined = asyncio.get_running_loop().call_later(JOINING, self._say_unjoined)
 
     def tree_refused(self, reason: str) -> None:
@@ -311,7 +311,7 @@ class CommandRunner:
     def tree_wrote(self, data: bytes) -> None:
         """Pass output on, and look for the line that says ready."""
         self._owner.worker_wrote(data)
-        ready = self._spec.ready
+        ready = self.spec.ready
         if ready is not None and ready.line is not None and not self._line_seen.is_set():
             *lines, self._tail = (self._tail + data.decode("utf-8", "replace")).split("\n")
             try:
@@ -346,18 +346,18 @@ class CommandRunner:
 
     async def _answer(self, anew: bool) -> None:
         """Give the receipt for the newest version when the program has taken it."""
-        ready = self._spec.ready
+        ready = self.spec.ready
         if ready is None or not anew or self._deceptive:  # another program's port says nothing of this one
             await asyncio.sleep(SETTLE)
         if ready is not None and ready.line is None:
-            await ready.wait(self._spec.cwd)
+            await ready.wait(self.spec.cwd)
         elif ready is not None and anew:
             await self._line_seen.wait()
         if ready is not None and anew:
             self._owner.worker_said({"kind": "loaded"})
         self._started = True
         self._unanswered = None
-        if self._spec.on_change != "reload":
+        if self.spec.on_change != "reload":
             self._say_applied()
         elif not self._members.ever:  # it has read its config by itself
             self._say_applied(self._first)
@@ -375,7 +375,7 @@ class CommandRunner:
         if message["kind"] == "stopping":
             if self._stop is not None:
                 self._stop.take(message["how"])
-        elif message["kind"] != "applied" or self._spec.on_change == "reload":
+        elif message["kind"] != "applied" or self.spec.on_change == "reload":
             self._owner.worker_said(message)
 
     def _take_member(self, member: Member, *, came: bool) -> None:
@@ -388,16 +388,16 @@ class CommandRunner:
 
     def _config_for(self, payload: Payload) -> Path:
         """Return the path of a file that holds the payload's text: the config, or a copy beside it."""
-        config = self._spec.config
-        name = self._spec.name.replace("/", "-").replace("\0", "-")
+        config = self.spec.config
+        name = self.spec.name.replace("/", "-").replace("\0", "-")
         copy = config.with_name(f".{config.stem}.{name}.tunedeck{config.suffix}")
         with contextlib.suppress(OSError):
             copy.unlink()  # what an engine that was killed has left
         with contextlib.suppress(OSError):
             if reading.read(config)[0] == payload.text.encode():
                 return config
-        if not self._spec.names_config:
-            if self._spec.filled:
+        if not self.spec.names_config:
+            if self.spec.filled:
                 return config
             why = f"it would read {config.name} as it is now, not v{payload.version}"
             raise LaunchError(f"{why}: write {{config}} in its arguments for the path")

@@ -18,15 +18,15 @@ OWN = 24
 PER_CONFIG = 2
 
 #: What macOS takes where it says that there is no limit.
-_MANY = 10_240
+MANY = 10_240
 
-_soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+soft_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def raise_own() -> None:
     """Let this process open as many files as it may."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    for wanted in (hard, _MANY):
+    for wanted in (hard, MANY):
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         except (ValueError, OSError):
@@ -36,7 +36,7 @@ def raise_own() -> None:
 
 def of_children() -> int:
     """Return the limit that a job's process has to set: the one that this process came with, 0 where that holds."""
-    return 0 if resource.getrlimit(resource.RLIMIT_NOFILE)[0] == _soft else _soft
+    return 0 if resource.getrlimit(resource.RLIMIT_NOFILE)[0] == soft_limit else soft_limit
 
 
 def shortage(workers: int, commands: int, configs: int) -> str | None:

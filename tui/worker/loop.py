@@ -80,7 +80,7 @@ class Loop:
         self._stopping = False
         self._thread = native.this_thread()
         self._paused = False
-        self._told_paused = False
+        self.told_paused = False
         self._complaints: set[str] = set()
 
     def guard(self, rules: Mapping[str, Mapping[str, Any]]) -> None:
@@ -358,12 +358,12 @@ class Loop:
                 self._stopping = True
             elif kind in ("pause", "resume"):
                 self._paused = kind == "pause"
-                self._told_paused = False
+                self.told_paused = False
         self.sample_due = self.sample_due or self._paused
 
     def _tell_paused(self) -> None:
-        if not self._told_paused:
-            self._told_paused = True
+        if not self.told_paused:
+            self.told_paused = True
             self.channel.send({"kind": "paused", "step": self.step})
 
     def _cancel(self) -> None:

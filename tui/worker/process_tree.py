@@ -43,7 +43,7 @@ def line_buffer_stdout() -> None:
 def descendants(root: int) -> list[tuple[int, int]]:
     """Return process id and process group of every living descendant of `root`, parents first."""
     children: dict[int, list[tuple[int, int]]] = {}
-    for pid, parent, group, ended in _all_processes():
+    for pid, parent, group, ended in all_processes():
         if ended:
             continue
         children.setdefault(parent, []).append((pid, group))
@@ -55,7 +55,7 @@ def descendants(root: int) -> list[tuple[int, int]]:
 
 def children(root: int) -> list[int]:
     """Return the process ids of the children of `root`, those included that wait to be reaped."""
-    return [pid for pid, parent, *_ in _all_processes() if parent == root]
+    return [pid for pid, parent, *_ in all_processes() if parent == root]
 
 
 def signal_tree(root: int, number: int) -> None:
@@ -85,7 +85,7 @@ def hold_tree(root: int) -> None:
         held = found
 
 
-def _all_processes() -> Iterator[tuple[int, int, int, bool]]:
+def all_processes() -> Iterator[tuple[int, int, int, bool]]:
     """Yield id, parent and group of every process, and whether it has ended and waits to be reaped."""
     if sys.platform != "linux":
         import subprocess

@@ -43,7 +43,7 @@ class Watchdog:
         self._loop = loop
         self._thread = thread
         self._owners = owners
-        self._clock = clock
+        self.clock = clock
         self._alive = True
         self._suspect: Loop | None = None
         self._first = True
@@ -52,7 +52,7 @@ class Watchdog:
 
     def look(self) -> None:
         """Take one look, from another thread; call it many times a second."""
-        now = self._clock()
+        now = self.clock()
         if self._alive:
             self._acquit()
             self._alive = False

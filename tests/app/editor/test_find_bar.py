@@ -13,7 +13,7 @@ from tui.app.model.query import query
 async def finding(deck: Deck, text: str) -> FindBar:
     bar = deck.view.config.query_one(FindBar)
     await deck.press("ctrl+f")
-    await deck.until(lambda: bar._find.input.has_focus)
+    await deck.until(lambda: bar.prompt.input.has_focus)
     await deck.press(*text)
     return bar
 
@@ -70,7 +70,7 @@ async def test_what_is_selected_is_found(open_deck: OpenDeck) -> None:
         deck.view.config.editor.selection = Selection((5, 2), (5, 7))
         bar = await finding(deck, "")
         await deck.until(lambda: "1 of 1" in text_of(deck.app))
-        assert bar._find.input.value == "shift"
+        assert bar.prompt.input.value == "shift"
 
 
 async def test_one_is_replaced_after_the_other_and_undone(open_deck: OpenDeck) -> None:

@@ -44,8 +44,8 @@ def test_a_long_config_is_not_parsed_for_a_key_at_its_end(
 ) -> None:
     if "-" in last and "-" not in line:
         line = f"  {line}"  # what stands beside a list's dashes is not YAML
-    counting = Counting(schema_hints._KEY)
-    monkeypatch.setattr(schema_hints, "_KEY", counting)
+    counting = Counting(schema_hints.KEY)
+    monkeypatch.setattr(schema_hints, "KEY", counting)
     path = path_at(["a:", *[line] * 4_000, last], 4_001)
     assert (path[0], path[-1]) == ("a", "b")
     assert counting.asked == 2

@@ -54,7 +54,7 @@ async def test_reader_stays_at_a_line_when_a_filter_comes_and_goes(open_deck: Op
         await deck.press("pageup", "pageup")
         first = log.first_visible()
         await searching(deck, "!hay", "ampersand")
-        await deck.until(lambda: "without hay" in title(deck) and not log._anchor)
+        await deck.until(lambda: "without hay" in title(deck) and not log.anchor_line)
         assert first <= log.first_visible() < first + 3
         before = rows(log)
         await deck.news(output(660, *["keep more"] * 50))
@@ -67,7 +67,7 @@ async def test_freeze_and_pruning_under_a_filter(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         log = deck.view.log_view
         buffer = deck.app.jobs["digits"].lines
-        buffer._max_lines = 1500
+        buffer.max_lines = 1500
         await deck.news(output(60, *["keep", "hay"] * 700))
         await searching(deck, "keep", "ampersand")
         await deck.press("enter", "space")

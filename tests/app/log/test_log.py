@@ -8,6 +8,7 @@ from textual.selection import Selection
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, Deck
+from tests.app.insides import driver_of
 from tui.app.log.view import LogView
 from tui.app.model.log_buffer import SLAB, LogBuffer
 from tui.protocol.messages import Begun, Lines
@@ -66,7 +67,7 @@ async def test_reader_is_not_moved_by_pruning(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         log = await focused(deck)
         buffer = deck.app.jobs["digits"].lines
-        buffer._max_lines = 1500
+        buffer.max_lines = 1500
         await deck.news(output(60, 1400))
         await deck.press("pageup", "pageup")
         before = first_visible(log)
@@ -126,7 +127,7 @@ async def test_selection_is_copied_without_the_frame(open_deck: OpenDeck, monkey
         log = await focused(deck)
         await deck.news(output(60, 100))
         written: list[str] = []
-        monkeypatch.setattr(deck.app._driver, "write", written.append)
+        monkeypatch.setattr(driver_of(deck.app), "write", written.append)
         for key in ("ctrl+c", "y"):
             written.clear()
             await deck.pilot.mouse_down(log, offset=(6, 5))

@@ -104,7 +104,7 @@ async def test_reader_stays_while_lines_are_wrapped(open_deck: OpenDeck) -> None
         await deck.press("pageup", "pageup")
         top = log.first_visible()
         await deck.press("w")
-        await deck.until(lambda: log._anchor is None)
+        await deck.until(lambda: log.anchor_line is None)
         assert log.first_visible() == top
         await deck.news(output(360, *["more " * 40] * 50))
         assert log.first_visible() == top

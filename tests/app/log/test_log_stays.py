@@ -21,7 +21,7 @@ def add(buffer: LogBuffer, count: int, version: int) -> None:
     """Add lines of many lengths, some of them wide."""
     numbers = range(buffer.end, buffer.end + count)
     buffer.extend(
-        buffer._expected, [f"{n} {n % 2 * 'odd'} {'x語'[n % 3 == 0] * (n * 37 % 130)}" for n in numbers], version
+        buffer.expected, [f"{n} {n % 2 * 'odd'} {'x語'[n % 3 == 0] * (n * 37 % 130)}" for n in numbers], version
     )
 
 
@@ -34,7 +34,7 @@ def prepare(log: LogView, buffer: LogBuffer, *, wrap: bool, text: str) -> None:
     log.wrap = wrap
     chosen = line_filter(text)
     log.keep(chosen.shows if chosen is not None else None)
-    while not log._scan():
+    while not log.scan():
         pass
 
 
@@ -44,7 +44,7 @@ async def test_reader_sees_the_same_while_lines_come_and_go(
     monkeypatch.setattr(buffers, "SLAB", 7)
     async with open_deck() as deck:
         log, buffer = deck.view.log_view, deck.app.jobs["digits"].lines
-        buffer._max_lines = KEPT
+        buffer.max_lines = KEPT
         pruned = []
 
         @settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None, database=None)

@@ -141,7 +141,7 @@ async def test_broken_expression_is_told_beside_what_was_typed(open_deck: OpenDe
 async def test_long_log_is_searched_without_holding_up_the_loop(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         buffer = deck.app.jobs["digits"].lines
-        buffer._max_lines = 200_000
+        buffer.max_lines = 200_000
         buffer.extend(60, [f"line {n} with some more words behind it" for n in range(100_000)], None, NOW)
         await deck.news(output(100_060, "the end"))
         await searching(deck, "")

@@ -54,7 +54,7 @@ def test_memory_is_bounded_too(letter: str) -> None:
     assert 5_000 < kept <= 20_000
     assert buffer.lost + len(buffer) == 100
     buffer.clear()
-    assert buffer._size == buffers._ORIGIN * len(buffer._origins)
+    assert buffer.size == buffers.ORIGIN * len(buffer.origins)
 
 
 def test_gap_in_the_numbers_is_shown_and_counted() -> None:

@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, Deck
+from tests.app.insides import watch_display
 from tui.app.frame_scheduler import PAUSES, FrameScheduler
 from tui.app.log.view import LogView
 from tui.app.model.job import Part
@@ -29,7 +30,7 @@ class Glass:
         self.updates: list[CompositorUpdate] = []
         self._stream = pyte.Stream(self.screen)
         self._app = deck.app
-        monkeypatch.setattr(deck.app, "_display", self._display)
+        watch_display(monkeypatch, deck.app, self._display)
         deck.app.screen.refresh()
 
     def _display(self, _: object, update: Any) -> None:

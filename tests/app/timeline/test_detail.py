@@ -71,7 +71,7 @@ async def test_older_reload_is_shown_from_the_answer_alone(open_deck: OpenDeck) 
     async with open_deck() as deck:
         answer(deck, row=codec.public(FULL))
         deck.view.timeline.focus()
-        deck.app.jobs["digits"].timeline._rows.pop(7)
+        deck.app.jobs["digits"].timeline.by_version.pop(7)
         await deck.press("enter")
         await deck.until(lambda: "too fast" in text_of(deck.app))
 

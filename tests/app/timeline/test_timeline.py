@@ -63,7 +63,7 @@ async def test_rows_that_are_not_here_yet_have_their_place(open_deck: OpenDeck) 
         # It is asked again when the reader moves on, and only then.
         assert len(pages(deck)) == 1
         del deck.engine.answers[messages.Page]
-        deck.engine.answers[messages.Page] = deck.engine._page
+        deck.engine.answers[messages.Page] = deck.engine.page
         deck.engine.history = {version: a_row(version) for version in range(1, MANY)}
         await deck.press("pageup", "pageup", "end")
         await deck.until(lambda: "can't be read" not in text_of(deck.app) and "lr 0 → 1 " in text_of(deck.app))

@@ -270,7 +270,7 @@ def test_who_never_ends_to_write_is_not_waited_for_for_ever(config: Path, monkey
 
 @pytest.mark.parametrize("base", [OLD, None])
 def test_a_system_that_only_renames_will_do(config: Path, monkeypatch: pytest.MonkeyPatch, base: bytes | None) -> None:
-    monkeypatch.setattr(atomic, "_renameat2", lambda: None)
+    monkeypatch.setattr(atomic, "renameat2", lambda: None)
     if base is None:
         config.unlink()
     write(config, NEW, base=digest(base) if base else None)

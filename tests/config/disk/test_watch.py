@@ -484,7 +484,7 @@ async def test_other_files_beside_a_missing_one_are_not_looked_at_one_by_one(
     async with watching(config) as (seen, _):
         config.unlink()
         await seen.until("missing")
-        monkeypatch.setattr(folder_events, "_PAUSE", 3600)  # what is told for nothing is not asked for again at once
+        monkeypatch.setattr(folder_events, "PAUSE", 3600)  # what is told for nothing is not asked for again at once
         polls.clear()
         for number in range(20):
             fill(config.parent, number)
@@ -506,7 +506,7 @@ async def test_a_file_that_comes_back_is_found_beside_others(config: Path, polls
             await seen.until(text(number))
         polls.clear()
         fill(config.parent, 0)
-        await asyncio.sleep(2 * folder_events._PAUSE)
+        await asyncio.sleep(2 * folder_events.PAUSE)
         assert polls == []
 
 
@@ -536,7 +536,7 @@ async def test_where_the_system_has_no_watches_left_files_are_polled(
         def __init__(self, mask: int) -> None:
             raise OSError(errno.EMFILE, f"no instance left for {mask}")
 
-    monkeypatch.setattr(folder_events, "_Watches", NoneLeft)
+    monkeypatch.setattr(folder_events, "Watches", NoneLeft)
     async with watching(config) as (seen, _):
         for number in (1, 2):
             rename(config, text(number))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.config import document
-from tui.config.editing.merge import Clashing, Texts, _parts, merge, merge_lines
+from tui.config.editing.merge import Clashing, Texts, merge, merge_lines, parts_of
 from tui.protocol.messages import Clash
 
 BASE = """\
@@ -137,7 +137,7 @@ LINES = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "\n"]), max_size=8).map("
 
 @given(LINES, LINES, LINES, st.booleans())
 def test_the_parts_of_texts_are_the_texts(base: str, mine: str, theirs: str, apart: bool) -> None:
-    parts = list(_parts(Texts(base, mine, theirs), apart=apart))
+    parts = list(parts_of(Texts(base, mine, theirs), apart=apart))
     assert Texts(*("".join(side) for side in zip(*parts, strict=True))) == Texts(base, mine, theirs)
 
 

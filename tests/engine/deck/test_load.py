@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tui.config.document import ConfigError
-from tui.engine.deck.load import _KINDS, load
+from tui.engine.deck.load import KINDS, load
 from tui.engine.deck.spec import Deck, JobSpec, single
 from tui.runners.command import CommandSpec
 from tui.runners.readiness import Readiness
@@ -266,7 +266,7 @@ def test_the_deck_in_the_reference_is_one_and_shows_every_key(tmp_path: Path, mo
     (tmp_path / "deck/digits.schema.json").write_text("{}")
     assert [job.name for job in deck(tmp_path / "deck", text).jobs] == ["digits", "web"]
     data = YAML(typ="safe", pure=True).load(text)
-    assert {key for job in data["jobs"].values() for key in job} == set(_KINDS)
+    assert {key for job in data["jobs"].values() for key in job} == set(KINDS)
 
 
 def test_the_deck_in_the_readme_is_one_of_ten_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,7 +155,7 @@ class Bench:
 
         async def by_command() -> None:
             # As the server does: what it raises, nobody asks for.
-            answer = self.engine._server._answer(command, self)  # type: ignore[arg-type]
+            answer = self.engine.server.answer(command, self)  # type: ignore[arg-type]
             await asyncio.wait([asyncio.create_task(answer)])
 
         async def on_disk() -> None:
@@ -191,7 +191,7 @@ class Bench:
 async def running(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     (folder / "s.json").write_text('{"properties": {"lr": {"type": "number"}}}')
     bench = Bench(folder, "s.json")
-    monkeypatch.setattr(Engine, "_launcher", lambda *_: bench.launch)
+    monkeypatch.setattr(Engine, "launcher", lambda *_: bench.launch)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(Threads(bench.hook))
     ready = asyncio.Event()
@@ -199,7 +199,7 @@ async def running(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     await ready.wait()
     await bench.come(lambda: bench.engine.jobs["job"].running.version, "the start")
     yield bench
-    bench.engine._end()
+    bench.engine.end()
     await task
 
 

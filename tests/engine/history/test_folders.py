@@ -52,7 +52,7 @@ def rows(config: Path, job: str = "job") -> list[Reload]:
 
 def block(kept: History, on: bool) -> None:
     """Have the database refuse every write, as on a full disk."""
-    kept._connection.execute(f"PRAGMA query_only = {int(on)}")
+    kept.connection.execute(f"PRAGMA query_only = {int(on)}")
 
 
 def fail(write: Callable[[], None]) -> None:
@@ -390,11 +390,11 @@ def test_a_number_that_one_lock_can_not_keep_is_kept_by_the_other(
 ) -> None:
     homes = HistoryFolders("me")
     kept = homes.open(config, "job")
-    (here,) = (home.locks[config] for home in homes._homes.values())
+    (here,) = (home.locks[config] for home in homes.histories.values())
     real = os.pwrite
 
     def pwrite(descriptor: int, data: bytes, at: int) -> int:
-        if descriptor == here._descriptor:
+        if descriptor == here.descriptor:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return real(descriptor, data, at)
 

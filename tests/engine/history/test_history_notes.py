@@ -136,12 +136,12 @@ async def test_a_history_that_can_not_be_read_any_more_is_told_and_holds_nothing
 
 def test_what_the_task_works_with_is_compared_with_what_the_text_says() -> None:
     effective = {"opt": {"lr": 0.1, "eps": 1e-8}, "day": "2026-09-21"}
-    found = history_commands._differences("opt: {lr: 1}\nday: 2026-09-21\n", effective)
+    found = history_commands.differences("opt: {lr: 1}\nday: 2026-09-21\n", effective)
     assert found == [
         {"key": "opt.lr", "old": 1, "new": 0.1},
         {"key": "opt.eps", "old": None, "new": 1e-8, "added": True},
     ]
-    assert [item["new"] for item in history_commands._differences("a: [", {"a": 1})] == [1]
+    assert [item["new"] for item in history_commands.differences("a: [", {"a": 1})] == [1]
 
 
 async def test_a_detail_says_how_long_a_version_is_on_probation() -> None:

@@ -30,7 +30,7 @@ def find(words: str, rows: list[Reload] = ROWS) -> list[int]:
         kept = History(connection, Path("/c/.tunedeck"), Path("/c/c.yaml"), "job")
         for row in rows:
             kept.add(row, "text")
-        return kept._passing(connection, condition_of(words), 1, 100)
+        return kept.passing(connection, condition_of(words), 1, 100)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ async def test_pages_and_finds_are_read_from_another_connection_or_from_ours(tmp
         assert await kept.find(condition_of("applied"), 2, 4) == [2]
 
     threads: list[sqlite3.Connection] = []
-    real = kept._reader
+    real = kept.reader
 
     def reader() -> sqlite3.Connection | None:
         connection = real()
@@ -110,7 +110,7 @@ async def test_pages_and_finds_are_read_from_another_connection_or_from_ours(tmp
             threads.append(connection)
         return connection
 
-    kept._reader = reader
+    kept.reader = reader
     await look()
     assert len(threads) == 5
     shutil.rmtree(tmp_path / ".tunedeck")
@@ -130,7 +130,7 @@ async def test_what_is_not_written_yet_is_in_pages_and_is_found(tmp_path: Path) 
     kept = homes.open(tmp_path / "c.yaml", "job")
     for row in ROWS[:4]:
         kept.add(row, "text")
-    kept._connection.execute("PRAGMA query_only = 1")
+    kept.connection.execute("PRAGMA query_only = 1")
     late = [Reload("job", 4, "failed", "set"), *ROWS[4:]]
     with pytest.raises(sqlite3.Error):
         kept.update(late[0])
@@ -141,5 +141,5 @@ async def test_what_is_not_written_yet_is_in_pages_and_is_found(tmp_path: Path) 
     assert await kept.find(condition_of("applied"), 1, 99) == [5, 2, 1]
     assert await kept.find(condition_of("batch"), 1, 99) == [12]
     assert await kept.find(condition_of("failed"), 1, 99) == [4]
-    kept._connection.execute("PRAGMA query_only = 0")
+    kept.connection.execute("PRAGMA query_only = 0")
     homes.close()

@@ -145,7 +145,7 @@ async def test_a_start_takes_a_save_that_comes_while_it_learns_what_ran_last(
         begun.set()
         await go.wait()
 
-    monkeypatch.setattr(play.job, "_remember", remember)
+    monkeypatch.setattr(play.job, "remember", remember)
     starting = asyncio.create_task(play.job.start())
     await begun.wait()
     await play.save("lr: 2\n")

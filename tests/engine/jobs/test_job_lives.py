@@ -305,7 +305,7 @@ class JobLives(RuleBasedStateMachine):
         pending = self.play.job.reloads.pending
         newest = pending[0] if pending else self.play.job.reloads.running
         version, config = self.accepted()[-1]
-        held = self.state == "paused" or self.worker.asked.is_set() or self.play.job._slot._tasks._running
+        held = self.state == "paused" or self.worker.asked.is_set() or self.play.job.busy
         if newest is not None and not held:
             text = self.play.history.text(newest)
             assert text is not None
@@ -316,7 +316,7 @@ class JobLives(RuleBasedStateMachine):
     def a_worker_of_a_paused_job_is_held(self) -> None:
         if self.lives and self.state == "paused" and not self.worker.asked.is_set():  # type: ignore[union-attr]
             told = [told[0] for told in self.worker.told if told[0] in ("pause", "resume")]  # type: ignore[union-attr]
-            assert told[-1:] == ["pause"] or self.play.job._slot.attempt.ending
+            assert told[-1:] == ["pause"] or self.play.job.ending
 
     @invariant()
     def a_worker_is_ended_by_us_for_a_reason(self) -> None:
@@ -338,7 +338,7 @@ class JobLives(RuleBasedStateMachine):
         assert self.state not in LIVE | {"backoff"}
         assert not self.play.job.expected
         assert self.worker is None
-        assert not self.play.job._slot._tasks._running
+        assert not self.play.job.busy
         self.nothing_of_ours_fails()
         self.every_version_has_its_row()
         self.seen.update((row.status, row.source) for row in self.play.rows().values())

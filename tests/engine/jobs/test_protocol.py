@@ -228,7 +228,7 @@ class Engine:
 
     def kill(self) -> None:
         """End at once: nothing is written or told any more, and the system gives the locks back."""
-        self.job.record._emit = lambda event: None
+        self.job.record.emit = lambda event: None
         self.job.history.move(mock.Mock(execute=mock.Mock(side_effect=AssertionError("it is dead"))))
         kill(self.homes)
         for task in asyncio.all_tasks(self.loop):

@@ -25,7 +25,7 @@ time.sleep(60)
 
 
 def test_a_tree_is_measured_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage, "_ask_gpus", lambda: (0.0, {}))
+    monkeypatch.setattr(usage, "ask_gpus", lambda: (0.0, {}))
     meter = Meter()
     first = meter.measure(os.getpid(), 100)
     assert set(first) == {"system.memory_mb"}
@@ -43,7 +43,7 @@ def test_a_tree_is_measured_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_of_a_process_that_is_gone_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage, "_ask_gpus", lambda: (0.0, {}))
+    monkeypatch.setattr(usage, "ask_gpus", lambda: (0.0, {}))
     with subprocess.Popen(["true"]) as child:
         pass
     assert Meter().measure(child.pid, None) == {}
@@ -66,7 +66,7 @@ def test_a_graphics_card(text: str, known: bool, tmp_path: Path, monkeypatch: py
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("PID", str(os.getpid()))
-    monkeypatch.setattr(usage, "_asked", -usage._GPU_PAUSE)
+    monkeypatch.setattr(usage, "asked", -usage.GPU_PAUSE)
     found = {"system.gpu_percent": 50.0, "system.gpu_memory_mb": 1500.0}
     assert usage.gpu({os.getpid()}) == (found if known else {})
     assert usage.gpu({1}) == {}

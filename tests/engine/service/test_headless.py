@@ -175,12 +175,12 @@ def test_a_log_for_people(event: messages.Event, words: str) -> None:
 def test_of_metrics_that_wait_only_the_latest_are_kept_but_each_before_the_next_event(reader: Reader) -> None:
     printer = Printer(as_json, reader.descriptor)
     printer.put(lines(0, 2_000))  # more than the pipe holds: the printer waits for the reader
-    while printer._queue:
+    while printer.queue:
         time.sleep(0.001)
     for step in range(1_000):
         printer.put(messages.Metrics("job", step, {}))
         printer.put(messages.Metrics("other", step, {}))
-    assert len(printer._queue) == 2
+    assert len(printer.queue) == 2
     printer.put(State("job", "crashed"))
     for step in range(10):
         printer.put(messages.Metrics("job", step, {}))
@@ -192,16 +192,16 @@ def test_of_metrics_that_wait_only_the_latest_are_kept_but_each_before_the_next_
 def test_for_a_reader_that_never_reads_metrics_do_not_pile_up(reader: Reader) -> None:
     printer = Printer(as_json, reader.descriptor)
     printer.put(lines(0, 2_000))  # more than the pipe holds: the printer waits for the reader
-    while printer._queue:
+    while printer.queue:
         time.sleep(0.001)
     sizes = []
     for number in range(20_000):
         printer.put(lines(number, 1))
         printer.put(messages.Metrics("job", number, {"loss": 1.0}))
         if number % 5_000 == 4_999:
-            sizes.append(len(printer._queue))
+            sizes.append(len(printer.queue))
     assert sizes[0] == sizes[-1]
-    assert sizes[-1] <= 2 * WAITING // headless._OVERHEAD + 2
+    assert sizes[-1] <= 2 * WAITING // headless.OVERHEAD + 2
     metrics = [event.step for event in reader.all(printer) if isinstance(event, messages.Metrics)]
     assert metrics[-1] == 19_999
 

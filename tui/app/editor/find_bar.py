@@ -55,13 +55,13 @@ class FindBar(Vertical):
     def __init__(self, editor: ConfigEditor) -> None:
         super().__init__()
         self._editor = editor
-        self._find = Prompt()
+        self.prompt = Prompt()
         self._replacement = Prompt()
         self._origin = (0, 0)
 
     def compose(self) -> ComposeResult:
         """Yield the two lines."""
-        yield self._find
+        yield self.prompt
         yield self._replacement
 
     def open(self) -> None:
@@ -69,10 +69,10 @@ class FindBar(Vertical):
         editor = self._editor
         self._origin = min(editor.selection)
         selected = editor.selected_text
-        value = selected if selected and "\n" not in selected else self._find.input.value
+        value = selected if selected and "\n" not in selected else self.prompt.input.value
         self.display = True
         self._replacement.ask("replace by", self._replacement.input.value, "ctrl+l replaces all")
-        self._find.ask("find", value, "plain text, or re: and a regular expression")
+        self.prompt.ask("find", value, "plain text, or re: and a regular expression")
         self._seek(value)
 
     def action_close(self) -> None:
@@ -84,14 +84,14 @@ class FindBar(Vertical):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        if event.input is self._find.input:
+        if event.input is self.prompt.input:
             self._seek(event.value)
 
     def _seek(self, text: str) -> None:
         try:
             sought = query(text)
         except ValueError as error:
-            self._find.complain(str(error))
+            self.prompt.complain(str(error))
             return
         self._editor.seek(sought)
         found = self._hits()
@@ -112,12 +112,12 @@ class FindBar(Vertical):
         said = f"{place} of {len(found)}" if place else f"{len(found)} found" if found else "not found"
         if self._editor.sought is not None and self._editor.sought.stuck:
             said = TOO_LONG
-        self._find.say(said if self._editor.sought is not None else "", bad=not found)
+        self.prompt.say(said if self._editor.sought is not None else "", bad=not found)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if event.input is self._find.input:
+        if event.input is self.prompt.input:
             self.action_go(1)
         else:
             self._replace()

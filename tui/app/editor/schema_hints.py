@@ -11,7 +11,7 @@ from typing import Any
 ITEM = None
 
 #: A key in a line, behind its indentation and the dashes of lists.
-_KEY = re.compile(r"""( *(?:- +)*)("[^"]*"|'[^']*'|[^\s#:\[\]{},&*!|>'"%@`-][^:#]*?) *:(?:\s|$)""")
+KEY = re.compile(r"""( *(?:- +)*)("[^"]*"|'[^']*'|[^\s#:\[\]{},&*!|>'"%@`-][^:#]*?) *:(?:\s|$)""")
 
 #: How far above a line its parents are looked for.
 _FAR = 5_000
@@ -26,7 +26,7 @@ _LIMITS = (
 
 def path_at(lines: Sequence[str], row: int) -> list[str | None]:
     """Return the way to the key in a line, by indentation alone: the text need not be right, nor be parsed."""
-    match = _KEY.match(lines[row])
+    match = KEY.match(lines[row])
     if match is None:
         return []
     path: list[str | None] = [_name(match[2])]
@@ -38,7 +38,7 @@ def path_at(lines: Sequence[str], row: int) -> list[str | None]:
         indent = " " * column
         if lines[above].startswith((f"{indent} ", f"{indent}-") if path[0] is ITEM else indent):
             continue
-        parent = _KEY.match(lines[above])
+        parent = KEY.match(lines[above])
         if parent is None:
             continue
         at, dash = parent.end(1), "-" in parent[1]

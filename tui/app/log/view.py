@@ -77,7 +77,7 @@ class LogView(RowView, can_focus=True):
         self.shown: LogBuffer = job.lines
         self.rows = RowMap(0)
         self._test: Callable[[Line], bool] | None = None
-        self._anchor: int | None = None
+        self.anchor_line: int | None = None
         self.text = LogText(self, job)
         self._syncing = False
         self._ground: Style | None = None
@@ -102,19 +102,20 @@ class LogView(RowView, can_focus=True):
 
     def _arrange(self) -> None:
         """Find out anew what stands on which row; the reader stays at the line on top."""
-        if not self.follow and self._anchor is None:
-            self._anchor = self.first_visible()
+        if not self.follow and self.anchor_line is None:
+            self.anchor_line = self.first_visible()
         width = max(self.room.width - self.text.margin, 1)
         self.rows.choose(self.shown, self._test, width if self.wrap else 0)
         self.drawn.clear()
-        if not self._scan():
+        if not self.scan():
             self._go_on()
 
-    def _scan(self) -> bool:
+    def scan(self) -> bool:
+        """Find the rows of older lines for a while; return whether all are found."""
         self._settle(-self.rows.scan(self.shown))
         if not self.rows.complete(self.shown):
             return False
-        self._anchor = None
+        self.anchor_line = None
         return True
 
     @work(exclusive=True, group="rows")
@@ -122,7 +123,7 @@ class LogView(RowView, can_focus=True):
         """Find the rows of older lines, in slices."""
         while True:
             await asyncio.sleep(BREATH)
-            if self._scan():
+            if self.scan():
                 return
 
     def _settle(self, gone: int) -> None:
@@ -134,8 +135,8 @@ class LogView(RowView, can_focus=True):
             # A reader who has begun to move away is not called back.
             if self.follow and not self.app.animator.is_being_animated(self, "scroll_y"):
                 self.go_to(self.max_scroll_y)
-            elif self._anchor is not None:
-                self.go_to(min(self.rows.row(self._anchor, self.shown), self.max_scroll_y))
+            elif self.anchor_line is not None:
+                self.go_to(min(self.rows.row(self.anchor_line, self.shown), self.max_scroll_y))
             elif gone:
                 self.go_to(max(self.scroll_y - gone, 0))
         finally:
@@ -275,7 +276,7 @@ class LogView(RowView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if self._syncing or old_value == new_value:
             return
-        self._anchor = self._asked_for = None
+        self.anchor_line = self._asked_for = None
         # Without the watcher: it would scroll, in the middle of a scroll.
         if new_value < min(old_value, self.max_scroll_y):
             self.set_reactive(LogView.follow, False)

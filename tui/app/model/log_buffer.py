@@ -27,7 +27,7 @@ SLAB = 1_000
 
 #: What a line takes in a list, and what it takes to know where some lines came from.
 _SLOT = 8
-_ORIGIN = 160
+ORIGIN = 160
 
 #: Version and time of lines of which neither is known.
 NOWHERE: tuple[int | None, float] = None, 0.0
@@ -55,13 +55,13 @@ class LogBuffer:
         self.begun: Line | None = None
         self.lost = 0
         self._texts: list[str] = []
-        self._size = 0
+        self.size = 0
         self._odd: dict[int, Line] = {}  # the lines that are no output
-        self._origins: list[tuple[int, tuple[int | None, float]]] = []  # from which number on: version, time
+        self.origins: list[tuple[int, tuple[int | None, float]]] = []  # from which number on: version, time
         self._rules: list[tuple[int, int]] = []  # number and version of each mark, and of the last one that is gone
-        self._max_lines = max_lines
+        self.max_lines = max_lines
         self._max_bytes = max_bytes
-        self._expected = 0
+        self.expected = 0
         self._marked: int | None = None
         self._pen = SgrState()
 
@@ -87,35 +87,35 @@ class LogBuffer:
     def part(self, start: int, end: int) -> list[Line]:
         """Return the lines with numbers from `start` up to `end`, both within the buffer."""
         found = []
-        place = bisect_right(self._origins, start, key=_number)
-        origin = self._origins[place - 1][1] if place else NOWHERE
+        place = bisect_right(self.origins, start, key=_number)
+        origin = self.origins[place - 1][1] if place else NOWHERE
         for number, text in enumerate(self._texts[start - self.base : max(end - self.base, 0)], start):
-            while place < len(self._origins) and self._origins[place][0] <= number:
-                origin = self._origins[place][1]
+            while place < len(self.origins) and self.origins[place][0] <= number:
+                origin = self.origins[place][1]
                 place += 1
             found.append(self._odd.get(number) or Line(text, *origin))
         return found
 
     def extend(self, first: int, lines: Sequence[str], version: int | None = None, time: float = 0.0) -> None:
         """Add lines of which the first has the number `first` in the engine's count."""
-        if first > self._expected:
-            self.lost += first - self._expected
+        if first > self.expected:
+            self.lost += first - self.expected
             self._pen.lift()
-            if self._texts or self._expected:
-                self._add_odd(Line("", dropped=first - self._expected))
-        self._expected = first + len(lines)
+            if self._texts or self.expected:
+                self._add_odd(Line("", dropped=first - self.expected))
+        self.expected = first + len(lines)
         self.begun = None
         if version is not None:
             self.mark(version)
-        if not self._origins or self._origins[-1][1] != (version, time):
-            self._origins.append((self.end, (version, time)))
-            self._size += _ORIGIN
+        if not self.origins or self.origins[-1][1] != (version, time):
+            self.origins.append((self.end, (version, time)))
+            self.size += ORIGIN
         self._add(lines)
         self._prune()
 
     def begin(self, text: str) -> None:
         """Take the line that was begun as it stands now; none with an empty `text`."""
-        version, time = self._origins[-1][1] if self._origins else NOWHERE
+        version, time = self.origins[-1][1] if self.origins else NOWHERE
         self.begun = Line(self._pen.code + sanitize(text), version, time) if text else None
         self._widen([self.begun.text] if self.begun else [])
 
@@ -152,17 +152,17 @@ class LogBuffer:
 
     def snapshot(self) -> LogBuffer:
         """Return a copy that stays as it is, for a view that was frozen."""
-        copy = LogBuffer(self._max_lines, self._max_bytes)
+        copy = LogBuffer(self.max_lines, self._max_bytes)
         copy.base, copy.width, copy.begun, copy.lost = self.base, self.width, self.begun, self.lost
         copy._texts, copy._odd = self._texts.copy(), self._odd.copy()
-        copy._origins, copy._rules = self._origins.copy(), self._rules.copy()
+        copy.origins, copy._rules = self.origins.copy(), self._rules.copy()
         return copy
 
     def _add(self, lines: Sequence[str]) -> None:
         if max(map(len, lines)) > MAX_LENGTH or not is_clean("\n".join(lines)) or self._pen.code:
             lines = list(map(self._finish, lines))
         self._texts += lines
-        self._size += sum(map(sys.getsizeof, lines)) + _SLOT * len(lines)
+        self.size += sum(map(sys.getsizeof, lines)) + _SLOT * len(lines)
         self._widen(lines)
 
     def _finish(self, line: str) -> str:
@@ -180,29 +180,29 @@ class LogBuffer:
     def _add_odd(self, line: Line) -> None:
         self._odd[self.end] = line
         self._texts.append("")
-        self._size += sys.getsizeof("") + _SLOT
+        self.size += sys.getsizeof("") + _SLOT
 
     def _prune(self) -> None:
-        crowded = self._size > self._max_bytes
-        if len(self._texts) - self._max_lines < SLAB and not crowded:
+        crowded = self.size > self._max_bytes
+        if len(self._texts) - self.max_lines < SLAB and not crowded:
             return
         room = self._max_bytes * 3 // 4 if crowded else self._max_bytes
-        count, left = 0, self._size
-        while len(self._texts) - count > self._max_lines or left > room:
+        count, left = 0, self.size
+        while len(self._texts) - count > self.max_lines or left > room:
             left -= sys.getsizeof(self._texts[count]) + _SLOT
             count += 1
-        if self.held is not None and len(self._texts) < 2 * self._max_lines and self._size < 2 * self._max_bytes:
+        if self.held is not None and len(self._texts) < 2 * self.max_lines and self.size < 2 * self._max_bytes:
             count = min(count, max(self.held - self.base, 0))
         self.lost += count - sum(number < self.base + count for number in self._odd)
         self._forget(count)
 
     def _forget(self, count: int) -> None:
         """Forget the oldest lines, and the versions of which no line is left."""
-        self._size -= sum(map(sys.getsizeof, self._texts[:count])) + _SLOT * count
+        self.size -= sum(map(sys.getsizeof, self._texts[:count])) + _SLOT * count
         del self._texts[:count]
         self.base += count
         self._odd = {number: line for number, line in self._odd.items() if number >= self.base}
-        self._size -= _ORIGIN * _drop(self._origins, self.base)
+        self.size -= ORIGIN * _drop(self.origins, self.base)
         _drop(self._rules, self.base)
 
 

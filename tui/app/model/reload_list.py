@@ -41,7 +41,7 @@ class ReloadList:
         self.verdicts = 0
         self.judged = False
         self.touched: set[int] | None = None
-        self._rows: dict[int, Reload] = {}
+        self.by_version: dict[int, Reload] = {}
         self._gone: set[int] = set()
 
     @property
@@ -51,14 +51,14 @@ class ReloadList:
 
     def known(self) -> list[Reload]:
         """Return the rows that are here, oldest first."""
-        return [self._rows[version] for version in sorted(self._rows)]
+        return [self.by_version[version] for version in sorted(self.by_version)]
 
     def put(self, reload: Reload) -> None:
         """Add a reload or bring its row up to date."""
         self.newest_version = max(self.newest_version, reload.version)
         self.oldest = min(self.oldest, reload.version)
         self._touch(reload.version)
-        self._rows[reload.version] = reload
+        self.by_version[reload.version] = reload
         self.judged = self.judged or bool(reload.effect)
 
     def take(self, first: int, last: int, rows: Iterable[Reload], oldest: int) -> None:
@@ -68,20 +68,22 @@ class ReloadList:
         for row in rows:
             self._gone.discard(row.version)
             # What came as news meanwhile is newer.
-            self._rows.setdefault(row.version, row)
+            self.by_version.setdefault(row.version, row)
             self.judged = self.judged or bool(row.effect)
 
     def forget(self, kept: int) -> None:
         """Forget the rows that are farthest from version `kept`, if they have become too many."""
-        if len(self._rows) > MOST_ROWS:
+        if len(self.by_version) > MOST_ROWS:
             lowest = self.newest_version - ALWAYS
-            far = sorted((version for version in self._rows if version <= lowest), key=lambda one: -abs(one - kept))
+            far = sorted(
+                (version for version in self.by_version if version <= lowest), key=lambda one: -abs(one - kept)
+            )
             for version in far[: MOST_ROWS // 2]:
-                del self._rows[version]
+                del self.by_version[version]
 
     def missing(self, versions: Iterable[int]) -> list[int]:
         """Return those of which no row was told yet."""
-        return [version for version in versions if version not in self._rows and version not in self._gone]
+        return [version for version in versions if version not in self.by_version and version not in self._gone]
 
     def add(self, said: messages.Noted | messages.Judged) -> bool:
         """Take in what is said of a version, by somebody or by its metrics; return whether its row is here."""
@@ -90,9 +92,9 @@ class ReloadList:
     def note(self, noted: messages.Noted) -> bool:
         """Take in what somebody says of a version; return whether its row is here."""
         self._touch(noted.version)
-        row = self._rows.get(noted.version)
+        row = self.by_version.get(noted.version)
         if row is not None:
-            self._rows[row.version] = replace(row, note=noted.note, tag=noted.tag)
+            self.by_version[row.version] = replace(row, note=noted.note, tag=noted.tag)
         return row is not None
 
     def judge(self, found: messages.Judged) -> bool:
@@ -100,12 +102,12 @@ class ReloadList:
         self._touch(found.version)
         self.judged = True
         self.verdicts += found.verdict is not None
-        row = self._rows.get(found.version)
+        row = self.by_version.get(found.version)
         if row is None:
             return False
         effect = Effect(**{item.name: getattr(found, item.name) for item in fields(Effect)})
         at = next((place for place, known in enumerate(row.effect) if known.metric == effect.metric), len(row.effect))
-        self._rows[row.version] = replace(row, effect=(*row.effect[:at], effect, *row.effect[at + 1 :]))
+        self.by_version[row.version] = replace(row, effect=(*row.effect[:at], effect, *row.effect[at + 1 :]))
         return True
 
     def _touch(self, version: int) -> None:
@@ -114,7 +116,7 @@ class ReloadList:
 
     def get(self, version: int | None) -> Reload | None:
         """Return the reload with that version, if it is here."""
-        return None if version is None else self._rows.get(version)
+        return None if version is None else self.by_version.get(version)
 
     def is_gone(self, version: int) -> bool:
         """Tell whether the history has no such version."""

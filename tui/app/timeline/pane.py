@@ -111,9 +111,10 @@ class TimelinePane(Vertical):
         event.stop()
         self.prompt.complain("")
         if self._asked == FILTER:
-            self._show_only(event.value.strip())
+            self.show_only(event.value.strip())
 
-    def _show_only(self, words: str) -> None:
+    def show_only(self, words: str) -> None:
+        """Show the reloads that fit some words, all where there are none."""
         rows, view = self._job.timeline, self.view
         rows.touched = set() if words else None
         view.chosen = FilteredReloads(self._job.name, words, rows.versions) if words else None
@@ -199,7 +200,7 @@ class TimelinePane(Vertical):
         """Leave the question; without one, show all reloads again."""
         asked = self._asked if self.prompt.display else FILTER
         if asked == FILTER:
-            self._show_only("")
+            self.show_only("")
         self._close()
 
     def _close(self) -> None:

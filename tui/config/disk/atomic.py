@@ -46,7 +46,7 @@ def claim(temporary: Path, path: Path) -> None:
 
 
 def _rename(old: Path, new: Path, flag: int) -> bool:
-    call = _renameat2()
+    call = renameat2()
     if call is None:
         return False
     if call(_HERE, os.fsencode(old), _HERE, os.fsencode(new), flag) == 0:
@@ -58,7 +58,8 @@ def _rename(old: Path, new: Path, flag: int) -> bool:
 
 
 @functools.cache
-def _renameat2() -> Callable[..., int] | None:
+def renameat2() -> Callable[..., int] | None:
+    """Return the system call that exchanges two files, None where there is none."""
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
     if call is not None:
         call.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)

@@ -71,7 +71,7 @@ _OF_FOLDER = _ATTRIB | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _ONLYDIR
 _HEAD = struct.Struct("iIII")
 
 #: Seconds between two looks into a folder in which something is missing while others make files in it.
-_PAUSE = 0.01
+PAUSE = 0.01
 
 
 class Inotify:
@@ -88,8 +88,8 @@ class Inotify:
     def __init__(self, news: News) -> None:
         self._news = news
         self._loop = asyncio.get_running_loop()
-        self._files: _Watches[Step] = _Watches(_OF_FILE)
-        self._folders: _Watches[Path] = _Watches(_OF_FOLDER)
+        self._files: Watches[Step] = Watches(_OF_FILE)
+        self._folders: Watches[Path] = Watches(_OF_FOLDER)
         self._steps: dict[Path, frozenset[Step]] = {}
         self._wanted: frozenset[Step] = frozenset()
         self._missing: set[Step] = set()
@@ -142,7 +142,7 @@ class Inotify:
 
     def _search(self) -> None:
         if not self.poll():
-            self._pause = self._loop.call_later(_PAUSE, self._resume)
+            self._pause = self._loop.call_later(PAUSE, self._resume)
             self._attend()
 
     def _resume(self) -> None:
@@ -153,7 +153,7 @@ class Inotify:
 K = TypeVar("K")
 
 
-class _Watches(Generic[K]):
+class Watches(Generic[K]):
     """One instance of inotify, and what each of its watches stands for.
 
     Args:

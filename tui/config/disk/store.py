@@ -225,7 +225,7 @@ def settle_file(path: Path, placed: Placed) -> None:
             placed.old.unlink()
     if placed.folder is not None:
         try:
-            _sync_folder(placed.folder)
+            sync_folder(placed.folder)
         except OSError as error:
             message = f"{path} is written, but may be lost in a power failure: {error.strerror}"
             raise StoreError(message) from error
@@ -420,7 +420,8 @@ def _write_all(descriptor: int, raw: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder written to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -85,7 +85,7 @@ def merge_lines(texts: Texts) -> str:
     easy = _easy(texts)
     if easy is not None:
         return easy
-    parts = list(_parts(texts, apart=True))
+    parts = list(parts_of(texts, apart=True))
     if any(part.clashes for part in parts):
         raise Clashing((Clash(WHOLE, None, None, None),))
     return "".join(part.mine if part.mine != part.base else part.theirs for part in parts)
@@ -146,7 +146,7 @@ class _ChangedLines(NamedTuple):
 
 def _candidates(texts: Texts, first: str) -> Iterator[str]:
     """Yield texts that may be the merged one, or come close to it, the best first; of clashing lines one side's."""
-    parts = list(_parts(texts, apart=False))
+    parts = list(parts_of(texts, apart=False))
 
     def joined(*clashing: str) -> str:
         return "".join(
@@ -189,7 +189,7 @@ def _gains(comment: str, base: Counter[str], mine: Counter[str], theirs: Counter
         yield side[comment] if side[comment] > base[comment] else 0
 
 
-def _parts(texts: Texts, *, apart: bool) -> Iterator[_ChangedLines]:
+def parts_of(texts: Texts, *, apart: bool) -> Iterator[_ChangedLines]:
     """Yield the texts in parts, line by line: what nobody has changed, and what one of them has, or both.
 
     Args:

@@ -35,7 +35,7 @@ RUNNERS = ("process", "thread", "asyncio")
 RESTARTS = ("never", "on-failure", "always")
 SIGNALS = tuple(item.name for item in signal.Signals)
 
-_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "task": (str, "text such as train.py:train"),
     "command": (list, "a list such as [nginx, -g, daemon off;]"),
     "config": (str, "the path of a file"),
@@ -125,7 +125,7 @@ class _Reader:
         path = child("jobs", name)
         if (problem := name_problem(name)) is not None:
             self.refuse(path, problem, at_key=True)
-        self._mapping(path, data, _KINDS)
+        self._mapping(path, data, KINDS)
         stop = data.get("stop", {})
         self._mapping(child(path, "stop"), stop, _STOP_KINDS)
         if "config" not in data:

@@ -42,10 +42,10 @@ class HistoryFolders:
     def __init__(self, owner: str, presence: str = "") -> None:
         self._owner = owner
         self._presence = presence
-        self._claims: dict[Path, Claim] = {}
+        self.claims: dict[Path, Claim] = {}
         self._shared: dict[Path, str] = {}  # configs whose file another engine has too, and what was told of it
-        self._homes: dict[Path, _HistoryFolder] = {}
-        self._in_memory = contextlib.ExitStack()
+        self.histories: dict[Path, _HistoryFolder] = {}
+        self.in_memory = contextlib.ExitStack()
         self.problems: dict[Path, str] = {}
 
     def open(self, config: Path, job: str) -> History:
@@ -54,12 +54,12 @@ class HistoryFolders:
         Raises:
             place.PlaceError: Another engine holds the config.
         """
-        if config not in self._claims:
-            self._claims[config] = Claim(config, self._owner, self._presence)
+        if config not in self.claims:
+            self.claims[config] = Claim(config, self._owner, self._presence)
         folder = None
         try:
             folder = database.folder_of(config)
-            home = self._homes.setdefault(folder, _HistoryFolder(folder, self._lock, self._claims))
+            home = self.histories.setdefault(folder, _HistoryFolder(folder, self._lock, self.claims))
             home.lock(config)
             kept = home.open(config, job)
         except (HistoryError, OSError) as error:
@@ -78,9 +78,9 @@ class HistoryFolders:
 
     def _unkept(self, config: Path, job: str) -> History:
         """Return a history that is not kept: its numbers are, as far as there is a place for them."""
-        locks: list[_Holders] = [self._claims, *(home.locks for home in self._homes.values())]
+        locks: list[_Holders] = [self.claims, *(home.locks for home in self.histories.values())]
         kept = History(
-            self._in_memory.enter_context(contextlib.closing(database.in_memory())),
+            self.in_memory.enter_context(contextlib.closing(database.in_memory())),
             config.parent,
             config,
             job,
@@ -91,9 +91,9 @@ class HistoryFolders:
 
     def look(self) -> Iterator[News]:
         """Restore what has been deleted, write what could not be written before, and tell of both."""
-        for config in self._claims:
+        for config in self.claims:
             yield from self.follow(config)
-        for home in self._homes.values():
+        for home in self.histories.values():
             try:
                 restored = home.restore()
             except (HistoryError, PlaceError, OSError, sqlite3.Error) as error:
@@ -105,7 +105,7 @@ class HistoryFolders:
     def follow(self, config: Path) -> Iterator[News]:
         """Lock the file that is there now, and tell if another engine has it."""
         try:
-            self._claims[config].follow()
+            self.claims[config].follow()
         except PlaceError as error:
             if self._shared.get(config) != str(error):
                 self._shared[config] = str(error)
@@ -134,10 +134,10 @@ class HistoryFolders:
         """Write what can be written, close the histories and give the locks back."""
         for _ in self.look():
             pass  # the viewers have gone
-        for home in self._homes.values():
+        for home in self.histories.values():
             home.close()
-        self._in_memory.close()
-        for claim in self._claims.values():
+        self.in_memory.close()
+        for claim in self.claims.values():
             claim.release()
 
 
@@ -159,9 +159,9 @@ class _HistoryFolder:
         self.folder = folder
         self.locks: dict[Path, Lock] = {}
         self._lock = lock
-        self._claims = claims
+        self.claims = claims
         self._histories: dict[Path, list[History]] = {}
-        self._connection: sqlite3.Connection | None = None
+        self.connection: sqlite3.Connection | None = None
         self._opened: os.stat_result | None = None
 
     @property
@@ -180,11 +180,11 @@ class _HistoryFolder:
 
     def open(self, config: Path, job: str) -> History:
         """Return the history of a job; no row of it is open."""
-        if self._connection is None:
-            self._connection = database.open_database(self.folder)
+        if self.connection is None:
+            self.connection = database.open_database(self.folder)
             self._opened = database.identity(self.folder)
-        taken = job_history.taken(config, job, _left((self.locks, self._claims), config), besides=self.folder)
-        kept = History(self._connection, self.folder, config, job, taken, lambda: self._note(config), self._reader)
+        taken = job_history.taken(config, job, _left((self.locks, self.claims), config), besides=self.folder)
+        kept = History(self.connection, self.folder, config, job, taken, lambda: self._note(config), self.reader)
         kept.newest(), kept.run()  # a damaged one is found here, if it matters
         self._inherit(config, job)
         self._histories.setdefault(config, []).append(kept)
@@ -194,15 +194,15 @@ class _HistoryFolder:
 
     def _inherit(self, config: Path, job: str) -> None:
         """Take over the rows that were written in another folder while this one could not be, or while that could."""
-        assert self._connection is not None
+        assert self.connection is not None
         for folder in database.folders(config):
             if folder != self.folder and database.exists(folder):
                 # What can't be read stays where it is; which numbers it has given is known.
                 with contextlib.suppress(HistoryError, sqlite3.Error):
                     own = job_history.key(self.folder, config)
-                    database.inherit(self._connection, own, job, folder, job_history.key(folder, config))
+                    database.inherit(self.connection, own, job, folder, job_history.key(folder, config))
 
-    def _reader(self) -> sqlite3.Connection | None:
+    def reader(self) -> sqlite3.Connection | None:
         """Open our database once more, to read it in another thread; None while it is not in its place."""
         connection = database.open_database(self.folder, read_only=True)
         if self._gone:
@@ -212,7 +212,7 @@ class _HistoryFolder:
 
     def restore(self) -> bool:
         """Make anew what has been deleted; return whether the history was."""
-        if self._connection is None:
+        if self.connection is None:
             return False
         gone = self._gone
         if gone and not self.folder.parent.is_dir():
@@ -232,17 +232,17 @@ class _HistoryFolder:
 
     def _move(self) -> None:
         """Go on in a new database, with all rows of the old one: as long as it is open it can be read."""
-        assert self._connection is not None
+        assert self.connection is not None
         new = database.open_database(self.folder)
         try:
-            database.copy(self._connection, new, [job_history.key(self.folder, config) for config in self._histories])
+            database.copy(self.connection, new, [job_history.key(self.folder, config) for config in self._histories])
         except BaseException:
             new.close()
             raise
         for kept in self._all():
             kept.move(new)
-        database.abandon(self._connection)
-        self._connection, self._opened = new, database.identity(self.folder)
+        database.abandon(self.connection)
+        self.connection, self._opened = new, database.identity(self.folder)
 
     def flush(self, config: Path) -> bool:
         """Write the rows that could not be written before; return whether there were any."""
@@ -253,7 +253,7 @@ class _HistoryFolder:
 
     def _note(self, config: Path) -> None:
         newest = max(kept.unwritten for kept in self._histories[config])
-        _note((self.locks, self._claims), config, newest)
+        _note((self.locks, self.claims), config, newest)
 
     def _all(self) -> Iterator[History]:
         for histories in self._histories.values():
@@ -261,11 +261,11 @@ class _HistoryFolder:
 
     def close(self) -> None:
         """Close the database and give the locks back."""
-        if self._connection is not None:
+        if self.connection is not None:
             if self._gone:
-                database.abandon(self._connection)
+                database.abandon(self.connection)
             else:
-                self._connection.close()
+                self.connection.close()
         for lock in self.locks.values():
             lock.release()
 

@@ -77,11 +77,11 @@ class History:
         note: Callable[[], None] = lambda: None,
         reader: Callable[[], sqlite3.Connection | None] = lambda: None,
     ) -> None:
-        self._connection = connection
+        self.connection = connection
         self._where = (key(folder, config), job)
         self._taken = taken
         self._note = note
-        self._reader = reader
+        self.reader = reader
         # Rows that could not be written yet, and the text where the row is new.
         self._waiting: dict[int, tuple[Reload, str | None]] = {}
         self._given_up = 0
@@ -112,18 +112,18 @@ class History:
     def newest(self) -> int:
         """Return the newest version, 0 where there is none."""
         query = "SELECT max(version) FROM reload WHERE config = ? AND job = ?"
-        found: int | None = self._connection.execute(query, self._where).fetchone()[0]
+        found: int | None = self.connection.execute(query, self._where).fetchone()[0]
         return max(found or 0, self._taken, self.unwritten)
 
     def oldest(self) -> int:
         """Return the oldest version that is kept, 1 where there is none."""
         query = "SELECT min(version) FROM reload WHERE config = ? AND job = ?"
-        found: int | None = self._connection.execute(query, self._where).fetchone()[0]
+        found: int | None = self.connection.execute(query, self._where).fetchone()[0]
         return min((version for version in (found, *self._waiting) if version is not None), default=1)
 
     def rows(self, first: int = 1, last: int = ALL) -> Iterator[Reload]:
         """Yield the reloads from version `first` to `last` in their last status, oldest first."""
-        return self._with_waiting(self._stored(self._connection, first, last), first, last)
+        return self._with_waiting(self._stored(self.connection, first, last), first, last)
 
     async def page(self, first: int, last: int) -> list[Reload]:
         """Return what `rows` would, read beside what else goes on."""
@@ -132,13 +132,13 @@ class History:
 
     async def find(self, choice: Condition, first: int, last: int) -> list[int]:
         """Return the versions from `first` to `last` that are chosen, newest first; read as a `page` is."""
-        found = await self._aside(lambda connection: self._passing(connection, choice, first, last))
+        found = await self._aside(lambda connection: self.passing(connection, choice, first, last))
         waiting = {version: row for version, (row, _) in self._waiting.items() if first <= version <= last}
         if waiting:
             # The same question to what is not in the database yet.
             with contextlib.closing(in_memory()) as connection:
                 connection.executemany(INSERT, (self._values(row, "") for row in waiting.values()))
-                passing = self._passing(connection, choice, first, last)
+                passing = self.passing(connection, choice, first, last)
             found = sorted({*found, *passing} - (set(waiting) - set(passing)), reverse=True)
         return found
 
@@ -153,7 +153,7 @@ class History:
 
         def read_there() -> tuple[Answer] | None:
             try:
-                connection = self._reader()
+                connection = self.reader()
                 if connection is None:
                     return None
                 with contextlib.closing(connection):
@@ -162,7 +162,7 @@ class History:
                 return None  # the folder has just been deleted, or the disk has a fault: it is asked once more, here
 
         found = await asyncio.to_thread(read_there)
-        return found[0] if found is not None else read(self._connection)
+        return found[0] if found is not None else read(self.connection)
 
     def _with_waiting(self, stored: Iterable[Reload], first: int, last: int) -> Iterator[Reload]:
         waiting = {version: row for version, (row, _) in self._waiting.items() if first <= version <= last}
@@ -178,10 +178,11 @@ class History:
     def json_lines(self) -> Iterator[bytes]:
         """Yield what is in the database as `codec.encode` would, in a fifth of the time: it is JSON already."""
         query = f"SELECT {READ} FROM reload WHERE config = ? AND job = ? ORDER BY version"
-        for row in self._connection.execute(query, self._where):
+        for row in self.connection.execute(query, self._where):
             yield json_line(Stored(*row))
 
-    def _passing(self, connection: sqlite3.Connection, choice: Condition, first: int, last: int) -> list[int]:
+    def passing(self, connection: sqlite3.Connection, choice: Condition, first: int, last: int) -> list[int]:
+        """Return the versions of a range that fit a condition, the newest first."""
         where = f"config = ? AND job = ? AND version BETWEEN ? AND ? AND ({choice.condition})"
         query = f"SELECT version FROM reload WHERE {where} ORDER BY version DESC"
         return [version for (version,) in connection.execute(query, (*self._where, first, last, *choice.values))]
@@ -189,7 +190,7 @@ class History:
     def run(self) -> int:
         """Return the number of the newest run, 0 where there is none."""
         query = "SELECT run FROM reload WHERE config = ? AND job = ? ORDER BY version DESC LIMIT 1"
-        found = self._connection.execute(query, self._where).fetchone()
+        found = self.connection.execute(query, self._where).fetchone()
         return max([found[0] if found else 0, *(row.run for row, _ in self._waiting.values())])
 
     def text(self, version: int) -> str | None:
@@ -198,7 +199,7 @@ class History:
         if waits is not None and waits[1] is not None:
             return waits[1]
         query = "SELECT text FROM reload WHERE config = ? AND job = ? AND version = ?"
-        found = self._connection.execute(query, (*self._where, version)).fetchone()
+        found = self.connection.execute(query, (*self._where, version)).fetchone()
         return found[0] if found else None
 
     def ran_before(self, version: int) -> int | None:
@@ -207,7 +208,7 @@ class History:
             "SELECT max(version) FROM reload WHERE config = ? AND job = ? AND version < ?"
             " AND status IN ('applied', 'reverted')"
         )
-        found: int | None = self._connection.execute(query, (*self._where, version)).fetchone()[0]
+        found: int | None = self.connection.execute(query, (*self._where, version)).fetchone()[0]
         ran = {row.version for row, _ in self._waiting.values() if row.status in ("applied", "reverted")}
         return max((other for other in {*ran, found} if other is not None and other < version), default=None)
 
@@ -241,7 +242,7 @@ class History:
         waits = self._waiting.get(version)
         if waits is None or waits[1] is None:
             query = "UPDATE reload SET note = ?, tag = ? WHERE config = ? AND job = ? AND version = ?"
-            self._connection.execute(query, (note, tag, *self._where, version))
+            self.connection.execute(query, (note, tag, *self._where, version))
         if waits is not None:
             self._waiting[version] = replace(row, note=note, tag=tag), waits[1]
         self._said[version] = note, tag
@@ -258,7 +259,7 @@ class History:
         if waits is not None:
             self._waiting[version] = replace(waits[0], effect=effect), waits[1]
         query = "UPDATE reload SET effect = ? WHERE config = ? AND job = ? AND version = ?"
-        self._connection.execute(query, (effect_column(effect), *self._where, version))
+        self.connection.execute(query, (effect_column(effect), *self._where, version))
 
     def count(self, version: int, ranks: Mapping[str, int]) -> None:
         """Have it in `noted` how many processes have a version."""
@@ -302,9 +303,9 @@ class History:
 
     def _write(self, row: Reload, text: str | None) -> None:
         if text is not None:
-            self._connection.execute(INSERT, self._values(row, text))
+            self.connection.execute(INSERT, self._values(row, text))
             return
-        self._connection.execute(UPDATE, (*answer(row), *self._where, row.version))
+        self.connection.execute(UPDATE, (*answer(row), *self._where, row.version))
 
     def _values(self, row: Reload, text: str) -> tuple[Any, ...]:
         return self._where[0], *Stored.of(row), text
@@ -318,7 +319,7 @@ class History:
         self._stale = True
         problem = Problem("the engine ended before the worker answered")
         query = f"SELECT {READ} FROM reload WHERE status = 'sent' AND config = ? AND job = ?"
-        for found in self._connection.execute(query, self._where).fetchall():
+        for found in self.connection.execute(query, self._where).fetchall():
             row = Stored(*found).reload()
             times = {**row.times, "failed": time.time()}
             self._write(replace(row, status="failed", error=problem, times=times), None)
@@ -326,7 +327,7 @@ class History:
 
     def move(self, connection: sqlite3.Connection) -> None:
         """Go on in another database, which holds the same rows."""
-        self._connection = connection
+        self.connection = connection
 
 
 def jobs_of(connection: sqlite3.Connection, folder: Path, config: Path) -> list[str]:

@@ -112,6 +112,16 @@ class Job:
         return self._slot.attempt.unloadable
 
     @property
+    def ending(self) -> bool:
+        """Whether its worker is being ended."""
+        return bool(self._slot.attempt.ending)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is done for it in the background: its worker is replaced, or tried again."""
+        return self._slot.tasks.busy
+
+    @property
     def expected(self) -> bool:
         """The job is about to start, or waits for a valid config to start with."""
         return self._slot.wanted or self._slot.restarting
@@ -269,7 +279,7 @@ class Job:
             self._slot.held = held
             try:
                 await self._quit()
-                await self._remember(await self.file.current("start", time.monotonic()))
+                await self.remember(await self.file.current("start", time.monotonic()))
                 # Anew: there may be another content by now. From here on nothing waits.
                 candidate = await self.file.current("start", time.monotonic(), taken=True)
                 self._slot.wanted = True
@@ -292,7 +302,7 @@ class Job:
         finally:
             self._slot.wishes -= 1
 
-    async def _remember(self, candidate: Candidate) -> None:
+    async def remember(self, candidate: Candidate) -> None:
         """Learn what ran last, in an engine before this one: what differs from it is told with the start."""
         if self.reloads.last is not None or self.reloads.former is not None:
             return

@@ -35,7 +35,7 @@ class Publisher:
         self.state = State(job, "stopped", reason="not started yet")
         self.metrics: messages.Metrics | None = None
         self._history = history
-        self._emit = emit
+        self.emit = emit
         self._running: Running | None = None
 
     def move(self, state: str, **fields: Any) -> None:
@@ -50,12 +50,12 @@ class Publisher:
     def be(self, state: State) -> None:
         """Tell the state with all that is known of it."""
         self.state = state
-        self._emit(state)
+        self.emit(state)
 
     def measure(self, step: int, values: Any) -> None:
         """Tell the metrics of a step."""
         self.metrics = messages.Metrics(self.job, step, values)
-        self._emit(self.metrics)
+        self.emit(self.metrics)
 
     def run(self, running: Running) -> None:
         """Tell which version runs, if that is news."""
@@ -66,26 +66,26 @@ class Publisher:
             before.differs,
         ):
             self._running = running
-            self._emit(running)
+            self.emit(running)
 
     def write(self, data: bytes, version: int | None) -> None:
         """Take output, and tell the lines that it completes."""
-        self._emit(Output(self.job, self.scrollback.write(data, version, time.time())))
+        self.emit(Output(self.job, self.scrollback.write(data, version, time.time())))
 
     def end_lines(self, version: int | None) -> None:
         """Tell what is left of the output: it has ended."""
-        self._emit(Output(self.job, self.scrollback.finish(version, time.time())))
+        self.emit(Output(self.job, self.scrollback.finish(version, time.time())))
 
     def add(self, row: Reload, text: str) -> None:
         """Keep and tell a new reload."""
         self._keep(lambda: self._history.add(row, text))
-        self._emit(row)
+        self.emit(row)
 
     def update(self, rows: list[Reload]) -> None:
         """Keep and tell what has become of reloads."""
         for row in map(self._history.noted, rows):
             self._keep(lambda row=row: self._history.update(row))  # type: ignore[misc]
-            self._emit(row)
+            self.emit(row)
 
     def count(self, version: int, ranks: Mapping[str, int]) -> None:
         """Keep and tell how many processes have a version that one has answered for."""
@@ -98,7 +98,7 @@ class Publisher:
         """Keep what a version did, and tell what is news of it."""
         self._keep(lambda: self._history.judge(version, effect))
         for found in news:
-            self._emit(messages.Judged(self.job, version, **vars(found)))
+            self.emit(messages.Judged(self.job, version, **vars(found)))
 
     def annotate(self, version: int, note: str | None = None, tag: str | None = None) -> bool:
         """Keep and tell what the user says of a version; return whether there is such a version.
@@ -108,12 +108,12 @@ class Publisher:
         """
         noted = self._history.annotate(version, note, tag)
         if noted is not None:
-            self._emit(noted)
+            self.emit(noted)
         return noted is not None
 
     def notice(self, message: str, severity: str = "information") -> None:
         """Tell the user a sentence."""
-        self._emit(messages.Notice(self.job, message, severity))
+        self.emit(messages.Notice(self.job, message, severity))
 
     def _keep(self, write: Callable[[], None]) -> None:
         """Write to the history; where that fails the job goes on and the user is told."""

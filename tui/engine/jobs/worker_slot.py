@@ -36,6 +36,7 @@ class WorkerSlot:
 
     Attributes:
         worker: The worker, until nothing is left of it.
+        tasks: What it waits for in the background.
         attempt: What that one, or the last one, was given and said.
         restarts: Whether one that ended by itself is followed by another.
         turn: Held by who starts or ends a worker: two viewers may press keys at once.
@@ -64,7 +65,7 @@ class WorkerSlot:
         self._launch = launch
         self._owner = owner
         self._hurry = asyncio.Event()  # ends a backoff
-        self._tasks = BackgroundTasks()
+        self.tasks = BackgroundTasks()
 
     @property
     def live(self) -> bool:
@@ -152,7 +153,7 @@ class WorkerSlot:
 
     def replace(self) -> None:
         """End the worker and start a new one with the newest config, in the background."""
-        self._tasks.start(self._replace())
+        self.tasks.start(self._replace())
 
     async def _replace(self) -> None:
         async with self.turn:
@@ -189,7 +190,7 @@ class WorkerSlot:
         """Start another worker after `delay` seconds, once nothing is left of this one."""
         self._hurry.clear()
         self._record.move("backoff", exit_code=code, reason=reason, retry_at=time.time() + delay)
-        self._tasks.start(self._try_again(delay))
+        self.tasks.start(self._try_again(delay))
 
     async def _try_again(self, delay: float) -> None:
         # Not by `asyncio.wait_for`: before Python 3.12 it goes on if it is cancelled just as its wait has ended.
@@ -209,7 +210,7 @@ class WorkerSlot:
 
     def give_up(self) -> None:
         """Call off the next try."""
-        self._tasks.cancel()
+        self.tasks.cancel()
 
 
 def payload(version: int, candidate: Candidate, *, restart: bool = False) -> Payload:

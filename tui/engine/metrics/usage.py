@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 #: Seconds between two questions to nvidia-smi, which takes long, and the most that it may take.
-_GPU_PAUSE = 5.0
+GPU_PAUSE = 5.0
 _GPU_PATIENCE = 2.0
 
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -76,22 +76,22 @@ class Meter:
         return found | gpu(set(usage.seconds))
 
 
-_asked = -_GPU_PAUSE
+asked = -GPU_PAUSE
 _answer: tuple[float, dict[int, float]] = 0.0, {}
 
 
 def gpu(pids: set[int]) -> dict[str, float]:
     """Return how busy the graphics cards are and what of their memory the processes have; nothing if they use none."""
-    global _asked, _answer
+    global asked, _answer
     now = time.monotonic()
-    if now - _asked >= _GPU_PAUSE:
-        _asked, _answer = now, _ask_gpus()
+    if now - asked >= GPU_PAUSE:
+        asked, _answer = now, ask_gpus()
     busy, memory = _answer
     mine = pids & set(memory)
     return {"system.gpu_percent": busy, "system.gpu_memory_mb": sum(memory[pid] for pid in mine)} if mine else {}
 
 
-def _ask_gpus() -> tuple[float, dict[int, float]]:
+def ask_gpus() -> tuple[float, dict[int, float]]:
     """Return how busy all cards are on average, and the memory of each process in MB."""
     if shutil.which("nvidia-smi") is None:
         return 0.0, {}

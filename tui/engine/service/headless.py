@@ -27,7 +27,7 @@ from tui.wording import misleading, retyped
 
 #: So many bytes of log lines wait for a slow reader, each block of them counted as so many more.
 MOST_WAITING = 4 << 20
-_OVERHEAD = 300
+OVERHEAD = 300
 
 #: Seconds for which events gather before they are written: a printer that is woken for each block of a flood takes the
 #: interpreter from the engine each time.
@@ -37,7 +37,7 @@ _GATHER = 0.005
 LAST_WORDS = 1.0
 
 #: What a reader of ``--json`` gets besides lines; the rest is for viewers.
-_PUBLIC = (messages.State, messages.Dropped, messages.Metrics, messages.Reload, messages.Judged, messages.Notice)
+PUBLIC = (messages.State, messages.Dropped, messages.Metrics, messages.Reload, messages.Judged, messages.Notice)
 
 
 class Printer:
@@ -51,7 +51,7 @@ class Printer:
     def __init__(self, form: Callable[[Event], bytes], descriptor: int = 1) -> None:
         self._form = form
         self._descriptor = descriptor
-        self._queue: deque[Event] = deque()
+        self.queue: deque[Event] = deque()
         self._waiting = 0
         self._metrics: dict[str, int] = {}  # the places in the queue where the latest of a job stand
         self._dropped: dict[str, int] = {}
@@ -66,19 +66,19 @@ class Printer:
     def put(self, event: Event) -> None:
         """Take an event, without ever waiting for the reader."""
         with self._change:
-            idle = not self._queue
+            idle = not self.queue
             if isinstance(event, Output):
                 if event.block is None or not self._has_room(event.job, event.block):
                     return
             elif isinstance(event, messages.Metrics) and event.job in self._metrics:
-                self._queue[self._metrics[event.job]] = event
+                self.queue[self._metrics[event.job]] = event
                 return
-            elif not isinstance(event, _PUBLIC) or (isinstance(event, messages.Judged) and event.verdict is None):
+            elif not isinstance(event, PUBLIC) or (isinstance(event, messages.Judged) and event.verdict is None):
                 return
             self._metrics.pop(event.job, None)
             if isinstance(event, messages.Metrics):
-                self._metrics[event.job] = len(self._queue)
-            self._queue.append(event)
+                self._metrics[event.job] = len(self.queue)
+            self.queue.append(event)
             if idle:
                 self._change.notify()
 
@@ -100,19 +100,19 @@ class Printer:
         if self._waiting >= MOST_WAITING:
             self._dropped[job] = self._dropped.get(job, 0) + block.count
             return False
-        self._waiting += len(block.data) + _OVERHEAD
+        self._waiting += len(block.data) + OVERHEAD
         if count := self._dropped.pop(job, 0):
-            self._queue.append(messages.Dropped(job, count))
+            self.queue.append(messages.Dropped(job, count))
         return True
 
     def _take(self) -> list[Event]:
         with self._change:
-            while not self._queue and not self._closing:
+            while not self.queue and not self._closing:
                 self._change.wait()
             if not self._closing:
                 self._change.wait(_GATHER)
-            batch = list(self._queue)
-            self._queue.clear()
+            batch = list(self.queue)
+            self.queue.clear()
             self._metrics.clear()
             self._waiting = 0
             if self._closing:

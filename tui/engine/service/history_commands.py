@@ -92,11 +92,11 @@ async def _detail(job: Job, command: messages.Detail) -> Reply:
         "probation": job.reloads.trial.left(row.version, time.monotonic(), job.metrics.step if job.metrics else 0),
     }
     if row.effective is not None and text is not None:
-        data["differences"] = await asyncio.to_thread(_differences, text, row.effective)
+        data["differences"] = await asyncio.to_thread(differences, text, row.effective)
     return Reply(command.id, ok=True, data=data)
 
 
-def _differences(text: str, effective: Mapping[str, Any]) -> list[dict[str, Any]]:
+def differences(text: str, effective: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return where the task works with something else than the text says."""
     try:
         requested: dict[str, Any] = codec.jsonable(document.parse(text).data)

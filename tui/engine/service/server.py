@@ -316,11 +316,12 @@ class Server:
             command = _decode(line)
             if isinstance(command, Command):
                 # A command may take as long as a job takes to stop; the next one does not wait for it.
-                task = asyncio.create_task(self._answer(command, viewer, who))
+                task = asyncio.create_task(self.answer(command, viewer, who))
                 running.add(task)
                 task.add_done_callback(running.discard)
 
-    async def _answer(self, command: Command, viewer: Viewer, who: str = "") -> None:
+    async def answer(self, command: Command, viewer: Viewer, who: str = "") -> None:
+        """Obey a command and answer it, whatever goes wrong."""
         AUTHOR.set(who)
         try:
             reply = await self._obey(command)
