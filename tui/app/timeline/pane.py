@@ -158,7 +158,7 @@ class TimelinePane(Vertical):
             return
         version = data["version"]
         if version not in self.view.versions:
-            self._show_only("")
+            self.show_only("")
         self.view.choose(version)
         said = f"{data['metric']} {figure(data['mean'])} over its last {data['points']} points"
         self.app.notify(plain(f"{said}. r rolls back to it."), title=f"v{version} is the best", markup=False)
