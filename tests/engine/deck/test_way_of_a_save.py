@@ -221,7 +221,7 @@ async def test_a_knob_at_rest_is_one_version_and_changes_nothing_else(
         bench.told.clear()
         before = bench.config.read_text()
         command = messages.Set(1, "job", {"lr": "7_0"}, store.digest(before.encode()), knob=True)
-        await bench.engine._server._answer(command, bench)  # type: ignore[arg-type]
+        await bench.engine.server.answer(command, bench)  # type: ignore[arg-type]
         await bench.come(lambda: bench.arrived(70), "the knob's value")
         rows = {event.version: event for event in bench.told if isinstance(event, messages.Reload)}
         assert [(row.source, row.status) for row in rows.values()] == [("knob", "applied")]
