@@ -13,7 +13,7 @@ from tui.cli.main import main
 from tui.engine.history import database
 from tui.engine.history.job_history import History
 from tui.protocol.codec import encode
-from tui.protocol.messages import Change, Problem, Reload
+from tui.protocol.messages import Change, Effect, Problem, Reload
 
 ROWS = [
     Reload("job", 1, "applied", "start", step=0, latency_ms=41.25, who="ada@lab", run=1, time=1_790_000_000.123456),
@@ -26,6 +26,7 @@ ROWS = [
         note="größer | *besser*",
         tag="best",
         effective={"opt": {"lr": 0.08, "eps": "NaN"}},
+        effect=(Effect("=loss|", 10, -0.64, verdict="better", before=0.82, after=0.18), Effect("rate", 3, next=10)),
         time=1_790_000_100.5,
     ),
     Reload(
@@ -76,6 +77,7 @@ def test_csv_can_be_read_and_holds_no_formula(config: Path, capsys: pytest.Captu
     assert rows[1]["changes"] == 'opt.lr: 0.1 → 0.08; näme: – → "=1+1 | <b>"'
     assert (rows[1]["tag"], rows[1]["note"], rows[1]["latency_ms"]) == ("best", "größer | *besser*", "3.0")
     assert (rows[2]["error"], rows[2]["line"], rows[2]["key"]) == (r"first; second \u0007", "3", "key")
+    assert (rows[0]["effect"], rows[1]["effect"]) == ("", "'=loss| 0.82 → 0.18 ✓ better")
     assert rows[3]["note"] == "'=HYPERLINK(1)"
     assert [export.as_cell(text) for text in ("+1", "-1", "@a", "\tx", "a=1", -1)] == [
         *("'+1", "'-1", "'@a", "'\tx", "a=1"),
@@ -86,7 +88,8 @@ def test_csv_can_be_read_and_holds_no_formula(config: Path, capsys: pytest.Captu
 def test_markdown_is_a_table_whatever_the_texts_hold(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, "history", config, "--format", "markdown").splitlines()
     assert len(lines) == 2 + len(ROWS)
-    assert {line.replace(r"\|", "").count("|") for line in lines} == {12}
+    assert {line.replace(r"\|", "").count("|") for line in lines} == {13}
+    assert r"=loss\| 0.82 → 0.18 ✓ better" in lines[3]
     assert r"größer \| \*besser\*" in lines[3]
     assert r"\<b\>" in lines[3]
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from tui import wording
 from tui.protocol.codec import encode, jsonable
 from tui.protocol.messages import Change, Reload
 
@@ -18,7 +19,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 _COLUMNS = (
     *("version", "status", "source", "time", "who", "run", "base", "step", "latency_ms", "by", "tag", "note"),
-    *("changes", "error", "line", "column", "key"),
+    *("changes", "error", "line", "column", "key", "effect"),
 )
 
 #: What a terminal would obey, or would turn a line round by.
@@ -74,7 +75,13 @@ def _csv_line(row: Reload) -> str:
         *(row.version, row.status, row.source, moment(row.time), row.who, row.run, row.base, row.step, row.latency_ms),
         *(row.by, row.tag, row.note, "; ".join(map(change, row.changes)), one_line(error.message) if error else ""),
         *((error.line, error.column, one_line(error.key or "")) if error else ("", "", "")),
+        _effect(row),
     )
+
+
+def _effect(row: Reload) -> str:
+    """Return what a change did to the main metric."""
+    return one_line(wording.effect(row.effect[0])) if row.effect else ""
 
 
 def _cells(*values: object) -> str:
@@ -92,7 +99,7 @@ def _markdown_line(row: Reload) -> str:
     said = one_line(row.error.message) if row.error is not None else "; ".join(map(change, row.changes))
     took = f"{row.latency_ms:.1f} ms" if row.latency_ms is not None else ""
     step = "" if row.step is None else row.step
-    cells = (f"v{row.version}", row.status, row.source, moment(row.time), row.who, row.run, step, took, said)
+    cells = (f"v{row.version}", row.status, row.source, moment(row.time), row.who, row.run, step, took, said, _effect(row))
     return "| " + " | ".join(_escaped(str(cell)) for cell in (*cells, row.tag, row.note)) + " |"
 
 
@@ -106,8 +113,8 @@ FORMATS = {
     "markdown": Format(
         "md",
         (
-            "| version | status | source | time | who | run | step | took | what | tag | note |",
-            "|--:|---|---|---|---|--:|--:|--:|---|---|---|",
+            "| version | status | source | time | who | run | step | took | what | effect | tag | note |",
+            "|--:|---|---|---|---|--:|--:|--:|---|---|---|---|",
         ),
         _markdown_line,
     ),
