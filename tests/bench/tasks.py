@@ -161,3 +161,13 @@ async def light_async(config: dict[str, Any]) -> AsyncTask:
     while True:
         await tui.asleep(config["pause"])
         config = yield
+
+
+def reporting(config: dict[str, Any]) -> Generator[dict[str, float], Any, None]:
+    """Take 1,000 steps a second, each with as many metrics as the config says, and one more."""
+    values = {f"metric {n}": n / 7 for n in range(config["metrics"])}
+    due = time.monotonic()
+    while True:
+        due = max(due + 0.001, time.monotonic() - 0.1)
+        time.sleep(max(due - time.monotonic(), 0))
+        yield {**values, "loss": 0.5}
