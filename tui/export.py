@@ -99,7 +99,8 @@ def _markdown_line(row: Reload) -> str:
     said = one_line(row.error.message) if row.error is not None else "; ".join(map(change, row.changes))
     took = f"{row.latency_ms:.1f} ms" if row.latency_ms is not None else ""
     step = "" if row.step is None else row.step
-    cells = (f"v{row.version}", row.status, row.source, moment(row.time), row.who, row.run, step, took, said, _effect(row))
+    begin = f"v{row.version}", row.status, row.source, moment(row.time), row.who, row.run
+    cells = *begin, step, took, said, _effect(row)
     return "| " + " | ".join(_escaped(str(cell)) for cell in (*cells, row.tag, row.note)) + " |"
 
 
