@@ -133,9 +133,11 @@ def _shares(count: int, seconds: float = 5.0) -> tuple[float, float, float]:
             before = client.until(messages.Metrics)
             cpus = cpu(pid), cpu(client.engine)
             time.sleep(seconds)
-            taken = [100 * (cpu(one) - was) / seconds for one, was in zip((pid, client.engine), cpus, strict=True)]
+            busy, engine = (
+                100 * (cpu(one) - was) / seconds for one, was in zip((pid, client.engine), cpus, strict=True)
+            )
             after = [item for item in client.read() if isinstance(item, messages.Metrics)][-1]
-            return (after.step - before.step) / (after.time - before.time), *taken
+            return (after.step - before.step) / (after.time - before.time), busy, engine
 
 
 MEASUREMENTS = {"worker": worker, "chart": chart, "opening": opening}

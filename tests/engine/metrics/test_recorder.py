@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 import pytest
 
 from tui.engine.history import database
-from tui.engine.metrics import recorder as module
 from tui.engine.metrics.recorder import TASK, Recorder
 from tui.engine.metrics.series import Block, Point
 from tui.engine.metrics.store import FILE
@@ -28,7 +28,7 @@ class Kept:
         config.write_text("lr: 1\n")
         self.recorder = Recorder("job", config, {}, self.told.append)
 
-    def report(self, first: int, run: int = 1, at: float | None = None, **values: float) -> None:
+    def report(self, first: int, at: float | None, values: Mapping[str, float], run: int = 1) -> None:
         points = {name: Point(1, value, value, value) for name, value in values.items()}
         self.recorder.add(TASK, Block(first, 1, float(first) if at is None else at, points), run)
 
@@ -78,12 +78,12 @@ async def test_a_full_or_read_only_database_is_told_once_and_nothing_is_lost(
 ) -> None:
     connect = sqlite3.connect
     monkeypatch.setattr("sqlite3.connect", lambda *args, **more: connect(*args, **more, factory=Broken))
-    kept.report(1, loss=1.0)
+    kept.report(1, None, {"loss": 1.0})
     await kept.recorder.save()
     monkeypatch.setattr(Broken, "fault", fault)
     for first in (2, 1000):
         for step in range(first, first + 998):
-            kept.report(step, loss=float(step))
+            kept.report(step, None, {"loss": float(step)})
         await kept.recorder.save()
     (notice,) = kept.notices
     assert "not kept on disk, all else goes on" in notice
@@ -105,7 +105,7 @@ async def test_one_of_a_newer_version_is_left_alone_and_told(kept: Kept) -> None
     with closing(sqlite3.connect(folder / FILE)) as newer:
         newer.execute("PRAGMA user_version = 99")
     before = (folder / FILE).read_bytes()
-    kept.report(1, loss=1.0)
+    kept.report(1, None, {"loss": 1.0})
     await kept.recorder.save()
     assert "was written by a newer tunedeck (format 99)" in kept.notices[0]
     assert (await kept.columns("loss"))["loss"]["mean"] == [1.0]
@@ -118,8 +118,8 @@ async def test_a_clock_that_is_set_moves_no_series(kept: Kept, monkeypatch: pyte
 
     first = tell(1)
     for jump in (1e9, -1e9):
-        wall = module.time.time() + jump
-        monkeypatch.setattr(module.time, "time", lambda wall=wall: wall)
+        wall = time.time() + jump
+        monkeypatch.setattr(time, "time", lambda wall=wall: wall)
         assert tell(2 + (jump < 0)).time - first.time == pytest.approx(1.0 + (jump < 0))
     found = (await kept.columns("loss", by="time"))["loss"]
     assert found["mean"] == [1.0, 2.0, 3.0]
@@ -128,13 +128,13 @@ async def test_a_clock_that_is_set_moves_no_series(kept: Kept, monkeypatch: pyte
 
 async def test_steps_that_begin_anew_are_another_worker_of_the_run(kept: Kept) -> None:
     for at, step in enumerate([1, 2, 3, 1, 2, 2, 5]):  # twice: a step that is told again is another worker's, too
-        kept.report(step, at=float(at), loss=float(at))
+        kept.report(step, float(at), {"loss": float(at)})
     assert (await kept.columns("loss"))["loss"]["x"] == [2, 5]
     assert (await kept.columns("loss", by="time"))["loss"]["mean"] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     await kept.recorder.save()
     await kept.recorder.close()
     again = Kept(kept.folder.parent)
-    again.report(1, run=2, loss=0.0)
+    again.report(1, None, {"loss": 0.0}, run=2)
     assert (await again.columns("loss", by="time", run=1))["loss"]["mean"] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     assert (await again.measures())["runs"] == [1, 2]
     await again.recorder.close()
@@ -143,7 +143,7 @@ async def test_steps_that_begin_anew_are_another_worker_of_the_run(kept: Kept) -
 async def test_a_metric_that_comes_late_or_is_renamed_has_a_gap_and_its_own_name(kept: Kept) -> None:
     for step in range(1, 41):
         values = {"loss": 1.0} if step <= 20 else {"train/loss": 2.0}
-        kept.report(step, **values, **({"late": 3.0} if step > 30 else {}))
+        kept.report(step, None, values | ({"late": 3.0} if step > 30 else {}))
     await kept.recorder.save()
     assert (await kept.measures())["names"] == ["loss", "train/loss", "late"]
     for name, steps in (("loss", range(1, 21)), ("train/loss", range(21, 41)), ("late", range(31, 41))):
