@@ -7,15 +7,17 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from tests.patience import PATIENCE
-from tests.runs.folder import Event, Folder, Run, Wanted, Watch, ask, log, row, state
+from tests.runs.folder import ENVIRONMENT, Event, Folder, Run, Wanted, Watch, ask, command, log, row, state
 from tui.protocol.messages import Pause
 from tui.worker import process_tree
 
@@ -326,6 +328,22 @@ def test_a_terminal_for_the_program_and_its_output_to_the_last_line(folder: Fold
     assert run.end() == 0
     assert run.lines == ["True True True 120 40", *(f"line {number}" for number in range(5_000)), "the end"]
     assert run.states[-1] == "finished"
+
+
+WIDTH = [sys.executable, "-c", "import shutil; print('width', shutil.get_terminal_size().columns)"]
+
+
+def test_width_of_a_program_without_a_terminal_is_that_of_ours(folder: Folder) -> None:
+    folder.write("c.yaml", "lr: 1\n")
+    words = command("run", "--headless", "-c", "c.yaml", "--", *WIDTH)
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "COLUMNS"}
+    settings: dict[str, Any] = {"cwd": str(folder.path), "env": environment, "timeout": PATIENCE}
+    terminal = pexpect.spawn(words[0], words[1:], dimensions=(30, 132), **settings)
+    terminal.expect("width 132")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    piped = subprocess.run(words, **settings, capture_output=True, text=True, check=True)
+    assert "width 80" in piped.stdout
 
 
 @pytest.mark.parametrize(

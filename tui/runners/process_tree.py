@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -275,8 +276,9 @@ class JsonLines:
 
 def _environment(more: Mapping[str, str], *, tty: bool) -> dict[str, str]:
     """Return the environment of a program: what it takes for its width is said only where no terminal says it."""
-    ours = {name: value for name, value in os.environ.items() if not (tty and name in ("COLUMNS", "LINES"))}
-    return {**ours, **more}
+    if tty:
+        return {**{name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}, **more}
+    return {"COLUMNS": str(shutil.get_terminal_size().columns), **os.environ, **more}
 
 
 def _terminal() -> tuple[int, int]:
