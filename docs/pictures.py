@@ -7,8 +7,10 @@ Run it as ``python docs/pictures.py`` in the development environment. It needs r
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -24,6 +26,24 @@ from tui.cli import launch
 HERE = Path(__file__).parent
 STEPS = (("lr: 0.01 ", "lr: 0.05 "), ("momentum: 0.9 ", "momentum: [0.9 "), ("momentum: [0.9 ", "momentum: 0.8 "))
 SIZE = (120, 36)
+
+
+#: A text of a picture that holds dots of braille: what stands before its place, its place, what stands behind, itself.
+_DOTS = re.compile(r'<text ([^>]*)x="([\d.]+)"([^>]*?) textLength="[\d.]+"([^>]*)>([^<]*[\u2800-\u28ff][^<]*)</text>')
+
+#: The width of a cell in a picture: Textual's, of a font of 20 pixels.
+_CELL = 12.2
+
+
+def _apart(text: re.Match[str]) -> str:
+    """Return a text cell by cell: the dots come from another font, and would be too wide."""
+    before, x, between, behind, content = text.groups()
+    signs = html.unescape(content)
+    return "".join(
+        f'<text {before}x="{float(x) + place * _CELL:.1f}"{between}{behind}>{html.escape(sign)}</text>'
+        for place, sign in enumerate(signs)
+        if not sign.isspace()
+    )
 
 
 class Session:
@@ -64,7 +84,7 @@ class Session:
         await self.pilot.pause(0.3)
         svg = self.app.export_screenshot(title=title)
         # Without this, renderers fold the blanks that hold the columns apart.
-        svg = svg.replace("<text ", '<text xml:space="preserve" ')
+        svg = _DOTS.sub(_apart, svg).replace("<text ", '<text xml:space="preserve" ')
         path = HERE / name
         path.parent.mkdir(exist_ok=True)
         convert = ["rsvg-convert", "--zoom", "1.2", "-o", str(path)]
@@ -110,6 +130,26 @@ async def over_it(session: Session) -> None:
     await session.screen("MainScreen")
 
 
+async def effect(session: Session) -> None:
+    """Take the charts with a change that made the job worse, then take it back."""
+    job = session.job
+    await session.until(lambda: job.metrics is not None and job.metrics.step > 700)
+    version = job.timeline.newest_version + 1
+    session.change("lr: 0.05 ", "lr: 0.5 ")
+
+    def judged() -> bool:
+        row = job.timeline.get(version)
+        return row is not None and any(found.points >= 40 and found.verdict == "worse" for found in row.effect)
+
+    await session.until(judged)
+    await session.pilot.press("f8", "enter", *["n"] * 4)
+    await session.pilot.pause(1.5)
+    await session.take("gallery/charts.png")
+    await session.pilot.press("enter", "f8")
+    session.change("lr: 0.5 ", "lr: 0.05 ")
+    await session.until(lambda: job.timeline.get(version + 1) is not None)
+
+
 async def trouble(session: Session) -> None:
     """Take what a save would do, and a conflict with the disk."""
     view = session.app.main.view("digits")
@@ -139,6 +179,7 @@ async def pictures(socket: Path, config: Path) -> None:
         session = Session(app, pilot, config)
         await main_screen(session)
         await over_it(session)
+        await effect(session)
         await trouble(session)
 
 
