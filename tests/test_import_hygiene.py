@@ -91,6 +91,7 @@ def test_the_command_line_is_light(statement: str) -> None:
         "tui.cli.main",
         "tui.cli.run",
         "tui.cli.decks",
+        "tui.cli.found",
         "tui.cli.jobs",
         "tui.streams",
         "tui.cli.usage",

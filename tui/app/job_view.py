@@ -74,7 +74,7 @@ class JobView(Container):
         ),
     ]
 
-    class Chosen(Message):
+    class Preferred(Message):
         """The user made a choice that holds for all jobs and is kept."""
 
         def __init__(self, **what: object) -> None:
@@ -128,7 +128,7 @@ class JobView(Container):
         self.watch(self.log_view, "wrap", self._keep_wrap, init=False)
 
     def _keep_wrap(self, wrap: bool) -> None:
-        self.post_message(self.Chosen(wrap=wrap))
+        self.post_message(self.Preferred(wrap=wrap))
 
     def focus_first(self) -> None:
         """Focus the pane that a user comes for."""
@@ -185,7 +185,7 @@ class JobView(Container):
         self.show_charts(shown)
         if shown:
             self.charts.focus()
-        self.post_message(self.Chosen(charts=shown))
+        self.post_message(self.Preferred(charts=shown))
 
     def action_knobs(self) -> None:
         """Show the knobs and use them, or hide them."""
@@ -200,7 +200,7 @@ class JobView(Container):
 
     def on_knobs_view_live_chosen(self, message: KnobsView.LiveChosen) -> None:
         """Keep when knobs are sent."""
-        self.post_message(self.Chosen(live_knobs=message.live))
+        self.post_message(self.Preferred(live_knobs=message.live))
 
     def _place(self) -> None:
         self._clear_arrangement_cache()
@@ -245,7 +245,7 @@ class JobView(Container):
 
     def _choose(self, sizes: Sizes) -> None:
         self.resize(sizes)
-        self.post_message(self.Chosen(sizes=sizes))
+        self.post_message(self.Preferred(sizes=sizes))
 
     def drag(self, event: events.MouseEvent) -> bool:
         """Let a divider be dragged; return whether the event was for it."""
@@ -259,7 +259,7 @@ class JobView(Container):
             self.resize(pane_layout.dragged(self.size, self._sizes, self.used, self._held, at + self._grip))
         elif isinstance(event, events.MouseUp):
             if self._moved:
-                self.post_message(self.Chosen(sizes=self._sizes))
+                self.post_message(self.Preferred(sizes=self._sizes))
             else:  # a click on a frame is one on its pane
                 self._click(self._held, at)
             self._hold(None)

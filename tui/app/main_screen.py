@@ -177,7 +177,7 @@ class MainScreen(FrugalScreen):
             self.query_one("#views").mount(view)
         return view
 
-    def on_job_view_chosen(self, message: JobView.Chosen) -> None:
+    def on_job_view_preferred(self, message: JobView.Preferred) -> None:
         """Keep what the user chose in a pane."""
         self.deck.choose(**message.what)
 

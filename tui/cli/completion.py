@@ -154,9 +154,9 @@ def _decks(*_: object) -> Found:
 
 def _jobs(arguments: argparse.Namespace, _: str) -> Found:
     """Return the jobs of a running deck."""
-    from tui.cli import decks
+    from tui.cli import found
 
-    return _said_of(decks.choose(getattr(arguments, "deck", None)))
+    return _said_of(found.choose(getattr(arguments, "deck", None)))
 
 
 def _jobs_of_config(arguments: argparse.Namespace, _: str) -> Found:

@@ -7,10 +7,10 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.cli.usage import DECK_FILES, Usage
+from tui.cli.found import NAMED, choose, heading
+from tui.cli.usage import Usage
 
 if TYPE_CHECKING:
     from tui.cli.client import HangingDeck, RunningDeck
@@ -36,12 +36,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 #: How a deck is named, and when it need not be.
-NAMED = "its name, path or folder; may be left out where one runs in this folder, or on this machine"
-
-
-def heading(found: RunningDeck) -> str:
-    """Return where a deck runs, in a line."""
-    return f"{found.name}  {found.path or '-'}  process {found.hello.pid}"
 
 
 def _ls(arguments: argparse.Namespace) -> int:
@@ -110,41 +104,3 @@ def _stop(arguments: argparse.Namespace) -> int:
             raise Usage(str(hangs))
     print(f"stopped {found.name}")
     return 0
-
-
-def choose(wanted: str | None) -> RunningDeck:
-    """Return the running deck with this name, path or folder; without one, that of this folder or the only one.
-
-    Raises:
-        Usage: There is none, there are several, or it does not answer.
-    """
-    from tui.cli import client
-
-    decks = client.running()
-    if not decks:
-        raise Usage("no deck is running")
-    if wanted is not None:
-        found = [deck for deck in decks if _is(deck, wanted)]
-    else:
-        here = f"{Path.cwd()}/"
-        found = [deck for deck in decks if any(path.startswith(here) for path in deck.paths)] or decks
-    if len(found) != 1:
-        names = ", ".join(deck.path or deck.name for deck in (found or decks))
-        problem = "several decks are running" if len(found) > 1 else f"no deck {wanted} is running"
-        raise Usage(f"{problem}; name one of: {names}")
-    if isinstance(found[0], client.HangingDeck):
-        raise Usage(str(found[0]))
-    return found[0]
-
-
-def _is(deck: RunningDeck | HangingDeck, wanted: str) -> bool:
-    from tui.engine import paths
-
-    path = paths.absolute(wanted)
-    if wanted == deck.name or str(path) in deck.paths:
-        return True
-    names = [path / name for name in DECK_FILES] if path.is_dir() else [path]
-    # One that hangs does not say what it runs, but its socket bears a name that is made of the path.
-    if deck.socket in [paths.socket_of(str(name)) for name in names]:
-        return True
-    return path.is_dir() and any(Path(known).parent == path for known in deck.paths if known)

@@ -63,7 +63,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     back.set_defaults(run=_rollback, acts=True)
     for command in (change, back):
         _add_receipt(command)
-    _add_notes(commands)
 
 
 def _add_measured(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -92,26 +91,6 @@ def _add_measured(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     wait.add_argument("--for", dest="what", choices=("applied", "verdict", "finished"), required=True)
     wait.add_argument("--timeout", metavar="SECONDS", type=seconds, help="else as long as it takes")
     wait.add_argument("--json", action="store_true", help="print the reload as history does")
-
-
-def _add_notes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    for what, metavar, example in (("note", "TEXT", '"the run of the paper"'), ("tag", "TAG", "paper")):
-        command = commands.add_parser(
-            what,
-            help=f"put a {what} on a version; an empty one takes it away",
-            epilog=f"example: tunedeck {what} train.yaml 12 {example}",
-        )
-        command.add_argument("config", metavar="CONFIG", type=Path)
-        command.add_argument("version", metavar="VERSION", type=version)
-        command.add_argument("text", metavar=metavar)
-        command.add_argument("--job", metavar="NAME", help="where the config serves several jobs")
-        command.set_defaults(run=_annotate, what=what, acts=True)
-
-
-def _annotate(arguments: argparse.Namespace) -> int:
-    from tui.cli import notes
-
-    return notes.annotate(arguments)
 
 
 def _metrics(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.cli.decks import NAMED, choose
+from tui.cli.found import NAMED, choose
 from tui.cli.usage import Usage, count, seconds
 from tui.streams import wanted
 

@@ -80,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     engine.add_argument("arguments", type=json.loads)
     engine.set_defaults(run=_engine)
     history.add(commands)
+    _add_notes(commands)
     return parser
 
 
@@ -112,3 +113,23 @@ def _check(arguments: argparse.Namespace) -> int:
     if not wrong and sys.stdout.isatty():
         print(f"{file}: ok")
     return 2 if wrong else 0
+
+
+def _add_notes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    for what, metavar, example in (("note", "TEXT", '"the run of the paper"'), ("tag", "TAG", "paper")):
+        command = commands.add_parser(
+            what,
+            help=f"put a {what} on a version; an empty one takes it away",
+            epilog=f"example: tunedeck {what} train.yaml 12 {example}",
+        )
+        command.add_argument("config", metavar="CONFIG", type=Path)
+        command.add_argument("version", metavar="VERSION", type=history.version)
+        command.add_argument("text", metavar=metavar)
+        command.add_argument("--job", metavar="NAME", help="where the config serves several jobs")
+        command.set_defaults(run=_annotate, what=what, acts=True)
+
+
+def _annotate(arguments: argparse.Namespace) -> int:
+    from tui.cli import notes
+
+    return notes.annotate(arguments)

@@ -157,7 +157,8 @@ def _open(what: dict[str, Any], arguments: argparse.Namespace) -> int:
 
 def _stay_behind(what: dict[str, Any]) -> int:
     """Run in the background, where it may run already, and say where that is."""
-    from tui.cli import client, decks
+    from tui.cli import client
+    from tui.cli.found import heading
     from tui.config.problems import in_file
     from tui.engine import paths
     from tui.export import harmless, one_line
@@ -171,7 +172,7 @@ def _stay_behind(what: dict[str, Any]) -> int:
     for name, problem in found.problems.items():
         where = in_file(found.jobs[name].config, problem)
         print(f"tunedeck: {name} waits for a valid config: {harmless(one_line(where))}", file=sys.stderr)
-    print(decks.heading(found))
+    print(heading(found))
     return 0
 
 
