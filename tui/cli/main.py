@@ -11,7 +11,7 @@ from pathlib import Path
 import tui
 from tui import streams
 from tui.cli import decks, history, jobs, run
-from tui.cli.usage import Usage, deck_file
+from tui.cli.usage import Usage, deck_file, version
 from tui.engine.paths import PlaceError
 
 
@@ -123,7 +123,7 @@ def _add_notes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             epilog=f"example: tunedeck {what} train.yaml 12 {example}",
         )
         command.add_argument("config", metavar="CONFIG", type=Path)
-        command.add_argument("version", metavar="VERSION", type=history.version)
+        command.add_argument("version", metavar="VERSION", type=version)
         command.add_argument("text", metavar=metavar)
         command.add_argument("--job", metavar="NAME", help="where the config serves several jobs")
         command.set_defaults(run=_annotate, what=what, acts=True)
