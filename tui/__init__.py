@@ -41,7 +41,11 @@ def checkpoint(config: Any, **metrics: Any) -> Any:
         SystemExit: The job is being stopped.
         asyncio.CancelledError: The same in async code: it ends the coroutine and spares the event loop.
     """
-    loop = _current.loop or _current.hosted.get()
+    loop = _current.loop
+    if loop is None:
+        if not _current.inside:  # the whole of what a script pays that runs by itself
+            return config
+        loop = _current.hosted.get()
     if loop is None:
         if _current.address is None:
             return config

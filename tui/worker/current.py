@@ -24,6 +24,9 @@ hosted: _ContextVar[Loop | None] = _ContextVar("tunedeck", default=None)
 #: Where the deck listens of which this process is to become a part by its first checkpoint; None for none.
 address: str | None = _os.environ.get("TUNEDECK") or None
 
+#: There may be an address, or jobs that this process hosts.
+inside = address is not None
+
 
 class Done(Exception):  # noqa: N818 - it is no error
     """Raised by a task to end the job as finished."""

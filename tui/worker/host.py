@@ -117,6 +117,7 @@ class Run:
             self._end(1)
 
     def _work(self) -> None:
+        current.inside = True
         current.hosted.set(self.loop)
         code: int | None = 1
         try:

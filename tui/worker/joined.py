@@ -486,6 +486,7 @@ def _leave() -> None:
     stopping.uninstall()
     current.loop = None
     current.address = os.environ.get("TUNEDECK") or None
+    current.inside = current.address is not None
 
 
 os.register_at_fork(after_in_child=_leave)
