@@ -19,6 +19,7 @@ from tui.engine.history.job_history import History
 from tui.engine.metrics import best as bests
 from tui.engine.metrics.series import Series
 from tui.engine.metrics.store import FILE, Database, Owner, StoreError
+from tui.engine.reloads.secrets import Secrets
 from tui.protocol import codec
 from tui.streams import wanted
 from tui.wording import figure
@@ -119,7 +120,14 @@ def show_best(arguments: Namespace, found: History) -> int:
         text = found.text(best.version) or ""
         print(
             json.dumps(
-                codec.jsonable({"version": best.version, "metric": name, **_public(best), "config": _data(text)})
+                codec.jsonable(
+                    {
+                        "version": best.version,
+                        "metric": name,
+                        **_public(best),
+                        "config": Secrets(found.secrets()).masked(_data(text)),
+                    }
+                )
             )
         )
         return 0

@@ -502,6 +502,7 @@ class Job:
         hints = messages.Hints(self.name, message.get("schema"), tuple(dict.fromkeys(patterns)))
         if (hints.schema, hints.restart) != (self.hints.schema, self.hints.restart):
             self.hints = hints
+            self._record.learn(hints.schema)
             self.restart_patterns = Patterns(hints.restart)
             self._emit(hints)
             self._emit(self.document)

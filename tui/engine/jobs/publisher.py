@@ -8,6 +8,7 @@ from typing import Any
 
 from tui.engine.history.job_history import History
 from tui.engine.jobs import lifecycle
+from tui.engine.reloads.secrets import Secrets
 from tui.engine.scrollback import Output, Scrollback
 from tui.protocol import messages
 from tui.protocol.messages import Effect, Reload, Running, State
@@ -27,6 +28,7 @@ class Publisher:
         scrollback: The newest lines of its output.
         state: The last `State` event.
         metrics: The last `Metrics` event of the worker that runs.
+        secrets: What of the config is told to nobody.
     """
 
     def __init__(self, job: str, history: History, emit: Emit) -> None:
@@ -34,6 +36,7 @@ class Publisher:
         self.scrollback = Scrollback()
         self.state = State(job, "stopped", reason="not started yet")
         self.metrics: messages.Metrics | None = None
+        self.secrets = Secrets(history.secrets())
         self._history = history
         self.emit = emit
         self._running: Running | None = None
@@ -78,12 +81,13 @@ class Publisher:
 
     def add(self, row: Reload, text: str) -> None:
         """Keep and tell a new reload."""
+        row = self.secrets.reload(row)
         self._keep(lambda: self._history.add(row, text))
         self.emit(row)
 
     def update(self, rows: list[Reload]) -> None:
         """Keep and tell what has become of reloads."""
-        for row in map(self._history.noted, rows):
+        for row in map(self.secrets.reload, map(self._history.noted, rows)):
             self._keep(lambda row=row: self._history.update(row))  # type: ignore[misc]
             self.emit(row)
 
@@ -93,6 +97,13 @@ class Publisher:
         found: list[Reload] = []
         self._keep(lambda: found.extend(self._history.rows(version, version)))
         self.update(found)
+
+    def learn(self, schema: Mapping[str, Any] | None) -> None:
+        """Take what the worker says of the config that its task wants; the next worker's first row heeds it too."""
+        before = self.secrets.schema
+        self.secrets = Secrets(schema)
+        if self.secrets.schema != before:
+            self._keep(lambda: self._history.keep_secrets(self.secrets.schema))
 
     def judge(self, version: int, effect: tuple[Effect, ...], news: Iterable[Effect]) -> None:
         """Keep what a version did, and tell what is news of it."""

@@ -119,8 +119,15 @@ async def preview(job: Job, jobs: Iterable[Job], command: Preview) -> Reply:
     others = () if command.brief else jobs
     sharing = [job, *(other for other in others if other.file is job.file and other is not job)]
     found = await asyncio.gather(*(run_dry(other, candidate, brief=command.brief) for other in sharing))
-    data = {"jobs": [outlook.as_data() for outlook in found], "disk": _disk(job.file.path, raw)}
+    told = [_told(other, outlook).as_data() for other, outlook in zip(sharing, found, strict=True)]
+    data = {"jobs": told, "disk": _disk(job.file.path, raw)}
     return Reply(command.id, ok=True, data=data)
+
+
+def _told(job: Job, outlook: DryRun) -> DryRun:
+    """Return what may be told of it."""
+    secrets = job.record.secrets
+    return replace(outlook, changes=secrets.changes(outlook.changes), effective=secrets.changes(outlook.effective))
 
 
 def _disk(path: Path, raw: bytes) -> str:

@@ -16,6 +16,7 @@ from tui.engine.history.job_history import ALL
 from tui.engine.history.search import condition_of
 from tui.engine.jobs.job import Job
 from tui.engine.metrics.best import ordered
+from tui.engine.reloads.secrets import MASK
 from tui.protocol import codec, messages
 from tui.protocol.messages import Notice, Reload, Reply
 
@@ -102,7 +103,10 @@ def differences(text: str, effective: Mapping[str, Any]) -> list[dict[str, Any]]
         requested: dict[str, Any] = codec.jsonable(document.parse(text).data)
     except document.ConfigError:  # another version of ruamel.yaml has read it
         requested = {}
-    found: list[dict[str, Any]] = codec.jsonable(changes(requested, effective))
+    # What is secret is masked in what is kept of the one side, and would be told of the other.
+    found: list[dict[str, Any]] = codec.jsonable(
+        [change for change in changes(requested, effective) if change.new != MASK]
+    )
     return found
 
 
