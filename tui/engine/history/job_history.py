@@ -330,7 +330,7 @@ class History:
         """Return the schema by which values of the config are secret, None where none is."""
         try:
             query = "SELECT schema FROM secret WHERE config = ? AND job = ?"
-            found = self._connection.execute(query, self._where).fetchone()
+            found = self.connection.execute(query, self._where).fetchone()
         except sqlite3.OperationalError:  # no config here has had secrets yet, so there is no such table
             return None
         return json.loads(found[0]) if found is not None else None
@@ -343,12 +343,12 @@ class History:
         """
         # Beside the rows, not a column of them: older programs read those as ever.
         table = "config TEXT NOT NULL, job TEXT NOT NULL, schema TEXT NOT NULL, PRIMARY KEY (config, job)"
-        self._connection.execute(f"CREATE TABLE IF NOT EXISTS secret ({table})")
+        self.connection.execute(f"CREATE TABLE IF NOT EXISTS secret ({table})")
         if schema is None:
-            self._connection.execute("DELETE FROM secret WHERE config = ? AND job = ?", self._where)
+            self.connection.execute("DELETE FROM secret WHERE config = ? AND job = ?", self._where)
         else:
             values = (*self._where, json.dumps(schema))
-            self._connection.execute("INSERT OR REPLACE INTO secret VALUES (?, ?, ?)", values)
+            self.connection.execute("INSERT OR REPLACE INTO secret VALUES (?, ?, ?)", values)
 
     def move(self, connection: sqlite3.Connection) -> None:
         """Go on in another database, which holds the same rows."""
