@@ -26,8 +26,8 @@ from tui.app.styles import TONES, drawn, tone
 from tui.protocol import messages
 
 #: Seconds without a key after which a knob rests: the last of all values that it passed is sent, and is one row. The
-#: repetition of a key that is held comes three times as often.
-REST = 0.1
+#: repetition of a key that is held comes four times as often.
+REST = 0.15
 
 
 class KnobsView(Widget, can_focus=True):
