@@ -3,9 +3,14 @@ from __future__ import annotations
 import compileall
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.patience import PATIENCE
 
 
 def compile_once() -> None:
@@ -26,6 +31,10 @@ def compile_once() -> None:
 
 compile_once()
 
+#: In the environment of every process that the tests start.
+MARK = "TUNEDECK_TESTS"
+os.environ[MARK] = str(os.getpid())
+
 # The machine may be busy with other things: how long an example takes says nothing about the code.
 # The suite tries the same examples each time; what is new is looked for by the thorough runs.
 settings.register_profile(
@@ -42,3 +51,25 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))
 def pytest_xdist_auto_num_workers() -> int:
     """Run twice as many tests at a time as there are cores: most of them wait for another process."""
     return 2 * (os.cpu_count() or 1)
+
+
+def started() -> dict[int, str]:
+    """Return what runs of the processes that the tests have started, with their command lines (Linux)."""
+    mark, found = f"{MARK}={os.getpid()}".encode(), {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has ended, or is somebody else's
+            continue
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """Whatever the tests have started has ended when they have."""
+    yield
+    deadline = time.monotonic() + PATIENCE
+    while left := started():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
