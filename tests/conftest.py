@@ -38,7 +38,12 @@ os.environ[MARK] = str(os.getpid())
 # The machine may be busy with other things: how long an example takes says nothing about the code.
 # The suite tries the same examples each time; what is new is looked for by the thorough runs.
 settings.register_profile(
-    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
+    "patient",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    database=None,
 )
 
 #: So many examples of each property are tried by who has the time: ``HYPOTHESIS_PROFILE=thorough pytest ...``

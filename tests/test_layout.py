@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -21,7 +22,12 @@ def name_of(file: Path) -> str:
 
 #: All modules by name; `path` holds what stands for the package itself elsewhere.
 MODULES = {name_of(file): file for file in sorted(ROOT.rglob("*.py")) if ROOT / "path" not in file.parents}
-TREES = {name: ast.parse(file.read_text()) for name, file in MODULES.items()}
+
+
+@functools.cache
+def trees() -> dict[str, ast.Module]:
+    """Return the code of all modules; it is read by who looks at it, not by each process of the tests."""
+    return {name: ast.parse(file.read_text()) for name, file in MODULES.items()}
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -33,7 +39,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (name if name in TREES else str(node.module) for name in names)
+            yield from (name if name in MODULES else str(node.module) for name in names)
         yield from imports(node)
 
 
@@ -47,7 +53,7 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    graph = {name: set(imports(tree)) & TREES.keys() for name, tree in TREES.items()}
+    graph = {name: set(imports(tree)) & MODULES.keys() for name, tree in trees().items()}
     assert "tui.worker.joined" in graph["tui"]  # only where there is a deck
     assert "tui.worker.stack" in graph["tui.worker.joined"]  # in a function
     assert "tui.worker.loop" not in graph["tui.worker.stack"]  # for types

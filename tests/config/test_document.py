@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSet, TaggedScalar
@@ -119,7 +119,6 @@ FLOW = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(FLOW, min_size=1, max_size=4))
 def test_any_data_is_what_a_round_trip_load_reads(values: list[str]) -> None:
     text = "".join(f"key{number}: {value}  # comment\n" for number, value in enumerate(values))
@@ -133,7 +132,6 @@ def test_any_data_is_what_a_round_trip_load_reads(values: list[str]) -> None:
     assert same(parse(text).data, expected)
 
 
-@settings(deadline=None)
 @given(st.text("abc: -[]{}\n\t'\"#&*!|>%@,?01\0\x07\ufeff", max_size=40))
 def test_whatever_the_text_the_answer_is_data_or_a_placed_problem(text: str) -> None:
     try:

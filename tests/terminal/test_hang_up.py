@@ -14,7 +14,8 @@ from tests.terminal.closing import MOMENTS, Closing
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="setsid --ctty is of util-linux")
 
-MANY = 200 if THOROUGHLY else len(MOMENTS)
+#: Each of them once, or all of them often.
+WHEN = MOMENTS * 20 if THOROUGHLY else list(dict.fromkeys(MOMENTS))
 
 
 @pytest.fixture
@@ -26,5 +27,5 @@ def deck(tmp_path: Path) -> Iterator[Closing]:
 
 def test_no_viewer_outlives_its_terminal(deck: Closing) -> None:
     chance = random.Random(7)
-    for number in range(MANY):
-        deck.close_at(MOMENTS[number % len(MOMENTS)], chance)
+    for moment in WHEN:
+        deck.close_at(moment, chance)

@@ -47,7 +47,7 @@ async def test_reader_sees_the_same_while_lines_come_and_go(
         buffer.max_lines = KEPT
         pruned = []
 
-        @settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None, database=None)
+        @settings(max_examples=settings().max_examples // 2, suppress_health_check=list(HealthCheck))
         @given(
             batches=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 1)), min_size=1, max_size=7),
             wrap=st.booleans(),

@@ -416,4 +416,4 @@ class ReloadLives(RuleBasedStateMachine):
 
 
 TestReloadLives = ReloadLives.TestCase
-TestReloadLives.settings = settings(max_examples=200, stateful_step_count=40)
+TestReloadLives.settings = settings(stateful_step_count=40)
