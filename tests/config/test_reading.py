@@ -40,22 +40,27 @@ OPENERS = {
 #: Who may, besides the one function, and what is opened there.
 OTHERS = {
     "reading.py": "all that comes from outside",
-    "config/store.py": "what is written: the new file, the file in place, the folder that is synced",
-    "config/swap.py": "a lease, no content",
-    "engine/database.py": "our own database and what lies with it",
+    "config/disk/store.py": "what is written: the new file, the file in place, the folder that is synced",
+    "config/disk/atomic.py": "a lease, no content",
+    "engine/history/database.py": "our own database and what lies with it",
     "engine/metrics/store.py": "our own database",
-    "engine/place.py": "our own locks",
+    "engine/metrics/usage.py": "/proc",
+    "engine/locks.py": "our own locks",
     "engine/claims.py": "a pointer to the config, no content",
-    "engine/check.py": "the copy for a check, written",
+    "engine/paths.py": "the file that keeps our folder out of git, written",
+    "engine/main.py": "the log of the engine, written",
+    "engine/reloads/checks.py": "the copy for a check, written",
     "runners/command.py": "the copy for a command, written",
-    "app/choices.py": "the new choices, written",
-    "app/terminal.py": "a file of its own, for what is written to standard error meanwhile",
-    "app/screens/save.py": "the lines of a log, written where the user says",
-    "launch.py": "the log of the engine, written; a pipe of ours",
-    "cli.py": "the samples that come with tunedeck",
+    "app/preferences.py": "the new choices, written",
+    "app/textual_ext/own_terminal.py": "a file of its own, for what is written to standard error meanwhile",
+    "app/dialogs/save_file.py": "the lines of a log, written where the user says",
+    "cli/launch.py": "the log of the engine, written; a pipe of ours",
+    "cli/run.py": "the samples that come with tunedeck",
     "streams.py": "/dev/null",
-    "worker/begin.py": "/dev/null",
-    "worker/processes.py": "/proc",
+    "worker/bootstrap.py": "/dev/null",
+    "worker/own_deck.py": "a pipe of ours",
+    "worker/process_tree.py": "/proc",
+    "worker/stopping.py": "/proc",
     "samples/anneal.py": "a file of its own",
     "samples/digits.py": "a file of its own",
 }
@@ -91,7 +96,7 @@ def _opener(function: ast.expr) -> str | None:
 def test_what_others_have_made_is_read_in_one_place() -> None:
     found = {name: opened(calls) for name, calls in calls().items()}
     reads = {name: calls for name, calls in found.items() if any("read_" in call for call in calls)}
-    assert set(reads) <= {"samples/anneal.py"}
+    assert set(reads) <= {"samples/anneal.py", "engine/metrics/usage.py"}
     strangers = {name: calls for name, calls in found.items() if calls and name not in OTHERS}
     assert strangers == {}, "read it with tui.reading.read, or say in OTHERS what it opens"
     assert {name for name in OTHERS if not found.get(name)} == set(), "these open nothing any more"
@@ -101,20 +106,21 @@ def test_who_reads_what_others_have_made() -> None:
     readers = ("reading.read", "store.read", "store.found")
     callers = {name for name, found in calls().items() if any(ast.unparse(call.func) in readers for call in found)}
     assert callers == {
-        "app/choices.py",  # what the user chose on the screen
-        "checking.py",  # a deck or a config
-        "cli.py",  # the log of an engine
+        "app/preferences.py",  # what the user chose on the screen
+        "cli/check.py",  # a deck or a config
+        "cli/completion.py",  # a config and its schema
+        "cli/history.py",
+        "cli/run.py",  # the log of an engine
+        "config/disk/store.py",  # a config
+        "config/disk/watch.py",
         "config/schema.py",  # a schema, and what it refers to
-        "config/store.py",  # a config
-        "config/watch.py",
-        "engine/check.py",
-        "engine/deck.py",  # a deck file
-        "engine/files.py",
-        "engine/outlook.py",
-        "engine/saving.py",
-        "engine/tune.py",
+        "engine/deck/load.py",  # a deck file
+        "engine/reloads/checks.py",
+        "engine/reloads/config_file.py",
+        "engine/service/dry_run.py",
+        "engine/service/save_commands.py",
+        "engine/service/write_commands.py",
         "runners/command.py",
-        "versions.py",
     }
 
 

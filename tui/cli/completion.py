@@ -84,12 +84,14 @@ def _values(arguments: argparse.Namespace, found: Any, key: str, now: Any) -> Fo
 
 def _allowed(arguments: argparse.Namespace, found: Any, key: str) -> Iterable[tuple[Any, str]]:
     """Yield what the schema that the config names says of a key."""
+    from tui import reading
     from tui.config import document, keys, schema
     from tui.engine import paths
 
-    with contextlib.suppress(schema.SchemaError, OSError, document.ConfigError):
+    with contextlib.suppress(schema.SchemaError, OSError, UnicodeDecodeError, document.ConfigError):
         named = schema.named_by(found.text, paths.absolute(str(arguments.config)).parent)
-        yield from _named_values(document.parse(named.read_text()).data if named else {}, keys.steps(key))
+        text = reading.read(named)[0].decode() if named else "{}"
+        yield from _named_values(document.parse(text).data, keys.steps(key))
 
 
 def _named_values(schema: Any, steps: Iterable[str | int]) -> Iterable[tuple[Any, str]]:

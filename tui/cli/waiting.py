@@ -94,15 +94,16 @@ def _follow(socket: Path, watch: _Watch, answer: Callable[[], int | None], timeo
     ready = False
     try:
         with client.connect_to_deck(socket, brief=False) as (connection, stream):
+            said = codec.read(stream)
             while True:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     return TIME_UP
                 connection.settimeout(left)
-                line = stream.readline()
-                if not line:
+                try:
+                    message = next(said)
+                except StopIteration:
                     return NEVER
-                message = codec.decode(line)
                 watch.take(message)
                 ready = ready or isinstance(message, messages.Ready)
                 if ready and (code := answer()) is not None:
