@@ -66,7 +66,7 @@ OTHERS = {
 }
 
 #: Modules of ours whose `open` opens no file.
-NO_FILES = {"_homes", "home", "homes", "server", "intake", "FindBar", "outlet"}
+NO_FILES = {"_histories", "_homes", "home", "homes", "server", "intake", "FindBar", "outlet"}
 
 
 @functools.cache
