@@ -72,7 +72,7 @@ class Task:
             with contextlib.suppress(SystemExit):
                 self.callback(config)
 
-        others = [threading.Thread(target=call_back) for _ in range(3)]
+        others = [threading.Thread(target=call_back, daemon=True) for _ in range(3)]
         for other in others:
             other.start()
         for other in others:
@@ -130,6 +130,7 @@ class Drive:
     def __init__(self, kind: str, way: str, host: EventLoop) -> None:
         self.wire = Wire()
         self.loop = Loop(cast(JobChannel, self.wire), 1, {"version": 1})
+        self.kind = kind
         self.task = Task(self.loop)
         self.versions = itertools.count(2)
         self.newest = 1
@@ -140,7 +141,7 @@ class Drive:
             with contextlib.suppress(SystemExit):
                 host.run(self.loop, function) if way == "asyncio" else run(self.loop, function, "function" in kind)
 
-        self.thread = threading.Thread(target=work)
+        self.thread = threading.Thread(target=work, daemon=True)
         self.thread.start()
 
     def act(self, action: str) -> None:
@@ -173,6 +174,8 @@ class Drive:
 
     def stop(self) -> None:
         self.loop.put(STOP)
+        if self.kind == "threads":  # only the task's own thread leaves by itself, and it waits for the others
+            self.loop.put({"kind": "over"})
         self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
 
