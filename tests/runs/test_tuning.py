@@ -389,7 +389,7 @@ def test_who_sets_beside_another_gets_his_own_receipt_where_there_is_a_check(fol
     assert bad.result().returncode == 1
     assert "bad" in bad.result().stderr
     assert good.result().returncode == 0, good.result()
-    assert good.result().stdout.endswith("line 1 a: 1 → a: 20\n")
+    assert good.result().stdout.endswith(": a 1 → 20\n")
     assert (folder.path / "c.yaml").read_text() == "a: 20\nb: 1\n"
     run.stop()
 
