@@ -31,7 +31,7 @@ async def test_line_follows_the_focus(open_deck: OpenDeck) -> None:
         await deck.until(lambda: "Rollback" not in bar(deck) and "Follow" in bar(deck))
 
 
-@pytest.mark.parametrize(("columns", "gap", "palette"), [(120, "  ", True), (96, " ", True), (80, " ", False)])
+@pytest.mark.parametrize(("columns", "gap", "palette"), [(120, "  ", True), (112, " ", True), (80, " ", False)])
 async def test_keys_stand_closer_before_one_is_left_out(
     open_deck: OpenDeck, columns: int, gap: str, *, palette: bool
 ) -> None:
@@ -43,7 +43,7 @@ async def test_keys_stand_closer_before_one_is_left_out(
 
 
 async def test_help_and_quit_are_there_whatever_else_is(open_deck: OpenDeck) -> None:
-    async with open_deck(size=(80, 24)) as deck:
+    async with open_deck(size=(100, 24)) as deck:
         deck.app.main.set_focus(deck.view.timeline)
         await deck.news(Running("digits", 7, NOW, differs=True))
         await deck.press("f10")
