@@ -239,7 +239,7 @@ async def test_whatever_fails_is_told_and_the_next_save_works(
         steps = await steps_of(bench, how)
         names = {code.co_name for code in steps}
         assert names >= {"read", "parse", "named_by", "check", "changes", "begin", "add", "_deliver", "worker_said"}
-        assert names >= ({"_look", "changed"} if how == "disk" else {"place", "_write", "settle"})
+        assert names >= ({"_look", "changed"} if how == "disk" else {"place_file", "_write", "settle_file"})
         silent, missed = [], []
         for code in steps if THOROUGHLY else steps[:: len(steps) // FEW]:
             bench.hook.victim, bench.hook.struck = code, False
