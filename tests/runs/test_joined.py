@@ -14,7 +14,7 @@ from tests.runs.worker import VERSIONS, interpreter
 
 #: Says which config it has whenever that is another one.
 SCRIPT = """
-    import argparse, sys, time
+    import argparse, os, sys, time
     import tui
 
     def work(name, config=None):
@@ -23,7 +23,7 @@ SCRIPT = """
             config = tui.checkpoint(config, loss=1.5)
             if config is not seen:
                 seen = config
-                print(name, "has", config, flush=True)
+                os.write(1, f"{name} has {config}\\n".encode())  # at once: two processes share the pipe
             time.sleep(0.001)
 
     if __name__ == "__main__":
