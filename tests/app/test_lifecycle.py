@@ -45,7 +45,7 @@ async def test_quit_leaves_the_jobs_running(open_deck: OpenDeck) -> None:
 async def test_quit_stops_the_jobs_and_waits_for_the_engine(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.press("ctrl+q", "s")
-        await deck.until(lambda: deck.type_of_screen() == "Stopping" and shutdowns(deck) == 1)
+        await deck.until(lambda: deck.type_of_screen() == "StoppingScreen" and shutdowns(deck) == 1)
         assert deck.app.outcome.why == "error"
         deck.engine.send(State("digits", "stopped"))
         await deck.until(lambda: "digits  stopped" in text_of(deck.app))
@@ -57,7 +57,7 @@ async def test_quit_stops_the_jobs_and_waits_for_the_engine(open_deck: OpenDeck)
 async def test_quit_without_waiting(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.press("ctrl+q", "s")
-        await deck.until(lambda: deck.type_of_screen() == "Stopping" and shutdowns(deck) == 1)
+        await deck.until(lambda: deck.type_of_screen() == "StoppingScreen" and shutdowns(deck) == 1)
         await deck.press("ctrl+q")
         await deck.until(lambda: deck.app.outcome.why == "quit-stop")
 

@@ -60,7 +60,7 @@ class Scene:
         self.viewer.shows("Help", "a.yaml", "running")
         self.viewer.drain(1)
         found = client.greet_deck(self._socket)
-        assert isinstance(found, client.RunningDeck)
+        assert isinstance(found, client.RunningEngine)
         engine = found.hello.pid
         self.pids = [engine, self.viewer.pid, *process_tree.children(engine)]
         (self.folder / "go").touch()

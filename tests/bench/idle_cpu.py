@@ -31,7 +31,7 @@ def shares(folder: Path, rate: int, seconds: float) -> dict[str, float]:
         viewer.shows("talking", "applied", "Help")
         viewer.drain(3)
         engine = client.greet_deck(socket)
-        assert isinstance(engine, client.RunningDeck)
+        assert isinstance(engine, client.RunningEngine)
         pids = {"viewer": viewer.pid, "engine": engine.hello.pid}
         before = {what: cpu(pid) for what, pid in pids.items()}
         viewer.drain(seconds)

@@ -19,12 +19,12 @@ from pathlib import Path
 from tests.bench.live import TASKS, cpu, spread, table, write_deck
 from tests.bench.live import engine as live_engine
 from tui.app.charts.plot import Chart, Curve, draw
-from tui.app.charts.points import Point as Drawn
+from tui.app.charts.points import PlotPoint
 from tui.app.charts.scale import Scale
 from tui.engine.history import database, job_history
 from tui.engine.metrics.recorder import Recorder
 from tui.engine.metrics.series import Block, Point, Range, Series
-from tui.engine.metrics.store import Database, Owner, Saver
+from tui.engine.metrics.store import Database, Saver, SeriesKey
 from tui.protocol import messages
 
 POINTS = 1_000_000
@@ -65,10 +65,10 @@ def chart(rounds: int, points: int) -> Iterator[Row]:
     """Yield what it takes to choose the columns of a chart and to draw it, and what a point takes."""
     series = filled(1, points)
 
-    def choose() -> list[Drawn]:
+    def choose() -> list[PlotPoint]:
         found = series.columns("metric 0", Range(), 2 * WIDTH)
         assert max(found["max"]) == 9.0  # the spike
-        return list(map(Drawn, found["x"], found["count"], found["min"], found["max"], found["mean"]))
+        return list(map(PlotPoint, found["x"], found["count"], found["min"], found["max"], found["mean"]))
 
     whole = Chart([("metric 0", "key")], [Curve(choose(), "good")], Scale(1, points))
     chosen = milliseconds(choose, rounds * 20, time.process_time)
@@ -86,9 +86,9 @@ def opening(rounds: int, points: int) -> Iterator[Row]:
         config = Path(name, "c.yaml")
         config.write_text("lr: 1\n")
         folder = database.folder_of(config)
-        owner = Owner(job_history.key(folder, config), "job", 1, "task")
+        key = SeriesKey(job_history.key(folder, config), "job", 1, "task")
         with closing(Database(folder)) as kept:
-            kept.write(kept.add(owner, {}), *Saver(owner, filled(10, points)).fresh())
+            kept.write(kept.add(key, {}), *Saver(key, filled(10, points)).fresh())
         size = sum(file.stat().st_size for file in folder.glob("metrics.db*"))
         ask = messages.Columns(0, "job", tuple(f"metric {n}" for n in range(4)), width=2 * WIDTH)
 

@@ -101,7 +101,7 @@ class LeftRunning(Tunedeck):
         terminal = Terminal([sys.executable, "-m", "tui", "run", "deck.yaml"], self.folder)
         terminal.shows("running", "Help")
         found = client.greet_deck(paths.socket_of(str(self.folder / "deck.yaml")))
-        assert isinstance(found, client.RunningDeck)
+        assert isinstance(found, client.RunningEngine)
         self._engine = found.hello.pid
         terminal.type("\x11")  # ctrl+q
         terminal.shows("leave them running")

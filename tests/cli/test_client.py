@@ -46,7 +46,7 @@ def test_what_a_dead_engine_has_left_is_removed(path: Path) -> None:
 def test_an_engine_that_hangs_is_not_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "ANSWER_PATIENCE", 0.05)
     found = client.greet_deck(path)
-    assert found == client.stop_deck(path) == client.HangingDeck(path, os.getpid())
+    assert found == client.stop_deck(path) == client.HangingEngine(path, os.getpid())
     assert path.exists()
     assert "kill -CONT" in str(found)
 
@@ -63,7 +63,7 @@ def test_an_engine_that_takes_no_more_connections_hangs(path: Path) -> None:
         found = client.greet_deck(path)
         for connection in waiting:
             connection.close()
-    assert isinstance(found, client.HangingDeck)
+    assert isinstance(found, client.HangingEngine)
     assert "look for its process" in str(found)
     assert path.exists()
 
@@ -84,7 +84,7 @@ def test_an_engine_that_hangs_after_it_was_told_to_stop_is_not_waited_for(
 
     engine = threading.Thread(target=serve)
     engine.start()
-    assert isinstance(client.stop_deck(path), client.HangingDeck)
+    assert isinstance(client.stop_deck(path), client.HangingEngine)
     engine.join()
 
 
@@ -109,7 +109,7 @@ def test_an_engine_says_what_it_runs(path: Path, listening: socket.socket) -> No
     engine.start()
     found = client.greet_deck(path)
     engine.join()
-    assert isinstance(found, client.RunningDeck)
+    assert isinstance(found, client.RunningEngine)
     assert (found.socket, found.hello) == (path, said[0])
     assert (found.jobs, found.states, found.versions) == ({"a": said[1]}, {"a": said[2]}, {"a": 7})
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.engine import scrollback as engine_scrollback
-from tui.engine.scrollback import LONGEST_LINE, Block, Scrollback
+from tui.engine.scrollback import LONGEST_LINE, LineBlock, Scrollback
 
 
-def lines_of(block: Block | None) -> list[str]:
+def lines_of(block: LineBlock | None) -> list[str]:
     return [] if block is None else block.text.split("\n")
 
 
@@ -137,11 +137,11 @@ def test_text_comes_out_as_it_went_in(lines: list[str]) -> None:
 
 def test_lines_are_numbered_from_the_first_ever() -> None:
     scrollback = Scrollback()
-    assert scrollback.write(b"a\nb\nc", 1, 5.0) == Block(0, 2, b"a\nb\n", 1, 5.0)
-    assert scrollback.write(b"\n", 2, 6.0) == Block(2, 1, b"c\n", 2, 6.0)
+    assert scrollback.write(b"a\nb\nc", 1, 5.0) == LineBlock(0, 2, b"a\nb\n", 1, 5.0)
+    assert scrollback.write(b"\n", 2, 6.0) == LineBlock(2, 1, b"c\n", 2, 6.0)
     assert (scrollback.first, scrollback.end) == (0, 3)
-    assert scrollback.block(1) == Block(1, 1, b"b\n", 1, 5.0)
-    assert scrollback.block(2) == Block(2, 1, b"c\n", 2, 6.0)
+    assert scrollback.block(1) == LineBlock(1, 1, b"b\n", 1, 5.0)
+    assert scrollback.block(2) == LineBlock(2, 1, b"c\n", 2, 6.0)
     assert scrollback.block(3) is None
 
 
@@ -149,8 +149,8 @@ def test_lines_that_come_one_by_one_are_kept_together_but_told_apart() -> None:
     scrollback = Scrollback()
     for number in range(3):
         time = 5.0 + number / 1000
-        assert scrollback.write(b"line\n", 1, time) == Block(number, 1, b"line\n", 1, time)
-    assert scrollback.block(0) == Block(0, 3, b"line\n" * 3, 1, 5.0)
+        assert scrollback.write(b"line\n", 1, time) == LineBlock(number, 1, b"line\n", 1, time)
+    assert scrollback.block(0) == LineBlock(0, 3, b"line\n" * 3, 1, 5.0)
     scrollback.write(b"of another version\n", 2, 5.001)
     scrollback.write(b"later\n", 2, 5.5)
     assert [lines_of(scrollback.block(number)) for number in (3, 4)] == [["of another version"], ["later"]]

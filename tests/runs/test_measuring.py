@@ -15,7 +15,7 @@ import pytest
 from tests.patience import PATIENCE
 from tests.runs.folder import Folder, ask, log
 from tui.engine.metrics.series import Range
-from tui.engine.metrics.store import FILE, Database, Owner, StoreError
+from tui.engine.metrics.store import FILE, Database, MetricsError, SeriesKey
 from tui.protocol import messages
 
 COUNTER = """
@@ -81,9 +81,9 @@ def test_they_are_there_again_after_the_engine_was_killed(folder: Folder) -> Non
 
 def stored(config: Path) -> list[int]:
     """Return the counts of the points on disk."""
-    with suppress(StoreError):
+    with suppress(MetricsError):
         with closing(Database(config.parent / ".tunedeck", read_only=True)) as database:
-            series = database.load(Owner(config.name, "count", 1, "task"))
+            series = database.load(SeriesKey(config.name, "count", 1, "task"))
         return [count for one in series for count in one.columns("number", Range(), 100)["count"]]
     return []
 

@@ -89,14 +89,14 @@ def prompt(folder: Folder) -> Iterator[Prompt]:
     opened.close()
 
 
-def deck(folder: Folder, config: str = "c.yaml") -> client.RunningDeck | None:
+def deck(folder: Folder, config: str = "c.yaml") -> client.RunningEngine | None:
     """Return the deck of the config, if one runs."""
     found = client.greet_deck(paths.socket_of(str(folder.path / config)))
-    assert not isinstance(found, client.HangingDeck)
+    assert not isinstance(found, client.HangingEngine)
     return found
 
 
-def running(folder: Folder) -> client.RunningDeck:
+def running(folder: Folder) -> client.RunningEngine:
     """Return the deck of the config, which runs."""
     found = deck(folder)
     assert found is not None

@@ -129,7 +129,7 @@ class Closing:
     def running(self) -> dict[str, int | None]:
         """Return the jobs that run, and their processes."""
         found = client.greet_deck(paths.socket_of(str(self._deck)))
-        assert isinstance(found, client.RunningDeck)
+        assert isinstance(found, client.RunningEngine)
         return {name: state.pid for name, state in found.states.items() if state.state == "running"}
 
     def close_at(self, moment: Moment, chance: random.Random) -> float:

@@ -106,7 +106,7 @@ def test_the_job_outlives_its_viewer(terminal: Start, tmp_path: Path, number: si
 def test_a_killed_viewer_leaves_an_engine_that_owns_the_worker(terminal: Start, tmp_path: Path) -> None:
     screen = open_demo(terminal)
     found = client.greet_deck(paths.socket_of(str(tmp_path / "tunedeck-demo" / "deck.yaml")))
-    assert isinstance(found, client.RunningDeck)
+    assert isinstance(found, client.RunningEngine)
     engine = found.hello.pid
     wait_until(lambda: len(process_tree.descendants(engine)) == 4, lambda: "not up: two workers, each below its shim")
     owned = process_tree.descendants(engine)
@@ -185,7 +185,7 @@ def test_a_deck_whose_engine_hangs_is_not_started_twice(terminal: Start, tmp_pat
     assert screen.ended() == 0
     deck = tmp_path / "tunedeck-demo" / "deck.yaml"
     found = client.greet_deck(paths.socket_of(str(deck)))
-    assert isinstance(found, client.RunningDeck)
+    assert isinstance(found, client.RunningEngine)
     before = set(below(tmp_path))
     os.kill(found.hello.pid, signal.SIGSTOP)
     try:

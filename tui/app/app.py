@@ -22,7 +22,7 @@ from textual.screen import Screen
 from tui import wording
 from tui.app import commands, formatting, preferences
 from tui.app.client import Client
-from tui.app.dialogs.dialog import Choice, Dialog, Stopping
+from tui.app.dialogs.dialog import Choice, Dialog, StoppingScreen
 from tui.app.frame_scheduler import FrameScheduler
 from tui.app.main_screen import MainScreen
 from tui.app.model.job import JobModel, Part
@@ -87,7 +87,7 @@ class DeckApp(KeyQueueApp):
         self.greeted = False
         self._told = asyncio.Event()
         self._lost = False
-        self._stopping: Stopping | None = None
+        self._stopping: StoppingScreen | None = None
         self._rang = -SILENCE
         self._warned: set[tuple[str, int]] = set()
         self.frames = FrameScheduler(self._draw, self._handle_exception)
@@ -320,7 +320,7 @@ class DeckApp(KeyQueueApp):
 
     async def action_quit(self) -> None:
         """Leave the deck; with live jobs or unsaved text, ask how."""
-        if isinstance(self.screen, Stopping):
+        if isinstance(self.screen, StoppingScreen):
             # The engine goes on with it; the user need not watch.
             self._end("quit-stop")
         elif not any(isinstance(screen, Dialog) for screen in self.screen_stack):
@@ -348,7 +348,7 @@ class DeckApp(KeyQueueApp):
         if self._lost or not self.greeted:
             self._end("engine-gone" if self._lost else "quit-leave")
             return
-        self._stopping = Stopping()
+        self._stopping = StoppingScreen()
         if wait:
             await self.push_screen(self._stopping)
             self._stopping.show(self._states())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tui.cli import client
-from tui.cli.usage import Usage
+from tui.cli.usage import UsageError
 from tui.config import keys
 from tui.config.problems import place_words, problem_words
 from tui.engine import paths
@@ -79,9 +79,9 @@ def _values(words: list[str]) -> dict[str, str]:
 
                 spelling.read(value)
         except ValueError as error:
-            raise Usage(str(error)) from error
+            raise UsageError(str(error)) from error
         if path in values:
-            raise Usage(f"{path} is set twice")
+            raise UsageError(f"{path} is set twice")
         values[path] = value
     return values
 
@@ -103,56 +103,56 @@ def _change(
     """
     path = paths.absolute(config)
     if not versions and not path.exists():
-        raise Usage(f"{config} is missing")
+        raise UsageError(f"{config} is missing")
     found = engine_of(path)
     if found is None:
         if job is not None and not versions:
-            raise Usage(f"no job {job} is running with {config}")
+            raise UsageError(f"no job {job} is running with {config}")
         from tui.engine import claims
 
         if (holder := claims.holder(path)) is not None:
-            raise Usage(f"{config} is in use by {holder}, which does not answer: nothing was written")
+            raise UsageError(f"{config} is in use by {holder}, which does not answer: nothing was written")
         return _change_file(config, path, change, create=versions, said=sys.stderr if json_lines else sys.stdout)
     names = [name for name, known in found.jobs.items() if same(Path(known.config), path)]
     if job is not None and job not in names:
-        raise Usage(f"no job {job} is running with {config}, but {', '.join(names)}")
+        raise UsageError(f"no job {job} is running with {config}, but {', '.join(names)}")
     if versions and job is None and len(names) > 1:
-        raise Usage(f"{config} serves several jobs: {', '.join(names)}; choose one with --job")
+        raise UsageError(f"{config} serves several jobs: {', '.join(names)}; choose one with --job")
     talk = Talk(names if job is None else [job], several=len(names) > 1, json_lines=json_lines)
     try:
         with client.connect_to_deck(found.socket) as (connection, stream):
             return talk.run(connection, stream, command(job or names[0]), timeout)
     except (ConnectionError, FileNotFoundError) as error:
-        raise Usage(f"the engine of {config} ended meanwhile: look what is in the file") from error
+        raise UsageError(f"the engine of {config} ended meanwhile: look what is in the file") from error
 
 
-def engine_of(path: Path) -> client.RunningDeck | None:
+def engine_of(path: Path) -> client.RunningEngine | None:
     """Return the engine that runs a job with a config, None if there is none.
 
     Raises:
-        Usage: It does not answer.
+        UsageError: It does not answer.
     """
     for found in client.running():
-        if isinstance(found, client.HangingDeck):
+        if isinstance(found, client.HangingEngine):
             if found.socket == paths.socket_of(str(path)):
-                raise Usage(str(found))
+                raise UsageError(str(found))
         elif any(same(Path(job.config), path) for job in found.jobs.values()):
             return found
     return None
 
 
-def job_of(found: client.RunningDeck, config: str, wanted: str | None) -> str:
+def job_of(found: client.RunningEngine, config: str, wanted: str | None) -> str:
     """Return the job that a config is meant for: the wanted one, or the only one.
 
     Raises:
-        Usage: There is no such job, or one has to be chosen.
+        UsageError: There is no such job, or one has to be chosen.
     """
     path = paths.absolute(config)
     names = [name for name, known in found.jobs.items() if same(Path(known.config), path)]
     if wanted is not None and wanted not in names:
-        raise Usage(f"no job {wanted} is running with {config}, but {', '.join(names)}")
+        raise UsageError(f"no job {wanted} is running with {config}, but {', '.join(names)}")
     if wanted is None and len(names) > 1:
-        raise Usage(f"{config} serves several jobs: {', '.join(names)}; choose one with --job")
+        raise UsageError(f"{config} serves several jobs: {', '.join(names)}; choose one with --job")
     return wanted or names[0]
 
 
@@ -236,7 +236,7 @@ class Talk:
             if isinstance(message, messages.Reply):
                 self._deadline = time.monotonic() + timeout
             if self.reply is not None and self.reply.code == "unknown":
-                raise Usage(self.reply.message)
+                raise UsageError(self.reply.message)
             if self.reply is not None and not self.reply.ok:
                 return _refused(self.reply.message)
             if self.reply is not None and not self.reply.data.get("changed"):
@@ -244,7 +244,7 @@ class Talk:
             if self.reply is not None and all(self._final(name) for name in self._names):
                 break
         if self.reply is None:
-            raise Usage("the engine has not answered: look what is in the file")
+            raise UsageError("the engine has not answered: look what is in the file")
         return max(map(self.tell, self._names))
 
     def _tell_unchanged(self, others: Mapping[str, int]) -> int:

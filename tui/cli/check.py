@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tui.cli import change as cli_change
 from tui.cli import client
-from tui.cli.usage import Usage
+from tui.cli.usage import UsageError
 from tui.config import document, schema
 from tui.config.disk import store
 from tui.config.document import ConfigError
@@ -83,7 +83,7 @@ def _of_file(file: Path, text: str) -> Iterator[Finding]:
         yield from _of_jobs(file, text)
         return
     if (holder := claims.holder(file)) is not None:
-        raise Usage(f"{file} is in use by {holder}, which does not answer")
+        raise UsageError(f"{file} is in use by {holder}, which does not answer")
     try:
         if (remark := schema.require(file, text)) is not None:
             yield Finding(_describe(file, Problem(remark)))
@@ -99,7 +99,7 @@ def _of_jobs(file: Path, text: str) -> Iterator[Finding]:
     names = [name for name, job in found.jobs.items() if cli_change.same(Path(job.config), file)]
     reply = client.send_command(found.socket, messages.Preview(1, names[0], text), PREVIEW_PATIENCE)
     if reply is None or not reply.ok:
-        raise Usage(reply.message if reply is not None else f"{found.name} does not answer")
+        raise UsageError(reply.message if reply is not None else f"{found.name} does not answer")
     for job in reply.data["jobs"]:
         if not job["errors"]:
             yield Finding(previewed(job), wrong=False)

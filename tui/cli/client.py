@@ -22,7 +22,7 @@ ANSWER_PATIENCE = 5.0
 
 
 @dataclass
-class RunningDeck:
+class RunningEngine:
     """An engine that runs: its greeting, and the state of each of its jobs."""
 
     socket: Path
@@ -55,7 +55,7 @@ class RunningDeck:
 
 
 @dataclass
-class HangingDeck:
+class HangingEngine:
     """An engine that listens but does not answer; its process id where the system tells it."""
 
     socket: Path
@@ -77,11 +77,11 @@ class HangingDeck:
         )
 
 
-def running() -> list[RunningDeck | HangingDeck]:
+def running() -> list[RunningEngine | HangingEngine]:
     """Return every engine of this user; what dead ones have left behind is removed."""
     locks.sweep()
     sockets = list(engine_paths.all_sockets())
-    answers: Iterator[RunningDeck | HangingDeck | None]
+    answers: Iterator[RunningEngine | HangingEngine | None]
     if len(sockets) == 1:
         answers = map(greet_deck, sockets)
     else:
@@ -93,7 +93,7 @@ def running() -> list[RunningDeck | HangingDeck]:
     return [found for found in answers if found is not None]
 
 
-def greet_deck(path: Path, *, brief: bool = True) -> RunningDeck | HangingDeck | None:
+def greet_deck(path: Path, *, brief: bool = True) -> RunningEngine | HangingEngine | None:
     """Return what the engine at `path` says of itself, None where there is none."""
     with socket.socket(socket.AF_UNIX) as connection:
         try:
@@ -103,13 +103,13 @@ def greet_deck(path: Path, *, brief: bool = True) -> RunningDeck | HangingDeck |
             path.unlink(missing_ok=True)
             engine_paths.log_of(path).unlink(missing_ok=True)
         except (TimeoutError, BlockingIOError):  # the latter when too many connections wait for it already
-            return HangingDeck(path, _peer(connection))
+            return HangingEngine(path, _peer(connection))
         except (FileNotFoundError, ConnectionError):
             pass  # it ended just now
     return None
 
 
-def stop_deck(path: Path) -> HangingDeck | None:
+def stop_deck(path: Path) -> HangingEngine | None:
     """Have the engine at `path` end its jobs and itself; return when it has, or when it does not answer.
 
     Raises:
@@ -124,7 +124,7 @@ def stop_deck(path: Path) -> HangingDeck | None:
                     if isinstance(message, messages.Reply):
                         connection.settimeout(None)  # it ends: its jobs may take their time
         except (TimeoutError, BlockingIOError):
-            return HangingDeck(path, _peer(connection))
+            return HangingEngine(path, _peer(connection))
     return None
 
 
@@ -180,11 +180,11 @@ def _peer(connection: socket.socket) -> int | None:
     return pid or None
 
 
-def _read(path: Path, stream: BufferedRWPair) -> RunningDeck | None:
+def _read(path: Path, stream: BufferedRWPair) -> RunningEngine | None:
     found = None
     for message in codec.read(stream):
         if isinstance(message, messages.Hello):
-            found = RunningDeck(path, message)
+            found = RunningEngine(path, message)
         elif found is not None and isinstance(message, messages.JobInfo):
             found.jobs[message.job] = message
         elif found is not None and isinstance(message, messages.State):

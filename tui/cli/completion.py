@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.cli.usage import Usage
+from tui.cli.usage import UsageError
 
 if TYPE_CHECKING:
-    from tui.cli.client import RunningDeck
+    from tui.cli.client import RunningEngine
 
 #: What can be completed, each with what is said of it.
 Found = Mapping[str, str]
@@ -51,7 +51,7 @@ class _Completer:
     def __call__(self, prefix: str, parsed_args: argparse.Namespace, **_: object) -> Found:
         try:
             return self._find(parsed_args, prefix)
-        except (Usage, OSError, ValueError):
+        except (UsageError, OSError, ValueError):
             return {}
 
 
@@ -108,7 +108,7 @@ def _named_values(schema: Any, steps: Iterable[str | int]) -> Iterable[tuple[Any
 def _former(arguments: argparse.Namespace, key: str) -> Iterable[tuple[Any, str]]:
     from tui.cli.history import rows_of
 
-    with contextlib.suppress(Usage), rows_of(arguments) as rows:
+    with contextlib.suppress(UsageError), rows_of(arguments) as rows:
         for row in reversed([row for row in rows.rows(rows.newest() - 50) if row.status == "applied"]):
             for change in row.changes:
                 if change.key == key and not change.removed:
@@ -172,7 +172,7 @@ def _jobs_of_config(arguments: argparse.Namespace, _: str) -> Found:
     return {name: said for name, said in _said_of(found).items() if same(Path(found.jobs[name].config), config)}
 
 
-def _said_of(found: RunningDeck) -> Found:
+def _said_of(found: RunningEngine) -> Found:
     return {name: f"{found.states[name].state} {Path(found.jobs[name].config).name}" for name in found.own_jobs}
 
 

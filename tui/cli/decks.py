@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tui.cli.found import NAMED, choose, heading
-from tui.cli.usage import Usage
+from tui.cli.usage import UsageError
 
 if TYPE_CHECKING:
-    from tui.cli.client import HangingDeck, RunningDeck
+    from tui.cli.client import HangingEngine, RunningEngine
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,7 +45,7 @@ def _ls(arguments: argparse.Namespace) -> int:
         if arguments.json:
             for item in _objects(found):
                 print(json.dumps(item, ensure_ascii=False))
-        elif isinstance(found, client.HangingDeck):
+        elif isinstance(found, client.HangingEngine):
             print(f"{found.name}  {found.socket}  process {found.pid or 'unknown'}  hangs")
         else:
             print(heading(found))
@@ -55,7 +55,7 @@ def _ls(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _waiting(found: RunningDeck, name: str) -> str:
+def _waiting(found: RunningEngine, name: str) -> str:
     """Return what a job that starts waits for, and how long it has."""
     from tui.export import one_line
 
@@ -65,11 +65,11 @@ def _waiting(found: RunningDeck, name: str) -> str:
     return f"  {one_line(state.reason)}, {max(time.time() - since, 0):.0f} s"
 
 
-def _objects(found: RunningDeck | HangingDeck) -> Iterator[dict[str, object]]:
+def _objects(found: RunningEngine | HangingEngine) -> Iterator[dict[str, object]]:
     """Yield an object for each job of a deck; one without a job for a deck that does not answer."""
     from tui.cli import client
 
-    if isinstance(found, client.HangingDeck):
+    if isinstance(found, client.HangingEngine):
         yield {"deck": found.name, "job": None, "state": "hangs", "pid": found.pid, "version": None}
         return
     for name in found.own_jobs:
@@ -101,6 +101,6 @@ def _stop(arguments: argparse.Namespace) -> int:
     with contextlib.suppress(ConnectionError):  # it ended by itself meanwhile
         hangs = client.stop_deck(found.socket)
         if hangs is not None:
-            raise Usage(str(hangs))
+            raise UsageError(str(hangs))
     print(f"stopped {found.name}")
     return 0

@@ -5,31 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.cli.usage import DECK_FILES, Usage
+from tui.cli.usage import DECK_FILES, UsageError
 
 if TYPE_CHECKING:
-    from tui.cli.client import HangingDeck, RunningDeck
+    from tui.cli.client import HangingEngine, RunningEngine
 
 #: What a command says of the deck that it takes.
 NAMED = "its name, path or folder; may be left out where one runs in this folder, or on this machine"
 
 
-def heading(found: RunningDeck) -> str:
+def heading(found: RunningEngine) -> str:
     """Return where a deck runs, in a line."""
     return f"{found.name}  {found.path or '-'}  process {found.hello.pid}"
 
 
-def choose(wanted: str | None) -> RunningDeck:
+def choose(wanted: str | None) -> RunningEngine:
     """Return the running deck with this name, path or folder; without one, that of this folder or the only one.
 
     Raises:
-        Usage: There is none, there are several, or it does not answer.
+        UsageError: There is none, there are several, or it does not answer.
     """
     from tui.cli import client
 
     decks = client.running()
     if not decks:
-        raise Usage("no deck is running")
+        raise UsageError("no deck is running")
     if wanted is not None:
         found = [deck for deck in decks if _is(deck, wanted)]
     else:
@@ -38,13 +38,13 @@ def choose(wanted: str | None) -> RunningDeck:
     if len(found) != 1:
         names = ", ".join(deck.path or deck.name for deck in (found or decks))
         problem = "several decks are running" if len(found) > 1 else f"no deck {wanted} is running"
-        raise Usage(f"{problem}; name one of: {names}")
-    if isinstance(found[0], client.HangingDeck):
-        raise Usage(str(found[0]))
+        raise UsageError(f"{problem}; name one of: {names}")
+    if isinstance(found[0], client.HangingEngine):
+        raise UsageError(str(found[0]))
     return found[0]
 
 
-def _is(deck: RunningDeck | HangingDeck, wanted: str) -> bool:
+def _is(deck: RunningEngine | HangingEngine, wanted: str) -> bool:
     from tui.engine import paths
 
     path = paths.absolute(wanted)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.cli.usage import Usage, seconds, version
+from tui.cli.usage import UsageError, seconds, version
 from tui.streams import wanted
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
         with rows_of(arguments) as found:
             text = _text_of(found, arguments, number)
             if any(row.version == number and row.status == "invalid" for row in found.rows()):
-                raise Usage(f"version {number} was never valid: tunedeck history says why")
+                raise UsageError(f"version {number} was never valid: tunedeck history says why")
         return text
 
     return cli_change.roll_back(
@@ -218,7 +218,7 @@ def _diff(arguments: argparse.Namespace) -> int:
         try:
             new = document.decode(store.read(paths.absolute(arguments.config)).raw)
         except document.ConfigError as error:
-            raise Usage(str(error)) from error
+            raise UsageError(str(error)) from error
     names = f"{arguments.config} v{a}", f"{arguments.config}" + (f" v{b}" if b else "")
     for line in unified_diff(_lines(old), _lines(new), *names):
         ended = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
@@ -243,23 +243,23 @@ def rows_of(arguments: argparse.Namespace, *, read_only: bool = True) -> Iterato
     config = paths.absolute(arguments.config)
     folder = job_history.folder_of(config)
     if folder is None:
-        raise Usage(f"{arguments.config} has no history: no job has run with it")
+        raise UsageError(f"{arguments.config} has no history: no job has run with it")
     try:
         connection = database.open_database(folder, read_only=read_only)
     except database.HistoryError as error:
-        raise Usage(str(error)) from error
+        raise UsageError(str(error)) from error
     try:
         with contextlib.closing(connection):
             jobs = job_history.jobs_of(connection, folder, config)
             if arguments.job is None and len(jobs) != 1:
                 names = f"serves several jobs: {', '.join(jobs)}; choose one with --job" if jobs else "has no history"
-                raise Usage(f"{arguments.config} {names}")
+                raise UsageError(f"{arguments.config} {names}")
             if arguments.job is not None and arguments.job not in jobs:
                 known = ", ".join(jobs) or "none"
-                raise Usage(f"{arguments.config} has no history of a job {arguments.job!r}; it has {known}")
+                raise UsageError(f"{arguments.config} has no history of a job {arguments.job!r}; it has {known}")
             yield job_history.History(connection, folder, config, arguments.job or jobs[0])
     except sqlite3.Error as error:
-        raise Usage(f"{folder} holds a history that can't be read: {error}") from error
+        raise UsageError(f"{folder} holds a history that can't be read: {error}") from error
 
 
 def number_of(found: History, arguments: argparse.Namespace, named: int | str) -> int:
@@ -268,9 +268,9 @@ def number_of(found: History, arguments: argparse.Namespace, named: int | str) -
         return named
     tagged = [row.version for row in found.rows() if row.tag == named]
     if not tagged:
-        raise Usage(f"{arguments.config} has no version with the tag {named}: write a number such as 12, or a tag")
+        raise UsageError(f"{arguments.config} has no version with the tag {named}: write a number such as 12, or a tag")
     if len(tagged) > 1:
-        raise Usage(f"{named} is the tag of several versions: {', '.join(map(str, tagged))}; name one of them")
+        raise UsageError(f"{named} is the tag of several versions: {', '.join(map(str, tagged))}; name one of them")
     return tagged[0]
 
 
@@ -278,5 +278,5 @@ def _text_of(found: History, arguments: argparse.Namespace, version: int) -> str
     text = found.text(version)
     if text is None:
         newest = found.newest()
-        raise Usage(f"{arguments.config} has no version {version}: the newest is {newest}")
+        raise UsageError(f"{arguments.config} has no version {version}: the newest is {newest}")
     return text

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.cli.found import NAMED, choose
-from tui.cli.usage import Usage, count, seconds
+from tui.cli.usage import UsageError, count, seconds
 from tui.streams import wanted
 
 if TYPE_CHECKING:
-    from tui.cli.client import RunningDeck
+    from tui.cli.client import RunningEngine
     from tui.protocol import messages
 
 
@@ -50,16 +50,16 @@ def _control(arguments: argparse.Namespace) -> int:
     return _Orders(found, arguments.verb, arguments.jobs).carry_out(arguments.timeout)
 
 
-def stop(found: RunningDeck, names: Sequence[str]) -> int:
+def stop(found: RunningEngine, names: Sequence[str]) -> int:
     """Stop some jobs of a deck, and return the exit code."""
     _require(found, names)
     return _Orders(found, "stop", names).carry_out(0.0)
 
 
-def _require(found: RunningDeck, names: Sequence[str]) -> None:
+def _require(found: RunningEngine, names: Sequence[str]) -> None:
     for name in names:
         if name not in found.own_jobs:
-            raise Usage(f"{found.name} has no job {name}, but {', '.join(found.own_jobs)}")
+            raise UsageError(f"{found.name} has no job {name}, but {', '.join(found.own_jobs)}")
 
 
 class _Orders:
@@ -71,7 +71,7 @@ class _Orders:
         names: Of the jobs.
     """
 
-    def __init__(self, found: RunningDeck, verb: str, names: Sequence[str]) -> None:
+    def __init__(self, found: RunningEngine, verb: str, names: Sequence[str]) -> None:
         self._found = found
         self._verb = verb
         self._names = list(dict.fromkeys(names))
@@ -107,7 +107,7 @@ class _Orders:
             except TimeoutError:
                 pass  # what is still open is told
             except (ConnectionError, FileNotFoundError) as error:
-                raise Usage(f"{self._found.name} ended meanwhile") from error
+                raise UsageError(f"{self._found.name} ended meanwhile") from error
         return max(map(self._tell, self._names))
 
     def _command(self, number: int, name: str) -> messages.Command:
@@ -148,7 +148,7 @@ def _logs(arguments: argparse.Namespace) -> int:
     found = choose(arguments.deck)
     known = list(found.jobs)  # a host prints too
     if arguments.job not in known:
-        raise Usage(f"{found.name} has no job {arguments.job}, but {', '.join(known)}")
+        raise UsageError(f"{found.name} has no job {arguments.job}, but {', '.join(known)}")
     try:
         with client.connect_to_deck(found.socket, brief=False) as (connection, stream):
             connection.settimeout(None)
@@ -156,7 +156,7 @@ def _logs(arguments: argparse.Namespace) -> int:
                 sys.stdout.buffer.write(piece)
                 sys.stdout.buffer.flush()
     except (ConnectionError, FileNotFoundError) as error:
-        raise Usage(f"{found.name} ended meanwhile") from error
+        raise UsageError(f"{found.name} ended meanwhile") from error
     except KeyboardInterrupt:
         return 130
     return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import tui
 from tui import streams
 from tui.cli import decks, history, jobs, run
-from tui.cli.usage import Usage, deck_file, version
+from tui.cli.usage import UsageError, deck_file, version
 from tui.engine.paths import PlaceError
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     arguments = parser.parse_args(words, argparse.Namespace(command=command, acts=False))
     try:
         code: int = arguments.run(arguments)
-    except (Usage, PlaceError) as error:
+    except (UsageError, PlaceError) as error:
         print(f"tunedeck: {error}", file=sys.stderr)
         code = 2
     lost = streams.unwritten()

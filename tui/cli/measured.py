@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import NoReturn
 
-from tui.cli.usage import Usage
+from tui.cli.usage import UsageError
 from tui.engine import paths
 from tui.engine.history import database, job_history
 from tui.engine.history.job_history import History
 from tui.engine.metrics import best as bests
 from tui.engine.metrics.series import Series
-from tui.engine.metrics.store import FILE, Database, Owner, StoreError
+from tui.engine.metrics.store import FILE, Database, MetricsError, SeriesKey
 from tui.engine.reloads.secrets import Secrets
 from tui.protocol import codec
 from tui.streams import wanted
@@ -35,7 +35,7 @@ class Kept:
         found: The history of the job.
 
     Raises:
-        Usage: There are none, or they can't be read.
+        UsageError: There are none, or they can't be read.
     """
 
     def __init__(self, arguments: Namespace, found: History) -> None:
@@ -43,24 +43,24 @@ class Kept:
         self._where = str(arguments.config)
         folder = next((folder for folder in database.folders(config) if (folder / FILE).exists()), None)
         if folder is None:
-            raise Usage(f"{self._where} has no metrics: no job that reports some has run with it")
-        self._owner = Owner(job_history.key(folder, config), found.job, 0, "task")
+            raise UsageError(f"{self._where} has no metrics: no job that reports some has run with it")
+        self._key = SeriesKey(job_history.key(folder, config), found.job, 0, "task")
         self._rows = list(found.rows())
         self._metric: str | None = arguments.metric
         try:
             with closing(Database(folder, read_only=True)) as kept:
-                names = self._owner.config, self._owner.job
+                names = self._key.config, self._key.job
                 self.told = kept.told(*names)
-                self.runs = {run: kept.load(self._owner._replace(run=run)) for run in kept.runs(*names)}
-        except (StoreError, sqlite3.Error) as error:
-            raise Usage(f"the metrics of {self._where} can't be read: {error}") from error
+                self.runs = {run: kept.load(self._key._replace(run=run)) for run in kept.runs(*names)}
+        except (MetricsError, sqlite3.Error) as error:
+            raise UsageError(f"the metrics of {self._where} can't be read: {error}") from error
 
     def series(self, run: int | None) -> tuple[int, list[Series]]:
         """Return a run and what its workers have reported; of the newest run, if none is named."""
         run = max(self.runs, default=0) if run is None else run
         if run not in self.runs:
             known = ", ".join(map(str, self.runs)) or "none"
-            raise Usage(f"{self._where} has no metrics of run {run}: there are those of {known}")
+            raise UsageError(f"{self._where} has no metrics of run {run}: there are those of {known}")
         return run, self.runs[run]
 
     def lines(self, run: int | None) -> Iterator[tuple[object, ...]]:
@@ -76,18 +76,18 @@ class Kept:
                     figures = point.mean, point.number, point.low, point.high
                     yield name, block.first, round(block.time, 3), version, *figures
 
-    def best(self) -> tuple[str, str, bests.Best | None]:
+    def best(self) -> tuple[str, str, bests.BestVersion | None]:
         """Return the metric that is asked for, or the main one; which way it is better; and where it was best."""
         names = list(dict.fromkeys(name for run in self.runs.values() for one in run for name in one.names))
         try:
             name, way = bests.asked(self._metric, names, self.told)
         except ValueError as error:
-            raise Usage(f"{self._where}: {error}") from None
+            raise UsageError(f"{self._where}: {error}") from None
         return name, way, bests.best(bests.by_version(self.runs, self._rows, name), way)
 
     def _miss(self, known: Sequence[str]) -> NoReturn:
         names = ", ".join(dict.fromkeys(known)) or "none"
-        raise Usage(f"{self._where} has no metric {self._metric!r}; it has {names}")
+        raise UsageError(f"{self._where} has no metric {self._metric!r}; it has {names}")
 
 
 def show(arguments: Namespace, found: History) -> int:
@@ -138,7 +138,7 @@ def show_best(arguments: Namespace, found: History) -> int:
     return 0
 
 
-def _public(best: bests.Best) -> dict[str, object]:
+def _public(best: bests.BestVersion) -> dict[str, object]:
     return {"mean": best.mean, "slope": best.slope, "points": best.points}
 
 

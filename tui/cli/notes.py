@@ -9,7 +9,7 @@ from argparse import Namespace
 from tui.cli import client
 from tui.cli.change import engine_of, job_of
 from tui.cli.history import number_of, rows_of
-from tui.cli.usage import Usage
+from tui.cli.usage import UsageError
 from tui.engine import claims, paths
 from tui.engine.service.history_commands import note_of, tag_of
 from tui.protocol import messages
@@ -38,29 +38,29 @@ def annotate(arguments: Namespace) -> int:
     return 0
 
 
-def _tell(found: client.RunningDeck, arguments: Namespace, version: int, text: str) -> str:
+def _tell(found: client.RunningEngine, arguments: Namespace, version: int, text: str) -> str:
     """Have the engine keep it, which tells every viewer; return why it does not."""
     kind = {"note": messages.Note, "tag": messages.Tag}[arguments.what]
     try:
         reply = client.send_command(found.socket, kind(1, arguments.job, version, text), client.ANSWER_PATIENCE)
     except (ConnectionError, FileNotFoundError) as error:
-        raise Usage(f"{found.name} ended meanwhile") from error
+        raise UsageError(f"{found.name} ended meanwhile") from error
     if reply is None:
-        raise Usage(f"{found.name} has not answered: tunedeck history shows what became of it")
+        raise UsageError(f"{found.name} has not answered: tunedeck history shows what became of it")
     if reply.code == "unknown":
-        raise Usage(f"{arguments.config}: {reply.message}")
+        raise UsageError(f"{arguments.config}: {reply.message}")
     return "" if reply.ok else reply.message
 
 
 def _keep(arguments: Namespace, version: int, text: str) -> str:
     """Write it to the history, which no engine does; return why it can't be written."""
     if (holder := claims.holder(paths.absolute(arguments.config))) is not None:
-        raise Usage(f"{arguments.config} is in use by {holder}, which does not answer: nothing was written")
+        raise UsageError(f"{arguments.config} is in use by {holder}, which does not answer: nothing was written")
     with rows_of(arguments, read_only=False) as history:
         try:
             noted = history.annotate(version, **{arguments.what: text})
         except sqlite3.Error as error:
             return f"the history can't be written: {error}"
         if noted is None:
-            raise Usage(f"{arguments.config} has no version {version}: the newest is {history.newest()}")
+            raise UsageError(f"{arguments.config} has no version {version}: the newest is {history.newest()}")
     return ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tui
-from tui.cli.usage import Usage, deck_file
+from tui.cli.usage import UsageError, deck_file
 
 _DECKS = (".yaml", ".yml", ".json")
 
@@ -74,7 +74,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             if not (folder / file.name).exists():
                 shutil.copyfile(file, folder / file.name)
     except OSError as error:
-        raise Usage(f"the sample deck can't be copied to {folder}: {error.strerror}") from error
+        raise UsageError(f"the sample deck can't be copied to {folder}: {error.strerror}") from error
     return _open({"deck": str(folder / "deck.yaml")}, arguments)
 
 
@@ -86,25 +86,27 @@ def _run(arguments: argparse.Namespace) -> int:
     if command is not None and (what is None or what.endswith(_DECKS)):
         return _open(_command(what, command, given, arguments), arguments)
     if what is None and given:
-        raise Usage("name what to run: a task, or -- and a command; a deck says all of this itself")
+        raise UsageError("name what to run: a task, or -- and a command; a deck says all of this itself")
     if what is None or Path(what).is_dir():
         what = str(deck_file(Path(what or ".")))
     if what.endswith(_DECKS):
         if given:
             too_much = ", ".join(f"--{key.replace('_', '-')}" for key in sorted(given))
-            raise Usage(f"{what} is a deck, which says all of this itself: leave out {too_much}")
+            raise UsageError(f"{what} is a deck, which says all of this itself: leave out {too_much}")
         return _open({"deck": what}, arguments)
     if arguments.config is None:
-        raise Usage(f"{what} is a task, so it needs its config: add -c CONFIG (a deck ends in .yaml)")
+        raise UsageError(f"{what} is a task, so it needs its config: add -c CONFIG (a deck ends in .yaml)")
     if arguments.check is not None:
-        raise Usage("--check is for commands")
+        raise UsageError("--check is for commands")
     if arguments.on_change not in (None, "reload", "restart"):
-        raise Usage(f"--on-change of a task is reload or restart, not {arguments.on_change}")
+        raise UsageError(f"--on-change of a task is reload or restart, not {arguments.on_change}")
     job = {"what": what, "config": arguments.config, "name": arguments.name, "on_change": arguments.on_change}
     job["loop"] = False if arguments.once else None
     job.update(args=command or [], **_place(arguments))
     if arguments.runner in ("thread", "asyncio") and (command or arguments.tty or arguments.env):
-        raise Usage(f"arguments, --tty and --env are for a process of its own, which a {arguments.runner} job has not")
+        raise UsageError(
+            f"arguments, --tty and --env are for a process of its own, which a {arguments.runner} job has not"
+        )
     return _open({**job, "runner": arguments.runner or "process"}, arguments)
 
 
@@ -113,18 +115,20 @@ def _command(what: str | None, command: list[str], given: set[str], arguments: a
     from tui.engine.deck.load import on_change_problem
 
     if what is not None:
-        raise Usage(f"what is to be run, {what} or the command after --?")
+        raise UsageError(f"what is to be run, {what} or the command after --?")
     if not command:
-        raise Usage("the command after -- is missing")
+        raise UsageError("the command after -- is missing")
     if "config" not in given:
-        raise Usage(f"{command[0]} needs its config: add -c CONFIG")
+        raise UsageError(f"{command[0]} needs its config: add -c CONFIG")
     if "runner" in given:
-        raise Usage("--runner is for tasks")
+        raise UsageError("--runner is for tasks")
     if "once" in given:
-        raise Usage("--once is for tasks")
+        raise UsageError("--once is for tasks")
     problem = on_change_problem(arguments.on_change, Path(arguments.config))
     if problem is not None:
-        raise Usage(f"--on-change: {problem}" if "on_change" in given else problem.replace("on_change:", "--on-change"))
+        raise UsageError(
+            f"--on-change: {problem}" if "on_change" in given else problem.replace("on_change:", "--on-change")
+        )
     keys = ("config", "name", "on_change", "check")
     return {"what": command, **{key: getattr(arguments, key) for key in keys}, **_place(arguments)}
 
@@ -142,13 +146,13 @@ def _variable(text: str) -> tuple[str, str]:
 
 def _open(what: dict[str, Any], arguments: argparse.Namespace) -> int:
     if arguments.headless and arguments.behind:
-        raise Usage("--headless stays in the foreground, -d does not: choose one")
+        raise UsageError("--headless stays in the foreground, -d does not: choose one")
     if arguments.headless:
         from tui.engine.main import headless
 
         return headless(what, json_lines=arguments.json)
     if arguments.json:
-        raise Usage("--json goes with --headless")
+        raise UsageError("--json goes with --headless")
     if arguments.behind:
         return _stay_behind(what)
     require_terminal()
@@ -167,8 +171,8 @@ def _stay_behind(what: dict[str, Any]) -> int:
     if not (socket.exists() and _attached(what, socket)):
         socket = _started(what, socket)
     found = client.greet_deck(socket, brief=False)
-    if not isinstance(found, client.RunningDeck):
-        raise Usage(str(found) if found else "it ended at once: tunedeck run, without -d, shows why")
+    if not isinstance(found, client.RunningEngine):
+        raise UsageError(str(found) if found else "it ended at once: tunedeck run, without -d, shows why")
     for name, problem in found.problems.items():
         where = in_file(found.jobs[name].config, problem)
         print(f"tunedeck: {name} waits for a valid config: {harmless(one_line(where))}", file=sys.stderr)
@@ -180,10 +184,10 @@ def require_terminal() -> None:
     """See that there is a terminal for a screen.
 
     Raises:
-        Usage: There is none.
+        UsageError: There is none.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Usage("this is not a terminal: use --headless, or --headless --json for programs")
+        raise UsageError("this is not a terminal: use --headless, or --headless --json for programs")
 
 
 def _view(what: dict[str, Any]) -> int:
@@ -212,11 +216,11 @@ def _started(what: dict[str, Any], socket: Path, meanwhile: Callable[[], None] =
         line = answer.readline()
     if not line:
         process.wait()
-        raise Usage(f"the engine did not start:\n{_read_log(socket)}")
+        raise UsageError(f"the engine did not start:\n{_read_log(socket)}")
     said = json.loads(line)
     if "error" in said:
         process.wait()
-        raise Usage(said["error"])
+        raise UsageError(said["error"])
     return Path(said["socket"])
 
 
@@ -227,12 +231,12 @@ def _attached(what: dict[str, Any], socket: Path) -> bool:
     found = client.greet_deck(socket)
     if found is None:
         return False
-    if isinstance(found, client.HangingDeck):
-        raise Usage(str(found))
+    if isinstance(found, client.HangingEngine):
+        raise UsageError(str(found))
     task = what.get("what") if isinstance(what.get("what"), str) else " ".join(what.get("what", ()))
     if task and task not in [job.task for job in found.jobs.values()]:
         holder = f"{', '.join(found.jobs)} (process {found.hello.pid})"
-        raise Usage(f"{what['config']} is in use by {holder}; tunedeck stop ends it")
+        raise UsageError(f"{what['config']} is in use by {holder}; tunedeck stop ends it")
     return True
 
 

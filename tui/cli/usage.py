@@ -10,7 +10,7 @@ from pathlib import Path
 DECK_FILES = ("deck.yaml", "tunedeck.yaml")
 
 
-class Usage(Exception):  # noqa: N818
+class UsageError(Exception):
     """The command can't be carried out as given; the message says why. Exit code 2."""
 
 
@@ -18,12 +18,12 @@ def deck_file(folder: Path) -> Path:
     """Return the deck file of a folder.
 
     Raises:
-        Usage: There is none.
+        UsageError: There is none.
     """
     found = next((folder / name for name in DECK_FILES if (folder / name).exists()), None)
     if found is None:
         place = "this folder" if folder == Path() else str(folder)
-        raise Usage(
+        raise UsageError(
             f"{place} has no {' and no '.join(DECK_FILES)}: name what to run, a deck, a task, or -- and a command"
         )
     return found

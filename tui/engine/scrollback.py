@@ -28,7 +28,7 @@ _TOGETHER_BYTES = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class LineBlock:
     """Some lines of output that came together.
 
     Attributes:
@@ -63,22 +63,22 @@ class Block:
             return self.data
         return f"{self.text}\n".encode()
 
-    def since(self, number: int) -> Block:
+    def since(self, number: int) -> LineBlock:
         """Return the part from line `number` on, which must be in the block."""
         if number <= self.first:
             return self
         place = 0
         for _ in range(number - self.first):
             place = self.data.index(b"\n", place) + 1
-        return Block(number, self.end - number, self.data[place:], self.version, self.time)
+        return LineBlock(number, self.end - number, self.data[place:], self.version, self.time)
 
-    def parts(self, size: int) -> Iterator[Block]:
+    def parts(self, size: int) -> Iterator[LineBlock]:
         """Yield the block in parts of about `size` bytes, of whole lines."""
         first, start, length = self.first, 0, len(self.data)
         while start < length:
             end = length if length - start <= size else self.data.find(b"\n", start + size) + 1
             count = self.end - first if end == length else self.data.count(b"\n", start, end)
-            yield Block(first, count, self.data[start:end], self.version, self.time)
+            yield LineBlock(first, count, self.data[start:end], self.version, self.time)
             first, start = first + count, end
 
     def lines(self, job: str) -> messages.Lines:
@@ -90,7 +90,7 @@ class Block:
 class Output(messages.Event):
     """A job has written something; `block` are the lines that it completed. This is no message, it stays in here."""
 
-    block: Block | None
+    block: LineBlock | None
 
 
 def last_drawn(line: str) -> str:
@@ -112,7 +112,7 @@ class Scrollback:
         self.end = 0
         self._limit = limit
         self.size = 0
-        self.blocks: list[Block] = []
+        self.blocks: list[LineBlock] = []
         self.rest = bytearray()  # of the line that was begun: since the last carriage return that something followed
 
     @property
@@ -125,17 +125,17 @@ class Scrollback:
         """The line that has no end yet, as it stands."""
         return last_drawn(self.rest.decode("utf-8", "replace"))
 
-    def write(self, data: bytes, version: int | None, time: float) -> Block | None:
+    def write(self, data: bytes, version: int | None, time: float) -> LineBlock | None:
         """Take output as it came, and return the lines that it completes."""
         taken = b"".join(self._whole(data[start : start + LONGEST_LINE]) for start in range(0, len(data), LONGEST_LINE))
         return self._add(taken, version, time) if taken else None
 
-    def finish(self, version: int | None, time: float) -> Block | None:
+    def finish(self, version: int | None, time: float) -> LineBlock | None:
         """Return the line that was begun as a whole one: the output has ended."""
         rest, self.rest = bytes(self.rest), bytearray()
         return self._add(rest + b"\n", version, time) if rest else None
 
-    def block(self, number: int) -> Block | None:
+    def block(self, number: int) -> LineBlock | None:
         """Return lines from `number` on, from the oldest that is kept where `number` is gone; None at the end."""
         if number >= self.end or not self.blocks:
             return None
@@ -192,8 +192,8 @@ class Scrollback:
                 rest += b"\r"
         return [bytes(line) for line in cut]
 
-    def _add(self, data: bytes, version: int | None, time: float) -> Block:
-        block = Block(self.end, data.count(b"\n"), data, version, time)
+    def _add(self, data: bytes, version: int | None, time: float) -> LineBlock:
+        block = LineBlock(self.end, data.count(b"\n"), data, version, time)
         self.end = block.end
         last = self.blocks[-1] if self.blocks else None
         if (
@@ -202,7 +202,7 @@ class Scrollback:
             and last.version == version
             and 0 <= time - last.time < _TOGETHER
         ):
-            self.blocks[-1] = Block(last.first, last.count + block.count, last.data + data, version, last.time)
+            self.blocks[-1] = LineBlock(last.first, last.count + block.count, last.data + data, version, last.time)
             self.size += len(data)
         else:
             self.blocks.append(block)

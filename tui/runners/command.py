@@ -28,7 +28,7 @@ from tui.runners.base import LaunchError, Owner, Payload
 from tui.runners.joined import Member, Members
 from tui.runners.process_tree import ProcessTree
 from tui.runners.readiness import Readiness
-from tui.runners.stopping import Stop
+from tui.runners.stopping import Termination
 from tui.worker.stopping import HANDLER
 
 #: Seconds that a program must live to have taken a config.
@@ -183,7 +183,7 @@ class CommandRunner:
         self._began = time.monotonic()
         self._deceptive = spec.ready is not None and spec.ready.taken()
         self._tail = ""
-        self._stop: Stop | None = None
+        self._stop: Termination | None = None
         self._unjoined: asyncio.TimerHandle | None = None
         self._members = Members(joins, setup, payload, self._hear, self._take_member)
         try:
@@ -277,7 +277,9 @@ class CommandRunner:
     async def stop(self, number: int, grace: float) -> None:
         """Signal the whole tree, and kill it at the end of the grace; what has joined is asked first."""
         how = "" if self._members.lowest is not None else HANDLER  # of its own, or it dies of the signal
-        self._stop = Stop(self.tree, self._signal, number, grace, self._owner.worker_said, self._members.force, how)
+        self._stop = Termination(
+            self.tree, self._signal, number, grace, self._owner.worker_said, self._members.force, how
+        )
         self._members.stop(number)
         await self._stop.run()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tui.runners.base import Owner, Payload
 from tui.runners.process_tree import JsonLines, Outbox, ProcessTree
-from tui.runners.stopping import Stop
+from tui.runners.stopping import Termination
 from tui.runners.task import Task
 from tui.worker.channel import pack
 
@@ -137,14 +137,14 @@ class ProcessRunner(Task):
         self, owner: Owner, setup: Mapping[str, Any], payload: Payload, *, python: str | None, place: Place
     ) -> None:
         self._owner = owner
-        self._stop: Stop | None = None
+        self._stop: Termination | None = None
         self._process = Process(self, python, place)
         super().__init__(setup, payload, self._process.send)
 
     async def stop(self, number: int, grace: float) -> None:
-        """Ask the task to end, and see that it does; see `Stop`."""
+        """Ask the task to end, and see that it does; see `Termination`."""
         tree = self._process.tree
-        self._stop = Stop(tree, tree.signal, number, grace, self._owner.worker_said, lambda: self._tell("leave"))
+        self._stop = Termination(tree, tree.signal, number, grace, self._owner.worker_said, lambda: self._tell("leave"))
         self._tell("stop", signal=int(number))
         await self._stop.run()
 

@@ -24,7 +24,7 @@ QUIET = 1.0
 Tell = Callable[[Mapping[str, Any]], None]
 
 
-class Stop:
+class Termination:
     """One stop of a worker with a tree of its own.
 
     Args:

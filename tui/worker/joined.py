@@ -275,7 +275,7 @@ class JoinedMailbox(Mailbox):
 
     def __init__(self) -> None:
         self.queue = _queue.SimpleQueue()
-        self.event = native.Event()
+        self.event = native.NativeEvent()
         self._empty = _queue.Empty
         self._wakers = set()
 

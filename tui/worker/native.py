@@ -46,7 +46,7 @@ def is_cooperative() -> bool:
     return "gevent" in sys.modules and "gevent.monkey" in sys.modules and time.sleep.__module__ != "time"
 
 
-class Event:
+class NativeEvent:
     """What `threading.Event` is, of the system's own locks alone."""
 
     def __init__(self) -> None:

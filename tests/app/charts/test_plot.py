@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.app.charts.plot import Chart, Curve, Flag, Line, draw
-from tui.app.charts.points import Point, at, by_column, joined, point, smoothed
+from tui.app.charts.points import PlotPoint, at, by_column, joined, point, smoothed
 from tui.app.charts.scale import Scale, fitting, labels, number, span, time_ticks
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -131,12 +131,12 @@ def test_a_scale_holds_nearly_all_values_and_its_labels_lie_in_it(values: list[f
 def test_a_spike_of_one_step_is_seen_at_every_zoom(length: int, columns: int) -> None:
     """The engine sums up by columns and keeps least and greatest; the picture must show them."""
     spike = length // 3
-    points = [Point(n * length / 400, length // 400, 1.0, 1.0, 1.0) for n in range(400)]
+    points = [PlotPoint(n * length / 400, length // 400, 1.0, 1.0, 1.0) for n in range(400)]
     where = spike * 400 // length
     points[where] = points[where]._replace(high=2.5, mean=1.0)
     flat = [item._replace(high=1.0) for item in points]
 
-    def picture(curve: list[Point]) -> str:
+    def picture(curve: list[PlotPoint]) -> str:
         return text(draw(Chart([], [Curve(curve, "key")], Scale(0, length), y=Scale(0, 3)), columns, 10))
 
     assert picture(points) != picture(flat)

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.series import NOISES, SERIES, judged
-from tui.engine.metrics.effect import ALPHA, Finding, find, looks
+from tui.engine.metrics.effect import ALPHA, Estimate, find, looks
 from tui.engine.metrics.student import quantile, tail
 
 
-def plain(series: Sequence[float], at: int, size: int, cuts: Sequence[int] = ()) -> Finding | None:
+def plain(series: Sequence[float], at: int, size: int, cuts: Sequence[int] = ()) -> Estimate | None:
     """Return what `find` does, each line by the standard library's regression."""
 
     def line(points: Sequence[float]) -> tuple[float, float, float]:
@@ -39,7 +39,7 @@ def plain(series: Sequence[float], at: int, size: int, cuts: Sequence[int] = ())
     own = contrasts(at)
     free = sum((b - a) / size - 2 for a, b in pairwise(ends) if b - a >= 2 * size)
     level = 1 - ALPHA / len(looks(at, cuts)) / 2
-    return Finding(size, own[which], quantile(level, free) * scales[which] * own[2])
+    return Estimate(size, own[which], quantile(level, free) * scales[which] * own[2])
 
 
 @pytest.mark.parametrize("kind", SERIES)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tui.engine.metrics import series as module
 from tui.engine.metrics.series import GAP, Block, Point, Range, Series, block_of
-from tui.engine.metrics.store import FILE, MOST_SERIES, Database, Owner, Saver, StoreError
+from tui.engine.metrics.store import FILE, MOST_SERIES, Database, MetricsError, Saver, SeriesKey
 
-OWNER = Owner("c.yaml", "job", 1, "task")
+KEY = SeriesKey("c.yaml", "job", 1, "task")
 
 
 @pytest.fixture(autouse=True)
@@ -112,8 +112,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def test_what_was_written_in_parts_is_read_as_it_was(database: Database) -> None:
     series = Series()
     series.levels[0] = module.Level(module.FINEST)
-    saver = Saver(OWNER, series)
-    saver.id = database.add(OWNER, {})
+    saver = Saver(KEY, series)
+    saver.id = database.add(KEY, {})
     for step in range(1, 600):
         names = ["a", "b"] if step > 200 else ["a"]
         series.append(Block(step, 1, float(step), {name: Point(1, step / 7, step / 7, step / 7) for name in names}))
@@ -121,20 +121,20 @@ def test_what_was_written_in_parts_is_read_as_it_was(database: Database) -> None
             database.write(saver.id, *saver.fresh())
     database.write(saver.id, *saver.fresh())
     assert saver.fresh() == ([], [])
-    (found,) = database.load(OWNER)
+    (found,) = database.load(KEY)
     for name in ("a", "b"):
         assert found.columns(name, Range(), 50) == series.columns(name, Range(), 50)
         assert found.columns(name, Range("time", 500, 590), 90) == series.columns(name, Range("time", 500, 590), 90)
-    (one,) = database.load(OWNER, ["b"])
+    (one,) = database.load(KEY, ["b"])
     assert one.names == ["b"]
 
 
 def test_the_oldest_series_of_a_job_make_room(database: Database) -> None:
     for run in range(1, MOST_SERIES + 6):
-        number = database.add(OWNER._replace(run=run), {"loss": "min"})
-        saver = Saver(OWNER, filled([1.0] * 10))
+        number = database.add(KEY._replace(run=run), {"loss": "min"})
+        saver = Saver(KEY, filled([1.0] * 10))
         database.write(number, *saver.fresh())
-    other = database.add(OWNER._replace(job="other"), {})
+    other = database.add(KEY._replace(job="other"), {})
     assert other
     assert database.runs("c.yaml", "job") == list(range(6, MOST_SERIES + 6))
     assert database.runs("c.yaml", "other") == [1]
@@ -145,14 +145,14 @@ def test_one_of_a_newer_format_is_left_alone(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / FILE)) as newer:
         newer.execute("PRAGMA user_version = 99")
     before = (tmp_path / FILE).read_bytes()
-    with pytest.raises(StoreError, match="newer tunedeck"):
+    with pytest.raises(MetricsError, match="newer tunedeck"):
         Database(tmp_path)
     assert (tmp_path / FILE).read_bytes() == before
 
 
 def test_a_damaged_one_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database" * 100)
-    with pytest.raises(StoreError, match="not a database"):
+    with pytest.raises(MetricsError, match="not a database"):
         Database(tmp_path)
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.engine.scrollback import Block, Output
+from tui.engine.scrollback import LineBlock, Output
 from tui.engine.service import headless
 from tui.engine.service.headless import Printer, Readable, as_json, reload_words
 from tui.protocol import codec, messages
@@ -60,7 +60,7 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 def lines(first: int, count: int) -> Output:
     text = "".join(f"line {number}\n" for number in range(first, first + count))
-    return Output("job", Block(first, count, text.encode(), 1, 5.0))
+    return Output("job", LineBlock(first, count, text.encode(), 1, 5.0))
 
 
 def test_events_come_out_in_order_and_lines_one_by_one(reader: Reader) -> None:
@@ -160,9 +160,9 @@ def test_who_asks_for_the_end_is_not_held_up_and_events_go_before_lines(
     [
         (State("a", "running", pid=7), "* running pid 7"),
         (State("a", "crashed", exit_code=1, reason="ValueError: no"), "* crashed ValueError: no"),
-        (Output("a", Block(3, 1, b"hello\n", 1, 5.0)), "| hello"),
-        (Output("a", Block(3, 1, b"10 %\r99 %\r\n", 1, 5.0)), "| 99 %"),
-        (Output("a", Block(3, 1, b"caf\xe9 \xe2\x82\xac\n", 1, 5.0)), "| caf\ufffd \u20ac"),
+        (Output("a", LineBlock(3, 1, b"hello\n", 1, 5.0)), "| hello"),
+        (Output("a", LineBlock(3, 1, b"10 %\r99 %\r\n", 1, 5.0)), "| 99 %"),
+        (Output("a", LineBlock(3, 1, b"caf\xe9 \xe2\x82\xac\n", 1, 5.0)), "| caf\ufffd \u20ac"),
         (messages.Dropped("a", 12), "* 12 lines were dropped here"),
         (Notice("a", "gone", "warning"), "* warning: gone"),
     ],
@@ -207,7 +207,7 @@ def test_for_a_reader_that_never_reads_metrics_do_not_pile_up(reader: Reader) ->
 
 
 def test_log_for_people_has_its_words_before_each_line() -> None:
-    said = Readable(3)(Output("a", Block(0, 3, b"one\n\n[b]{two}\n", 1, 5.0))).decode()
+    said = Readable(3)(Output("a", LineBlock(0, 3, b"one\n\n[b]{two}\n", 1, 5.0))).decode()
     assert [line[8:] for line in said.splitlines()] == [" a   | one", " a   | ", " a   | [b]{two}"]
 
 

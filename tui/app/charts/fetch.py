@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tui.app.charts.points import Point
+from tui.app.charts.points import PlotPoint
 from tui.app.charts.source import Answer, CurveQuery, Source
 from tui.app.client import Request
 from tui.protocol import messages
@@ -24,7 +24,9 @@ def engine_source(job: str, request: Request) -> Source:
             raise ValueError(reply.message)
         return reply.data
 
-    async def curves(query: CurveQuery, run: int, view: Sequence[float | None], shift: float) -> dict[str, list[Point]]:
+    async def curves(
+        query: CurveQuery, run: int, view: Sequence[float | None], shift: float
+    ) -> dict[str, list[PlotPoint]]:
         if not query.names:
             return {}
         by = "time" if query.by_time else "step"
@@ -40,7 +42,7 @@ def engine_source(job: str, request: Request) -> Source:
         if limits is None:
             return Answer(told["names"], (0.0, 1.0), {}, trouble=told["kept"])
         here = await curves(query, run, query.view or (None, None), 0.0)
-        before: Mapping[str, Sequence[Point]] = {}
+        before: Mapping[str, Sequence[PlotPoint]] = {}
         if query.before and run in runs[1:]:
             earlier = runs[runs.index(run) - 1]
             began = (await data(messages.Measures(0, job, earlier)))[place]
@@ -56,7 +58,7 @@ def _lists(columns: Mapping[str, Any], shift: float) -> tuple[list[float], list[
     return places, columns["count"], columns["min"], columns["max"], columns["mean"]
 
 
-def _point(x: float, size: int, low: float | None, high: float | None, mean: float | None) -> Point:
+def _point(x: float, size: int, low: float | None, high: float | None, mean: float | None) -> PlotPoint:
     if low is None or high is None or mean is None:
-        return Point(x, 0, math.nan, math.nan, math.nan)
-    return Point(x, size, low, high, mean)
+        return PlotPoint(x, 0, math.nan, math.nan, math.nan)
+    return PlotPoint(x, size, low, high, mean)

@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from tui.app.charts.canvas import Canvas
-from tui.app.charts.points import Point, by_column
+from tui.app.charts.points import PlotPoint, by_column
 from tui.app.charts.scale import Scale, Tick, fitting, time_ticks
 
 #: Parts of a line, each with its tone.
@@ -27,7 +27,7 @@ ABOVE, BELOW, FLAG = "▲", "▼", "▾"
 class Curve(NamedTuple):
     """The values of one metric, in one tone."""
 
-    points: Sequence[Point]
+    points: Sequence[PlotPoint]
     tone: str
     scale: Scale | None = None  # its own, where several metrics stand over each other
 
@@ -155,7 +155,7 @@ class _Plot:
 
     def _draw(self, curve: Curve) -> None:
         scale = curve.scale or self._y
-        before: tuple[int, Point] | None = None
+        before: tuple[int, PlotPoint] | None = None
         for column, item in by_column(self._places(curve.points)):
             if item.is_gap and not math.isinf(item.mean):
                 before = None
@@ -166,14 +166,14 @@ class _Plot:
                 self._connect(scale, before, (column, item), curve.tone)
             before = None if math.isinf(item.mean) else (column, item)
 
-    def _places(self, points: Sequence[Point]) -> Iterator[tuple[int, Point]]:
+    def _places(self, points: Sequence[PlotPoint]) -> Iterator[tuple[int, PlotPoint]]:
         last = self._canvas.columns - 1
         for item in points:
             part = self._chart.x.part(item.x)
             if -1 <= part <= 2:  # what lies just outside leads the curve over the edge
                 yield min(math.floor(part * self._canvas.columns), last) if part <= 1 else last + 1, item
 
-    def _mark(self, column: int, scale: Scale, item: Point) -> None:
+    def _mark(self, column: int, scale: Scale, item: PlotPoint) -> None:
         if not 0 <= column < self._canvas.columns:
             return
         if scale.part(item.high) > 1 + 1e-9:
@@ -181,7 +181,7 @@ class _Plot:
         elif scale.part(item.low) < -1e-9:
             self._marks.setdefault(column // 2, BELOW)
 
-    def _connect(self, scale: Scale, before: tuple[int, Point], here: tuple[int, Point], tone: str) -> None:
+    def _connect(self, scale: Scale, before: tuple[int, PlotPoint], here: tuple[int, PlotPoint], tone: str) -> None:
         """Draw a line from one place to the next, so that a steep curve has no holes."""
         (first, one), (last, other) = before, here
         begin, end = self._dot(scale, one.mean), self._dot(scale, other.mean)

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 
-class Point(NamedTuple):
+class PlotPoint(NamedTuple):
     """Some values of a metric that stand side by side.
 
     Attributes:
@@ -31,12 +31,12 @@ class Point(NamedTuple):
         return not self.size or math.isnan(self.mean)
 
 
-def point(x: float, value: float) -> Point:
+def point(x: float, value: float) -> PlotPoint:
     """Return the point of a single value."""
-    return Point(x, 1 if math.isfinite(value) else 0, value, value, value)
+    return PlotPoint(x, 1 if math.isfinite(value) else 0, value, value, value)
 
 
-def smoothed(points: Sequence[Point], weight: float) -> list[Point]:
+def smoothed(points: Sequence[PlotPoint], weight: float) -> list[PlotPoint]:
     """Return the exponential moving mean of `points`, free of the bias of its beginning.
 
     Args:
@@ -52,11 +52,11 @@ def smoothed(points: Sequence[Point], weight: float) -> list[Point]:
         total = weight * total + (1 - weight) * item.mean
         norm = weight * norm + (1 - weight)
         mean = total / norm
-        found.append(Point(item.x, item.size, mean, mean, mean))
+        found.append(PlotPoint(item.x, item.size, mean, mean, mean))
     return found
 
 
-def at(points: Sequence[Point], x: float) -> Point | None:
+def at(points: Sequence[PlotPoint], x: float) -> PlotPoint | None:
     """Return the point at `x`: the last one that begins there or before."""
     low, high = 0, len(points)
     while low < high:
@@ -68,7 +68,7 @@ def at(points: Sequence[Point], x: float) -> Point | None:
     return points[low - 1] if low else None
 
 
-def joined(points: Iterable[Point]) -> Point:
+def joined(points: Iterable[PlotPoint]) -> PlotPoint:
     """Return one point for several that fall into the same place; it is a gap only if all of them are."""
     several = list(points)
     if len(several) == 1:
@@ -79,10 +79,10 @@ def joined(points: Iterable[Point]) -> Point:
         return several[0]
     # Weighed one by one: a sum of values near the largest float would be infinite.
     mean = sum(item.mean * (item.size / count) for item in values)
-    return Point(several[0].x, count, min(p.low for p in values), max(p.high for p in values), mean)
+    return PlotPoint(several[0].x, count, min(p.low for p in values), max(p.high for p in values), mean)
 
 
-def by_column(points: Iterable[tuple[int, Point]]) -> Iterator[tuple[int, Point]]:
+def by_column(points: Iterable[tuple[int, PlotPoint]]) -> Iterator[tuple[int, PlotPoint]]:
     """Yield one point for each column that has any, given in order."""
     for column, several in groupby(points, key=lambda item: item[0]):
         yield column, joined(item for _, item in several)

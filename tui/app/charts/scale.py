@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from tui.app.charts.points import Point
+from tui.app.charts.points import PlotPoint
 
 #: What is this many times the span of nearly all values away from them would make a line of all the others.
 FAR = 2.0
@@ -165,7 +165,7 @@ def _from(scale: Scale, origin: float) -> Scale:
     return Scale(scale.first - origin, scale.last - origin)
 
 
-def fitting(curves: Iterable[Sequence[Point]], log: bool = False) -> Scale:
+def fitting(curves: Iterable[Sequence[PlotPoint]], log: bool = False) -> Scale:
     """Return the scale for the values of some curves.
 
     It holds nearly all of them; a value far away is not worth that all others become one line, and is marked instead.

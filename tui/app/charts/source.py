@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tui.app.charts.points import Point
+from tui.app.charts.points import PlotPoint
 
 
 class CurveQuery(NamedTuple):
@@ -41,8 +41,8 @@ class Answer:
 
     names: Sequence[str]
     whole: tuple[float, float]
-    curves: Mapping[str, Sequence[Point]]
-    before: Mapping[str, Sequence[Point]] = field(default_factory=dict)
+    curves: Mapping[str, Sequence[PlotPoint]]
+    before: Mapping[str, Sequence[PlotPoint]] = field(default_factory=dict)
     trouble: str = ""
 
 

@@ -19,7 +19,7 @@ from tui import wording
 from tui.app import formatting
 from tui.app.charts.board import PAN, ZOOM, Board
 from tui.app.charts.plot import Chart, Curve, Flag, Line, draw, gutter
-from tui.app.charts.points import Point, at, smoothed
+from tui.app.charts.points import PlotPoint, at, smoothed
 from tui.app.charts.scale import Scale, fitting, number, span
 from tui.app.charts.source import Answer, CurveQuery, Source
 from tui.app.model.job import JobModel
@@ -340,7 +340,7 @@ class ChartsView(Widget, can_focus=True):
             cursor=self.board.cursor,
         )
 
-    def _curves(self, name: str, points: Sequence[Point], line: str, scale: Scale) -> Iterator[Curve]:
+    def _curves(self, name: str, points: Sequence[PlotPoint], line: str, scale: Scale) -> Iterator[Curve]:
         assert self._answer is not None
         if self.board.before and not self.board.over:
             yield Curve(self._answer.before.get(name, ()), "faint", scale)
@@ -349,10 +349,10 @@ class ChartsView(Widget, can_focus=True):
             points = smoothed(points, self.board.weight)
         yield Curve(points, line, scale)
 
-    def _curve(self, name: str) -> Sequence[Point]:
+    def _curve(self, name: str) -> Sequence[PlotPoint]:
         return self._answer.curves.get(name, ()) if self._answer is not None else ()
 
-    def _in_view(self, points: Sequence[Point]) -> Sequence[Point]:
+    def _in_view(self, points: Sequence[PlotPoint]) -> Sequence[PlotPoint]:
         x = self.board.x
         return [point for point in points if x.first <= point.x <= x.last] or points
 

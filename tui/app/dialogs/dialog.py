@@ -69,7 +69,7 @@ class Dialog(ModalScreen[str]):
                 self.dismiss(choice.value)
 
 
-class Stopping(ModalScreen[None]):
+class StoppingScreen(ModalScreen[None]):
     """Shows that the engine is ending the jobs; it goes away with the engine."""
 
     def compose(self) -> ComposeResult:

@@ -18,7 +18,7 @@ SLIDER, LEAST = 24, 6
 MOST_VALUE = 14
 
 
-class Columns(NamedTuple):
+class ColumnWidths(NamedTuple):
     """How wide the names, the values and the sliders are."""
 
     name: int
@@ -26,17 +26,17 @@ class Columns(NamedTuple):
     slider: int
 
 
-def columns(knobs: list[Knob], width: int) -> Columns:
+def columns(knobs: list[Knob], width: int) -> ColumnWidths:
     """Return the widths for some rows."""
     name = min(max((cell_len(knob.key) for knob in knobs), default=0), max(width * 2 // 5, 8))
     value = max((cell_len(knob.text) for knob in knobs), default=0)
     value = min(max(value, 4), MOST_VALUE, max(width - name - 8, 1))
     rest = width - name - value - 8
     slider = min(rest * 2 // 5, SLIDER)
-    return Columns(name, value, slider if slider >= LEAST else 0)
+    return ColumnWidths(name, value, slider if slider >= LEAST else 0)
 
 
-def row(rack: Rack, knob: Knob, widths: Columns, width: int) -> Parts:
+def row(rack: Rack, knob: Knob, widths: ColumnWidths, width: int) -> Parts:
     """Return the row of a knob."""
     text = rack.text(knob)
     turned = knob.key in rack.wanted

@@ -20,7 +20,7 @@ from tui.config.document import ConfigError
 from tui.config.editing import spelling
 from tui.config.editing.entries import Entries, Impossible, Lost, Splice, applied, begin_of
 from tui.config.editing.tree import Slot, Tree, flow, ordered
-from tui.config.editing.values import Change, key_quote
+from tui.config.editing.values import Rewriter, key_quote
 from tui.protocol.messages import Problem
 
 #: So many keys are named where none is like the one that was asked for.
@@ -227,17 +227,17 @@ class _Edit:
         if not isinstance(slot, Slot):
             yield from self._additions(*slot)
             return
-        change = Change(self._tree, '"' if self._json else "")
-        yield partial(change.value, slot, old, self._value)
+        rewriter = Rewriter(self._tree, '"' if self._json else "")
+        yield partial(rewriter.value, slot, old, self._value)
         for quote in ("", '"'):
-            yield partial(change.whole, slot, self._value, quote)
+            yield partial(rewriter.whole, slot, self._value, quote)
 
     def _additions(self, node: MappingNode, rest: tuple[Any, ...]) -> Iterator[Candidate]:
         if flow(node) or not node.value:
             value = self._value
             for name in reversed(rest[1:]):
                 value = {name: value}
-            yield partial(Change(self._tree, '"' if self._json else "").add_in_flow, node, {rest[0]: value})
+            yield partial(Rewriter(self._tree, '"' if self._json else "").add_in_flow, node, {rest[0]: value})
             return
         lines = self._lines(node, rest)
         entries = Entries(self._tree, node, begin_of(self._tree, node))

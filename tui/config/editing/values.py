@@ -19,7 +19,7 @@ _INDICATOR = re.compile(r"[|>][-+0-9]*")
 _BLANKS = re.compile(r"[ \t]*")
 
 
-class Change:
+class Rewriter:
     """Finds what is to be changed in a text.
 
     Args:

@@ -17,7 +17,7 @@ MOST = 50
 LEAST = 10
 
 
-class Best(NamedTuple):
+class BestVersion(NamedTuple):
     """The version under which a metric was best: the mean of its last points there, and its slope per 100 steps."""
 
     version: int
@@ -92,7 +92,7 @@ def missing(metric: str) -> str:
     return f"no version has {LEAST} points of {metric} yet"
 
 
-def best(points: Mapping[int, Sequence[tuple[int, Point]]], way: str) -> Best | None:
+def best(points: Mapping[int, Sequence[tuple[int, Point]]], way: str) -> BestVersion | None:
     """Return the version with the best mean, None where none has enough points."""
     found = [_summed(version, last) for version, last in points.items() if len(last) >= LEAST]
     if not found:
@@ -100,11 +100,11 @@ def best(points: Mapping[int, Sequence[tuple[int, Point]]], way: str) -> Best | 
     return (max if way == "max" else min)(found, key=lambda one: one.mean)
 
 
-def _summed(version: int, points: Sequence[tuple[int, Point]]) -> Best:
+def _summed(version: int, points: Sequence[tuple[int, Point]]) -> BestVersion:
     means = [point.mean for _, point in points]
     mean = sum(value / len(means) for value in means)
     slope = linear_regression([step for step, _ in points], means).slope * 100
-    return Best(version, mean, slope, len(points))
+    return BestVersion(version, mean, slope, len(points))
 
 
 #: What comes first in the order by effect.

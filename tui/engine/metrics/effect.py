@@ -33,8 +33,8 @@ _USED = 16
 _ROUNDING = 1e-11
 
 
-class Finding(NamedTuple):
-    """What a look has found.
+class Estimate(NamedTuple):
+    """What a look has found, as an estimate with its bounds.
 
     Attributes:
         points: Points before and after the change that were compared.
@@ -86,7 +86,7 @@ def looks(at: int, cuts: Sequence[int] = ()) -> list[int]:
     return [size for size in sizes if size <= since and _freedom(_places(size, at, cuts), size) >= _NEEDED - 2]
 
 
-def find(series: Sequence[float], at: int, size: int, cuts: Sequence[int] = ()) -> Finding | None:
+def find(series: Sequence[float], at: int, size: int, cuts: Sequence[int] = ()) -> Estimate | None:
     """Return what the change before ``series[at]`` did, as one of its `looks` shows it.
 
     Args:
@@ -113,7 +113,7 @@ def find(series: Sequence[float], at: int, size: int, cuts: Sequence[int] = ()) 
     if not error:
         return None
     level = 1 - ALPHA / len(looks(at, cuts)) / 2
-    return Finding(size, change * largest, quantile(level, _freedom(places, size)) * error * largest)
+    return Estimate(size, change * largest, quantile(level, _freedom(places, size)) * error * largest)
 
 
 def _places(size: int, at: int, cuts: Sequence[int]) -> list[range]:

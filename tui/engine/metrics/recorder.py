@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from tui import better
 from tui.engine.history import database, job_history
 from tui.engine.metrics import best as bests
-from tui.engine.metrics.best import Best
+from tui.engine.metrics.best import BestVersion
 from tui.engine.metrics.series import Block, Point, Range, Series, block_of
-from tui.engine.metrics.store import MOST_SERIES, Database, Owner, Saver, StoreError
+from tui.engine.metrics.store import MOST_SERIES, Database, MetricsError, Saver, SeriesKey
 from tui.engine.metrics.usage import Meter
 from tui.protocol import messages
 
@@ -25,7 +25,7 @@ SYSTEM = "system"
 COMMANDS = (messages.Measures, messages.Columns)
 
 #: What goes wrong with a database or its disk.
-_FAULTS = (StoreError, database.HistoryError, OSError, sqlite3.Error)
+_FAULTS = (MetricsError, database.HistoryError, OSError, sqlite3.Error)
 
 Found = TypeVar("Found")
 
@@ -80,7 +80,7 @@ class Recorder:
             self._savers = {TASK: [], SYSTEM: []}
         savers = self._savers[kind]
         if not savers or block.first <= savers[-1].series.step - (kind == SYSTEM):
-            savers.append(Saver(Owner("", self.job, run, kind), Series()))
+            savers.append(Saver(SeriesKey("", self.job, run, kind), Series()))
             del savers[:-MOST_SERIES]
         savers[-1].series.append(block)
         self._emit(messages.Measured(self.job, self.run, savers[-1].series.step, self.problem))
@@ -119,7 +119,7 @@ class Recorder:
         """Return the number of a series in the database."""
         kept = self._open()
         if saver.id is None:
-            saver.id = kept.add(saver.owner._replace(config=self._name), self.told)
+            saver.id = kept.add(saver.key._replace(config=self._name), self.told)
         return saver.id
 
     def _open(self) -> Database:
@@ -148,7 +148,7 @@ class Recorder:
 
     # What viewers ask for
 
-    async def best(self, rows: Sequence[messages.Reload]) -> tuple[str, Best]:
+    async def best(self, rows: Sequence[messages.Reload]) -> tuple[str, BestVersion]:
         """Return the main metric, and under which version of all that are kept it was best.
 
         Raises:
@@ -221,7 +221,7 @@ class Recorder:
     async def _loaded(self, run: int, kind: str, names: Sequence[str] | None) -> list[Series]:
         if run == self.run:
             return [saver.series for saver in self._savers[kind]]
-        return await self._read(lambda kept: kept.load(Owner(self._name, self.job, run, kind), names))
+        return await self._read(lambda kept: kept.load(SeriesKey(self._name, self.job, run, kind), names))
 
     async def _read(self, read: Callable[[Database], list[Found]]) -> list[Found]:
         """Read in a thread; return nothing where that fails: why is told when it is to be written."""

@@ -78,7 +78,7 @@ def merged(points: Iterable[Point]) -> Point:
     return Point(count, mean, min(point.low for point in whole), max(point.high for point in whole), bad)
 
 
-class Column:
+class MetricColumn:
     """One metric of a level, an array for each figure of its points."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Level:
     def __init__(self, most: int | None = None) -> None:
         self.begin = 0
         self.axis: Arrays = (array("q"), array("q"), array("d"))
-        self.columns: dict[str, Column] = {}
+        self.columns: dict[str, MetricColumn] = {}
         self._most = most or COARSER
 
     @property
@@ -125,7 +125,7 @@ class Level:
             figures.append(figure)
         for name in block.points:
             if name not in self.columns and len(self.columns) < MOST_METRICS:
-                self.columns[name] = Column()
+                self.columns[name] = MetricColumn()
                 self.columns[name].fill(len(self.axis[0]) - 1)
         for name, column in self.columns.items():
             column.append(block.points.get(name, GAP))
@@ -142,7 +142,7 @@ class Level:
         copy = Level(self._most)
         copy.begin, copy.axis = self.begin, tuple(figures[:] for figures in self.axis)
         if name in self.columns:
-            copy.columns[name] = Column()
+            copy.columns[name] = MetricColumn()
             copy.columns[name].arrays = tuple(figures[:] for figures in self.columns[name].arrays)
         return copy
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tui.engine.metrics.series import Arrays, Column, Level, Series
+from tui.engine.metrics.series import Arrays, Level, MetricColumn, Series
 
 #: The format of the database. One of another format is left alone.
 FORMAT = 1
@@ -46,7 +46,7 @@ CREATE TABLE chunk (
 _COUNT = struct.Struct("<I")
 
 
-class StoreError(Exception):
+class MetricsError(Exception):
     """The metrics can't be kept or read; the message says why."""
 
 
@@ -59,8 +59,8 @@ class Chunk(NamedTuple):
     data: bytes
 
 
-class Owner(NamedTuple):
-    """Whose series it is: the config as the history names it, the job, the run, and ``task`` or ``system``."""
+class SeriesKey(NamedTuple):
+    """What a series is known by: the config as the history names it, the job, the run, and ``task`` or ``system``."""
 
     config: str
     job: str
@@ -72,15 +72,15 @@ class Saver:
     """Knows what of a series is in the database.
 
     Args:
-        owner: Whose it is.
+        key: What it is known by.
         series: It.
 
     Attributes:
         id: Its number in the database, None before it is there.
     """
 
-    def __init__(self, owner: Owner, series: Series) -> None:
-        self.owner = owner
+    def __init__(self, key: SeriesKey, series: Series) -> None:
+        self.key = key
         self.series = series
         self.id: int | None = None
         self._saved: dict[tuple[int, str], int] = {}  # the places up to which a level's metric is there
@@ -131,7 +131,7 @@ class Database:
         read_only: It must be there, and is only read.
 
     Raises:
-        StoreError: It is damaged, of another format, or can't be opened.
+        MetricsError: It is damaged, of another format, or can't be opened.
     """
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
@@ -146,12 +146,12 @@ class Database:
             self._prepare(read_only)
             self._identity = self._path.stat()
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{self._path} can't be used: {error}") from error
+            raise MetricsError(f"{self._path} can't be used: {error}") from error
 
     def _prepare(self, read_only: bool) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT:
-            raise StoreError(f"{self._path} was written by a newer tunedeck (format {version})")
+            raise MetricsError(f"{self._path} was written by a newer tunedeck (format {version})")
         if read_only:
             return
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -172,7 +172,7 @@ class Database:
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
 
-    def add(self, owner: Owner, told: Mapping[str, str]) -> int:
+    def add(self, key: SeriesKey, told: Mapping[str, str]) -> int:
         """Make a place for a series and return its number; the oldest ones of the job make room.
 
         `told` is which way the job says that its metrics are better.
@@ -182,9 +182,9 @@ class Database:
         """
         with self._transaction():
             query = "INSERT INTO series (config, job, run, kind, told) VALUES (?, ?, ?, ?, ?) RETURNING id"
-            (number,) = self._connection.execute(query, (*owner, json.dumps(told))).fetchone()
+            (number,) = self._connection.execute(query, (*key, json.dumps(told))).fetchone()
             old = "SELECT id FROM series WHERE config = ? AND job = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
-            for (found,) in self._connection.execute(old, (owner.config, owner.job, MOST_SERIES)).fetchall():
+            for (found,) in self._connection.execute(old, (key.config, key.job, MOST_SERIES)).fetchall():
                 self._connection.execute("DELETE FROM chunk WHERE series = ?", (found,))
                 self._connection.execute("DELETE FROM series WHERE id = ?", (found,))
         return int(number)
@@ -241,14 +241,14 @@ class Database:
         found = self._connection.execute(query, (config, job)).fetchall()
         return list(dict.fromkeys(name for (number,) in found for name in self._names(number)))
 
-    def load(self, owner: Owner, names: Sequence[str] | None = None) -> list[Series]:
+    def load(self, key: SeriesKey, names: Sequence[str] | None = None) -> list[Series]:
         """Return the series of a run, the workers in their order; of the metrics those that are named, or all.
 
         Raises:
             sqlite3.Error: It can't be read.
         """
         query = "SELECT id FROM series WHERE config = ? AND job = ? AND run = ? AND kind = ? ORDER BY id"
-        found = self._connection.execute(query, owner).fetchall()
+        found = self._connection.execute(query, key).fetchall()
         return [self._series(number, names) for (number,) in found]
 
     def _series(self, number: int, names: Sequence[str] | None) -> Series:
@@ -276,7 +276,7 @@ def _restore(level: Level, metric: str, number: int, data: bytes) -> None:
     if metric == _AXIS:
         arrays = level.axis
     else:
-        arrays = level.columns.setdefault(metric, Column()).arrays
+        arrays = level.columns.setdefault(metric, MetricColumn()).arrays
         missing = begin - level.begin - len(arrays[0])
         if missing > 0:
             level.columns[metric].fill(missing)

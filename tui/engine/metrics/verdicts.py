@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from tui import better
-from tui.engine.metrics.effect import FIRST, Finding, find, looks
+from tui.engine.metrics.effect import FIRST, Estimate, find, looks
 from tui.engine.metrics.recorder import Recorder
 from tui.engine.metrics.series import Series
 from tui.protocol.messages import Effect, Reload
@@ -178,26 +178,26 @@ def judge(name: str, sides: Sides, way: str | None, guessed: bool, known: Effect
     found = known if known is not None and known.verdict is not None else None
     for size in plan:
         if passed <= size <= len(after):
-            finding = find([*before, *after[:size]], len(before), size, sides.cuts)
-            if finding is not None and (finding.clear or found is None or found.verdict == "none"):
-                found = _effect(name, finding, before[-size:], after[:size], way, guessed)
+            estimate = find([*before, *after[:size]], len(before), size, sides.cuts)
+            if estimate is not None and (estimate.clear or found is None or found.verdict == "none"):
+                found = _effect(name, estimate, before[-size:], after[:size], way, guessed)
     later = next((size for size in plan if size > len(after)), None)
     return replace(found, next=later) if found is not None else Effect(name, len(after), next=later)
 
 
 def _effect(
-    name: str, finding: Finding, before: list[float], after: list[float], way: str | None, guessed: bool
+    name: str, estimate: Estimate, before: list[float], after: list[float], way: str | None, guessed: bool
 ) -> Effect:
-    change, smallest = finding.change, finding.smallest
+    change, smallest = estimate.change, estimate.smallest
     verdict = "none"
-    if finding.clear:
+    if estimate.clear:
         verdict = "higher" if change > 0 else "lower"
         if way is not None:
             verdict = "better" if (change > 0) == (way == "max") else "worse"
     means = _mean(before), _mean(after)
-    about = guessed and way is not None and finding.clear
+    about = guessed and way is not None and estimate.clear
     return Effect(
-        name, finding.points, change, change - smallest, change + smallest, smallest, verdict, *means, guessed=about
+        name, estimate.points, change, change - smallest, change + smallest, smallest, verdict, *means, guessed=about
     )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tui import wording
-from tui.engine.scrollback import Block, Output
+from tui.engine.scrollback import LineBlock, Output
 from tui.export import harmless
 from tui.protocol import codec, messages
 from tui.protocol.messages import Change, Event
@@ -96,7 +96,7 @@ class Printer:
         self._hurried = True
         self._thread.join(LAST_WORDS)
 
-    def _has_room(self, job: str, block: Block) -> bool:
+    def _has_room(self, job: str, block: LineBlock) -> bool:
         if self._waiting >= MOST_WAITING:
             self._dropped[job] = self._dropped.get(job, 0) + block.count
             return False
