@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tui.config.disk import store
 from tui.config.disk.store import Content, StoreError
@@ -64,7 +63,13 @@ class FakeWorker:
 
 
 class Play:
-    """A job with everything around it, none of it real; the file's content is what a test says it is."""
+    """A job with everything around it, none of it real; the file's content is what a test says it is.
+
+    Its database is closed after the test: where that is left to the garbage collector, it may be done by another thread,
+    which sqlite3 forbids.
+    """
+
+    opened: ClassVar[list[Play]] = []
 
     def __init__(self, text: str | None = "lr: 1\n", **policies: Any) -> None:
         self.events: list[Event] = []
@@ -72,7 +77,7 @@ class Play:
         self.launched = [asyncio.Event() for _ in range(100)]
         self.launch_error: OSError | None = None
         self.connection = database.in_memory()
-        self.close = weakref.finalize(self, self.connection.close)
+        Play.opened.append(self)
         config = Path("/nowhere/c.yaml")
         self.history = History(self.connection, Path("/nowhere/.tunedeck"), config, "job")
         self.file = ConfigFile(config, lambda path, digest: None)
@@ -81,6 +86,10 @@ class Play:
         task = None if command else "job.py:run"
         spec = JobSpec("job", task, command, config, stop_signal="SIGINT", grace=3.0, **policies)
         self.job = Job(spec, self.file, self.history, self.launch, self.events.append)
+
+    def close(self) -> None:
+        Play.opened.remove(self)
+        self.connection.close()
 
     def launch(self, owner: Owner, payload: Payload) -> FakeWorker:
         if self.launch_error is not None:

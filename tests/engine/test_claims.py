@@ -245,15 +245,18 @@ SECOND = (
     "homes.close()"
 )
 
-#: Another view of the machine, and where the config is in it. A container has another folder of sockets, too.
+#: A container has another folder of sockets, too. All of /tmp would hide a virtual environment that is in it.
+CONTAINER = f"mkdir -p -m 700 /tmp/tunedeck-{os.getuid()}; mount -t tmpfs none /tmp/tunedeck-{os.getuid()}"
+
+#: Another view of the machine, and where the config is in it.
 MOUNTS = {
     "the folder under another path": ("mkdir other; mount --bind conf other", "other/c.yaml"),
     "the file under another path": (
         "mkdir other; touch other/d.yaml; mount --bind conf/c.yaml other/d.yaml",
         "other/d.yaml",
     ),
-    "a container with the folder": ("mount --bind conf /mnt; mount -t tmpfs none /tmp", "/mnt/c.yaml"),
-    "a container with the folder above": ("mount --bind . /mnt; mount -t tmpfs none /tmp", "/mnt/conf/c.yaml"),
+    "a container with the folder": (f"mount --bind conf /mnt; {CONTAINER}", "/mnt/c.yaml"),
+    "a container with the folder above": (f"mount --bind . /mnt; {CONTAINER}", "/mnt/conf/c.yaml"),
 }
 
 

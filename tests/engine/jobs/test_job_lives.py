@@ -327,6 +327,13 @@ class JobLives(RuleBasedStateMachine):
         if not hasattr(self, "play"):
             self.loop.close()
             return
+        try:
+            self.the_end_is_in_order()
+        finally:
+            self.play.close()
+            self.loop.close()
+
+    def the_end_is_in_order(self) -> None:
         self.wish(self.play.job.close())
         while self.pending:
             if self.lives:
@@ -342,7 +349,6 @@ class JobLives(RuleBasedStateMachine):
         self.nothing_of_ours_fails()
         self.every_version_has_its_row()
         self.seen.update((row.status, row.source) for row in self.play.rows().values())
-        self.loop.close()
 
 
 def test_whatever_comes_a_job_does_what_it_promises() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -16,23 +16,11 @@ from tui.protocol import messages
 from tui.protocol.messages import Effect, Judged, Reload, Reply
 
 
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    """Close the databases of all jobs here: looks are taken in threads, and garbage is collected wherever one is."""
-    yield
-    for job in Job.made:
-        job.close()
-    Job.made.clear()
-
-
 class Job(Play):
     """A job whose worker tells a block a step, and which has changed its config some times."""
 
-    made: ClassVar[list[Job]] = []
-
     def __init__(self, **policies: Any) -> None:
         super().__init__(**policies)
-        Job.made.append(self)
         self.step = 0
         self.version = 1
 
