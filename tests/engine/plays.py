@@ -65,8 +65,7 @@ class FakeWorker:
 class Play:
     """A job with everything around it, none of it real; the file's content is what a test says it is.
 
-    Its database is closed after the test: where that is left to the garbage collector, it may be done by another thread,
-    which sqlite3 forbids.
+    Its database is closed after the test: the garbage collector may do so in another thread, which sqlite3 forbids.
     """
 
     opened: ClassVar[list[Play]] = []

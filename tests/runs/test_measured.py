@@ -15,7 +15,7 @@ STEPS = """
         rng = random.Random(1)
         while True:
             for _ in range(config["count"]):
-                tui.sleep(0.051)  # less than 20 steps a second: each is a point of its own
+                tui.sleep(0.07)  # far less than 20 steps a second: each is a point of its own
                 config_now = yield {"loss": rng.gauss(config["level"], 0.1), "depth": 3}
             print("told", config["level"], flush=True)
             while config_now is config:
@@ -29,7 +29,7 @@ STEPS = """
 
 def test_metrics_best_and_wait(folder: Folder) -> None:
     folder.write("job.py", STEPS)
-    folder.write("c.yaml", "count: 70\nlevel: 1.0\n")
+    folder.write("c.yaml", "count: 62\nlevel: 1.0\n")
     run = folder.run("job.py:steps", "-c", "c.yaml")
     run.wait_for(log("told 1.0"))
     assert tunedeck("wait", "c.yaml", "--for", "verdict", "--timeout", "9", cwd=folder.path).returncode == 1
@@ -72,7 +72,7 @@ def test_metrics_best_and_wait(folder: Folder) -> None:
 
 def test_the_deck_says_which_way_is_better(folder: Folder) -> None:
     folder.write("job.py", STEPS)
-    folder.write("c.yaml", "count: 70\nlevel: 1.0\n")
+    folder.write("c.yaml", "count: 62\nlevel: 1.0\n")
     run = folder.run_deck("jobs: {steps: {task: 'job.py:steps', config: c.yaml, metrics: {depth: max, loss: max}}}\n")
     run.wait_for(log("told 1.0"))
     folder.save("c.yaml", "count: 41\nlevel: 0.5\n")
