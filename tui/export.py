@@ -8,6 +8,8 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from tui import wording
@@ -16,11 +18,6 @@ from tui.protocol.messages import Change, Reload
 
 #: What a spreadsheet takes for the begin of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-_COLUMNS = (
-    *("version", "status", "source", "time", "who", "run", "base", "step", "latency_ms", "by", "tag", "note"),
-    *("changes", "error", "line", "column", "key", "effect"),
-)
 
 #: What a terminal would obey, or would turn a line round by.
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -70,18 +67,29 @@ def _json_line(row: Reload) -> str:
 
 
 def _csv_line(row: Reload) -> str:
-    error = row.error
-    return _cells(
-        *(row.version, row.status, row.source, moment(row.time), row.who, row.run, row.base, row.step, row.latency_ms),
-        *(row.by, row.tag, row.note, "; ".join(map(change, row.changes)), one_line(error.message) if error else ""),
-        *((error.line, error.column, one_line(error.key or "")) if error else ("", "", "")),
-        _effect(row),
-    )
+    return _cells(*(value(row) for value in _CSV.values()))
 
 
 def _effect(row: Reload) -> str:
     """Return what a change did to the main metric."""
     return one_line(wording.effect(row.effect[0])) if row.effect else ""
+
+
+def _of_error(row: Reload, name: str) -> object:
+    value = getattr(row.error, name, None)
+    return one_line(value) if isinstance(value, str) else value
+
+
+#: What a table for other programs holds of a reload, by the names of its columns.
+_CSV: dict[str, Callable[[Reload], object]] = {
+    **{name: attrgetter(name) for name in ("version", "status", "source")},
+    "time": lambda row: moment(row.time),
+    **{name: attrgetter(name) for name in ("who", "run", "base", "step", "latency_ms", "by", "tag", "note")},
+    "changes": lambda row: "; ".join(map(change, row.changes)),
+    "error": lambda row: _of_error(row, "message"),
+    **{name: partial(_of_error, name=name) for name in ("line", "column", "key")},
+    "effect": _effect,
+}
 
 
 def _cells(*values: object) -> str:
@@ -110,7 +118,7 @@ def _escaped(text: str) -> str:
 
 FORMATS = {
     "jsonl": Format("jsonl", (), _json_line),
-    "csv": Format("csv", (",".join(_COLUMNS),), _csv_line),
+    "csv": Format("csv", (",".join(_CSV),), _csv_line),
     "markdown": Format(
         "md",
         (

@@ -15,11 +15,11 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from tui.protocol import messages
-from tui.protocol.messages import Change, Document, Effect, Judged, Lines, Message, Problem, Reload
+from tui.protocol.messages import Effect, Judged, Lines, Message, Reload
 
 #: The longest line of JSON that is read: a config, or a batch of lines of output.
 LIMIT = 64 << 20
@@ -32,6 +32,9 @@ _WORDS = ("NaN", "Infinity", "-Infinity")
 
 #: Returns text as JSON writes it.
 quote = json.encoder.encode_basestring
+
+Made = TypeVar("Made")
+Taker = Callable[[Any], Any]
 
 KINDS: dict[str, type[Message]] = {
     kind.KIND: kind
@@ -105,20 +108,8 @@ def decode(line: bytes) -> Message | None:
         raise ValueError("a message is a JSON object")
     try:
         kind = KINDS.get(body.get("event", ""))
-        if kind is None:
-            return None
-        if kind is Reload:
-            return _checked(reload_of(body))
-        known = _known(kind, body)
-        if known.get("error") is not None:
-            known["error"] = Problem(**_known(Problem, known["error"]))
-        if kind is Document:
-            known["errors"] = tuple(Problem(**_known(Problem, problem)) for problem in known.get("errors", ()))
-        for key in ("restart", "restart_lines", "names"):
-            if key in known:
-                known[key] = tuple(known[key])
-        return _checked(kind(**(_numbers(known) if kind is Judged else known)))
-    except (TypeError, KeyError, AttributeError) as error:
+        return _made(kind, body) if kind is not None else None
+    except (TypeError, AttributeError) as error:
         raise ValueError(f"message {body.get('event')!r}: {error}") from error
 
 
@@ -128,24 +119,7 @@ def reload_of(body: Mapping[str, Any]) -> Reload:
     Raises:
         TypeError: It lacks a field, or has the wrong one.
     """
-    known = _known(Reload, body)
-    if known.get("error") is not None:
-        known["error"] = Problem(**_known(Problem, known["error"]))
-    known["changes"] = tuple(Change(**_known(Change, change)) for change in known.get("changes", ()))
-    known["errors"] = tuple(Problem(**_known(Problem, problem)) for problem in known.get("errors", ()))
-    known["effect"] = effects_in(known.get("effect", ()))
-    return Reload(**known)
-
-
-def effects_in(bodies: Iterable[Mapping[str, Any]]) -> tuple[Effect, ...]:
-    """Return the effects of JSON objects."""
-    return tuple(Effect(**_numbers(_known(Effect, body))) for body in bodies)
-
-
-def _numbers(body: dict[str, Any]) -> dict[str, Any]:
-    """Return what is known of an effect with the numbers for which JSON has no word as numbers again."""
-    numbers = ("change", "low", "high", "smallest", "before", "after")
-    return {key: float(value) if key in numbers and value in _WORDS else value for key, value in body.items()}
+    return _made(Reload, body)
 
 
 def read(stream: io.BufferedIOBase) -> Iterator[Message | None]:
@@ -161,39 +135,49 @@ def read(stream: io.BufferedIOBase) -> Iterator[Message | None]:
             raise ConnectionError(f"who answers does not speak our protocol: {error}") from error
 
 
-def _checked(message: Message) -> Message:
-    """Return a message whose fields have the types that they are declared with.
+def _made(kind: Callable[..., Made], body: Any) -> Made:
+    """Return an object of `kind` with what it knows of a JSON object.
 
     Raises:
-        TypeError: One has not.
+        TypeError: A field is missing, or has another type than it is declared with.
     """
-    kind: Any = type(message)
-    for name, hint in _hints(kind).items():
-        if not _fits(getattr(message, name), hint):
-            raise TypeError(f"{name} is no {getattr(hint, '__name__', hint)}")
-    return message
+    if not isinstance(body, dict):
+        raise TypeError(f"{body!r:.40} is no object")
+    return kind(**{name: take(body[name]) for name, take in _takers(kind) if name in body})
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
-    known = typing.get_type_hints(kind)
-    return {item.name: known[item.name] for item in dataclasses.fields(kind)}
+def _takers(kind: Any) -> list[tuple[str, Taker]]:
+    """Return how the value of each field of `kind` that crosses a boundary is made of JSON."""
+    hints = typing.get_type_hints(kind)
+    known = [item.name for item in dataclasses.fields(kind) if "local" not in item.metadata]
+    return [(name, taker(name, hints[name], words=issubclass(kind, (Effect, Judged)))) for name in known]
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def taker(name: str, hint: Any, *, words: bool = False) -> Taker:
+    """Return what makes the value of a field of JSON; with `words`, what JSON has no word for is a number again."""
     kind, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
-        return True
-    if kind in (typing.Union, types.UnionType):
-        return any(_fits(value, one) for one in inner)
+        return lambda value: value
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return functools.partial(_made, hint)
+    if kind in (typing.Union, types.UnionType):  # with None
+        take = taker(name, inner[0], words=words)
+        return lambda value: None if value is None else take(value)
     if kind is tuple:
-        return isinstance(value, tuple) and all(_fits(item, inner[0]) for item in value)
+        one = taker(name, inner[0], words=words)
+        return lambda value: tuple(map(one, _checked(name, value, list)))
     if kind is not None:  # a mapping
-        return isinstance(value, dict) and (inner[1] is Any or all(_fits(item, inner[1]) for item in value.values()))
-    if hint in (int, float) and isinstance(value, bool):
-        return False
-    return isinstance(value, (int, float) if hint is float else hint)
+        if inner[1] is Any:
+            return lambda value: _checked(name, value, dict)
+        item = taker(name, inner[1], words=words)
+        return lambda value: {key: item(each) for key, each in _checked(name, value, dict).items()}
+    if hint is float:
+        return lambda value: float(value) if words and value in _WORDS else _checked(name, value, (int, float))
+    return lambda value: _checked(name, value, hint)
 
 
-def _known(kind: type, body: Mapping[str, Any]) -> dict[str, Any]:
-    return {item.name: body[item.name] for item in dataclasses.fields(kind) if item.name in body}
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    if not isinstance(value, kind) or (value.__class__ is bool and kind is not bool):
+        raise TypeError(f"{name} is no {getattr(kind, '__name__', 'number')}")
+    return value

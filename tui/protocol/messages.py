@@ -167,6 +167,9 @@ class Reload(Event):
     task works with, where that is not the one that was asked for. `effect` is what it did, the main metric first.
     `ranks` says, where several processes have joined, of how many (`total`) how many have it (`applied`), and at which
     `step` the lowest of them took it.
+
+    Each field is a column of the history, `since` the format of the database that had it first: all that there is of a
+    row is derived from here.
     """
 
     KIND = "reload"
@@ -177,17 +180,17 @@ class Reload(Event):
     step: int | None = None
     latency_ms: float | None = None
     error: Problem | None = None
-    by: int | None = None
-    who: str = ""
-    base: int | None = None
-    run: int = 0
-    times: Mapping[str, float] = field(default_factory=dict)
-    note: str = ""
-    tag: str = ""
-    effective: Mapping[str, Any] | None = None
-    errors: tuple[Problem, ...] = ()
-    effect: tuple[Effect, ...] = ()
-    ranks: Mapping[str, int] | None = None
+    by: int | None = field(default=None, metadata={"column": "by_version"})
+    who: str = field(default="", metadata={"since": 2})
+    base: int | None = field(default=None, metadata={"since": 2})
+    run: int = field(default=0, metadata={"since": 2})
+    times: Mapping[str, float] = field(default_factory=dict, metadata={"since": 2})
+    note: str = field(default="", metadata={"since": 2})
+    tag: str = field(default="", metadata={"since": 2})
+    effective: Mapping[str, Any] | None = field(default=None, metadata={"since": 2})
+    errors: tuple[Problem, ...] = field(default=(), metadata={"since": 2})
+    effect: tuple[Effect, ...] = field(default=(), metadata={"since": 3})
+    ranks: Mapping[str, int] | None = field(default=None, metadata={"since": 4})
 
 
 @dataclass(frozen=True)

@@ -1,158 +1,131 @@
-"""A reload as a row of the history's table, and back: the one place that knows the columns and their order."""
+"""A reload as a row of the history's table, and back: its columns are the fields of the message, each made by its type.
+
+A text or a number is stored as such, anything else as JSON. A new field is a column from the format on that it names as
+`since`; see `tui.engine.history.database`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, Field, fields
+from typing import Any
 
-from tui.protocol.codec import effects_in, jsonable, quote
-from tui.protocol.messages import Change, Effect, Problem, Reload
+from tui.protocol.codec import jsonable, quote, taker
+from tui.protocol.messages import Reload
+
+_SQL = {str: "TEXT", int: "INTEGER", float: "REAL"}
 
 
-class Stored(NamedTuple):
-    """The columns of a row in the order of the table, but for the config before them and the text after them."""
+class StoredField:
+    """A field of a reload and its column.
 
-    job: str
-    version: int
-    time: float
-    status: str
-    source: str
-    changes: str
-    step: int | None
-    latency_ms: float | None
-    error: str | None
-    by_version: int | None
-    who: str
-    base: int | None
-    run: int
-    times: str
-    note: str
-    tag: str
-    effective: str | None
-    errors: str | None
-    effect: str | None
-    ranks: str | None
+    Attributes:
+        name: The field's.
+        column: What it is called in the table.
+        since: The format of the database that had it first.
+        is_json: It is stored as JSON.
+        default: What is in the column where nobody has said anything, as SQL has it.
+        declaration: The column as it is declared.
+        tell: Returns what is stored as it stands in a line of JSON.
+    """
 
-    @classmethod
-    def of(cls, row: Reload) -> Stored:
-        """Return a reload as it is stored."""
-        return cls(
-            row.job,
-            row.version,
-            row.time,
-            row.status,
-            row.source,
-            json.dumps(jsonable(row.changes)),
-            row.step,
-            row.latency_ms,
-            json.dumps(jsonable(row.error)) if row.error else None,
-            row.by,
-            row.who,
-            row.base,
-            row.run,
-            json.dumps(row.times),
-            row.note,
-            row.tag,
-            json.dumps(jsonable(row.effective)) if row.effective is not None else None,
-            json.dumps(jsonable(row.errors)) if row.errors else None,
-            effect_column(row.effect),
-            json.dumps(row.ranks) if row.ranks else None,
-        )
+    def __init__(self, item: Field[Any], hint: Any) -> None:
+        kinds = typing.get_args(hint)
+        optional = type(None) in kinds
+        kind = _SQL.get(kinds[0] if optional else hint)
+        self.name = item.name
+        self.column = item.metadata.get("column", item.name)
+        self.since = item.metadata.get("since", 1)
+        self.is_json = kind is None
+        plain = kinds[1:] in ((int,), (float,))  # a mapping to numbers is JSON already
+        self._give: Callable[[Any], Any] = _same if plain else jsonable
+        self._take: Callable[[Any], Any] = _same if plain else taker(item.name, hint)
+        self._nothing = item.default_factory() if item.default_factory is not MISSING else item.default
+        self._empty = json.dumps(self._nothing) if self.is_json and not optional else None
+        self.default = "NULL" if optional else repr(self._empty if self.is_json else self._nothing)
+        # The defaults are for an engine of an older format which was at work when a newer one came to the same folder.
+        default = f" DEFAULT {self.default}" if self.since > 1 and not optional else ""
+        self.declaration = f"{self.column} {kind or 'TEXT'}{'' if optional or self.is_json else ' NOT NULL'}{default}"
+        self.tell: Callable[[Any], str] = self._tell_json if self.is_json else quote if kind == "TEXT" else _tell_number
 
-    def reload(self) -> Reload:
-        """Return the reload."""
-        return Reload(
-            self.job,
-            self.version,
-            self.status,
-            self.source,
-            tuple(Change(**change) for change in json.loads(self.changes)),
-            self.step,
-            self.latency_ms,
-            Problem(**json.loads(self.error)) if self.error else None,
-            self.by_version,
-            self.who,
-            self.base,
-            self.run,
-            json.loads(self.times),
-            self.note,
-            self.tag,
-            json.loads(self.effective) if self.effective else None,
-            tuple(Problem(**problem) for problem in json.loads(self.errors)) if self.errors else (),
-            effects_of(self.effect),
-            json.loads(self.ranks) if self.ranks else None,
-            time=self.time,
-        )
+    def stored(self, value: Any) -> Any:
+        """Return a value as it is stored."""
+        if value == self._nothing:
+            return self._empty
+        return json.dumps(self._give(value))
 
+    def read(self, stored: str | None) -> Any:
+        """Return what is stored as JSON."""
+        return self._nothing if stored == self._empty or stored is None else self._take(json.loads(stored))
+
+    def _tell_json(self, stored: str | None) -> str:
+        if stored is None:
+            return str(self._empty or "null")
+        return json.dumps(json.loads(stored), ensure_ascii=False) if "\\u" in stored else stored
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _tell_number(stored: float | None) -> str:
+    return "null" if stored is None else repr(stored)
+
+
+_HINTS = typing.get_type_hints(Reload)
+_BY_NAME = {item.name: StoredField(item, _HINTS[item.name]) for item in fields(Reload)}
+
+#: In the order of the table and of a line of JSON, but for the config before them and the text after them.
+FIELDS = [_BY_NAME.pop("time"), _BY_NAME.pop("job"), *_BY_NAME.values()]
+
+EFFECT = _BY_NAME["effect"]
 
 #: What is read of a row: the text is the last column of the table, so who reads the rest does not pass it.
-READ = ", ".join(Stored._fields)
+READ = ", ".join(field.column for field in FIELDS)
 
 #: All columns, in the order in which they are stored.
 COLUMNS = f"config, {READ}, text"
 
 INSERT = f"INSERT INTO reload ({COLUMNS}) VALUES ({', '.join('?' * (COLUMNS.count(',') + 1))})"
 
-#: What an answer changes in a row; what the user says of it is not among that.
-_ANSWER = (
-    *("status", "changes", "step", "latency_ms", "error", "by_version", "base", "times", "effective", "errors"),
-    "ranks",
-)
+#: What stays as it is when a reload is answered, or is said by somebody else.
+_APART = {"job", "version", "time", "source", "who", "run", "note", "tag", "effect"}
+
+_ANSWER = [field for field in FIELDS if field.name not in _APART]
 
 UPDATE = (
-    f"UPDATE reload SET {', '.join(f'{name} = ?' for name in _ANSWER)} WHERE config = ? AND job = ? AND version = ?"
+    f"UPDATE reload SET {', '.join(f'{field.column} = ?' for field in _ANSWER)}"
+    " WHERE config = ? AND job = ? AND version = ?"
 )
 
+_LINE = f'{{"event": "reload", {", ".join(f"{chr(34)}{field.name}{chr(34)}: %s" for field in FIELDS)}}}\n'
 
-def answer(row: Reload) -> tuple[Any, ...]:
+
+def stored(row: Reload) -> list[Any]:
+    """Return a reload as it is stored."""
+    return _stored(row, FIELDS)
+
+
+def answer(row: Reload) -> list[Any]:
     """Return the values of an `UPDATE`, but for those that name the row."""
-    stored = Stored.of(row)
-    return tuple(getattr(stored, name) for name in _ANSWER)
+    return _stored(row, _ANSWER)
 
 
-def effect_column(effects: Sequence[Effect]) -> str | None:
-    """Return what changes did as it is stored."""
-    return json.dumps(jsonable(effects)) if effects else None
+def _stored(row: Reload, chosen: Iterable[StoredField]) -> list[Any]:
+    values = vars(row)
+    return [field.stored(values[field.name]) if field.is_json else values[field.name] for field in chosen]
 
 
-def effects_of(stored: str | None) -> tuple[Effect, ...]:
-    """Return what changes did, as it was stored."""
-    return effects_in(json.loads(stored)) if stored else ()
+def reload_in(values: Sequence[Any]) -> Reload:
+    """Return the reload that is stored."""
+    pairs = zip(FIELDS, values, strict=True)
+    return Reload(**{field.name: field.read(value) if field.is_json else value for field, value in pairs})
 
 
-def json_line(stored: Stored) -> bytes:
+def json_line(values: Sequence[Any]) -> bytes:
     """Return a row as `tui.protocol.codec.encode` would, in a fifth of the time: it is JSON already."""
-    fields = (
-        f'{{"event": "reload", "time": {stored.time!r}',
-        f'"job": {quote(stored.job)}',
-        f'"version": {stored.version}',
-        f'"status": {quote(stored.status)}',
-        f'"source": {quote(stored.source)}',
-        f'"changes": {_raw(stored.changes)}',
-        f'"step": {_number(stored.step)}',
-        f'"latency_ms": {_number(stored.latency_ms)}',
-        f'"error": {_raw(stored.error)}',
-        f'"by": {_number(stored.by_version)}',
-        f'"who": {quote(stored.who)}',
-        f'"base": {_number(stored.base)}',
-        f'"run": {stored.run}',
-        f'"times": {_raw(stored.times)}',
-        f'"note": {quote(stored.note)}',
-        f'"tag": {quote(stored.tag)}',
-        f'"effective": {_raw(stored.effective)}',
-        f'"errors": {_raw(stored.errors or "[]")}',
-        f'"effect": {_raw(stored.effect or "[]")}',
-        f'"ranks": {_raw(stored.ranks)}}}\n',
+    return (_LINE % tuple([field.tell(value) for field, value in zip(FIELDS, values, strict=True)])).encode(
+        "utf-8", "replace"
     )
-    return ", ".join(fields).encode("utf-8", "replace")
-
-
-def _number(value: float | None) -> str:
-    return "null" if value is None else repr(value)
-
-
-def _raw(stored: str | None) -> str:
-    if stored is None:
-        return "null"
-    return json.dumps(json.loads(stored), ensure_ascii=False) if "\\u" in stored else stored

@@ -11,48 +11,41 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tui.engine.history.columns import COLUMNS, INSERT
+from tui.engine.history.columns import COLUMNS, FIELDS, INSERT
 from tui.engine.paths import make_folder, user
 
 #: The format of the database. One of a newer format is left alone; an older one is brought up to date.
-SCHEMA = 4
+SCHEMA = max(field.since for field in FIELDS)
 
 #: Milliseconds that a write waits for somebody else who writes: the job's output waits meanwhile.
 _BUSY = 250
 
 _FILE = "history.db"
 
-# The defaults are for an engine of format 1 which was at work when a newer one came to the same folder.
-_TABLE = """
+_TABLE = f"""
 CREATE TABLE reload (
-    config TEXT NOT NULL, job TEXT NOT NULL, version INTEGER NOT NULL,
-    time REAL NOT NULL, status TEXT NOT NULL, source TEXT NOT NULL, changes TEXT NOT NULL,
-    step INTEGER, latency_ms REAL, error TEXT, by_version INTEGER,
-    who TEXT NOT NULL DEFAULT '', base INTEGER, run INTEGER NOT NULL DEFAULT 0, times TEXT NOT NULL DEFAULT '{}',
-    note TEXT NOT NULL DEFAULT '', tag TEXT NOT NULL DEFAULT '', effective TEXT, errors TEXT,
-    effect TEXT, ranks TEXT, text TEXT NOT NULL,
+    config TEXT NOT NULL, {", ".join(field.declaration for field in FIELDS)}, text TEXT NOT NULL,
     PRIMARY KEY (config, job, version)
 ) WITHOUT ROWID;
 CREATE INDEX reload_open ON reload (config, job) WHERE status = 'sent'
 """
 
-#: The rows of format 1 as they are now. Nobody has noted who, and when which status was passed.
-_ROWS_OF_1 = """
-SELECT config, job, version, time, status, source, changes, step, latency_ms, error, by_version, '' AS who,
-    max(CASE WHEN status IN ('applied', 'reverted') THEN version END)
-        OVER (PARTITION BY config, job ORDER BY version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base,
-    sum(source = 'start') OVER (PARTITION BY config, job ORDER BY version) AS run,
-    '{}' AS times, '' AS note, '' AS tag, NULL AS effective, NULL AS errors, NULL AS effect, NULL AS ranks, text
-"""
+#: What format 1 did not say, but can be told from its rows.
+_TOLD_BY_1 = {
+    "base": "max(CASE WHEN status IN ('applied', 'reverted') THEN version END)"
+    " OVER (PARTITION BY config, job ORDER BY version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)",
+    "run": "sum(source = 'start') OVER (PARTITION BY config, job ORDER BY version)",
+}
 
-#: The rows of format 3: nobody has counted which processes have a version.
-_ROWS_OF_3 = f"SELECT {COLUMNS.replace('ranks,', 'NULL AS ranks,')}"
 
-#: The rows of format 2: nobody has judged what a change did, either.
-_ROWS_OF_2 = _ROWS_OF_3.replace("effect,", "NULL AS effect,")
-
-#: What turns the rows of an older format into those of this one.
-_OLDER = {1: _ROWS_OF_1, 2: _ROWS_OF_2, 3: _ROWS_OF_3}
+def _rows_of(version: int) -> str:
+    """Return the query for the rows of an older format as they are now, up to the table."""
+    told = _TOLD_BY_1 if version == 1 else {}
+    now = [
+        field.column if field.since <= version else f"{told.get(field.column, field.default)} AS {field.column}"
+        for field in FIELDS
+    ]
+    return f"SELECT config, {', '.join(now)}, text"
 
 
 def _from(version: int) -> str:
@@ -61,7 +54,7 @@ def _from(version: int) -> str:
     ALTER TABLE reload RENAME TO reload_old;
     DROP INDEX IF EXISTS reload_open;
     {_TABLE};
-    INSERT INTO reload ({COLUMNS}) {_OLDER[version]} FROM reload_old;
+    INSERT INTO reload ({COLUMNS}) {_rows_of(version)} FROM reload_old;
     DROP TABLE reload_old;
     """
 
@@ -187,13 +180,13 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
     if read_only and version == 0:
         raise HistoryError(f"{path} holds no history")
     if read_only:
-        if version in _OLDER:
-            connection.execute(f"CREATE TEMP VIEW reload AS {_OLDER[version]} FROM main.reload")
+        if version < SCHEMA:
+            connection.execute(f"CREATE TEMP VIEW reload AS {_rows_of(version)} FROM main.reload")
         return
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     if version < SCHEMA:
-        steps = _from(version) if version in _OLDER else _TABLE
+        steps = _from(version) if version else _TABLE
         connection.executescript(f"BEGIN IMMEDIATE; {steps}; PRAGMA user_version = {SCHEMA}; COMMIT;")
 
 

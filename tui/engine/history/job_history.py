@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tui.engine.history import database
-from tui.engine.history.columns import INSERT, READ, UPDATE, Stored, answer, effect_column, effects_of, json_line
+from tui.engine.history.columns import EFFECT, INSERT, READ, UPDATE, answer, json_line, reload_in, stored
 from tui.engine.history.database import HistoryError, in_memory
 from tui.engine.history.search import Condition
 from tui.protocol.messages import Effect, Noted, Problem, Reload
@@ -145,9 +145,9 @@ class History:
 
     async def effects(self) -> dict[int, tuple[Effect, ...]]:
         """Return what is known of the effect of each version; read as a `page` is."""
-        query = "SELECT version, effect FROM reload WHERE config = ? AND job = ? AND effect IS NOT NULL"
-        stored = await self._aside(lambda connection: connection.execute(query, self._where).fetchall())
-        return {version: effects_of(effect) for version, effect in stored} | self._found
+        query = "SELECT version, effect FROM reload WHERE config = ? AND job = ? AND effect != '[]'"
+        found = await self._aside(lambda connection: connection.execute(query, self._where).fetchall())
+        return {version: EFFECT.read(effect) for version, effect in found} | self._found
 
     async def _aside(self, read: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """Read in a thread; where there can be no other connection, here and now."""
@@ -174,13 +174,13 @@ class History:
     def _stored(self, connection: sqlite3.Connection, first: int, last: int) -> Iterator[Reload]:
         query = f"SELECT {READ} FROM reload WHERE config = ? AND job = ? AND version BETWEEN ? AND ? ORDER BY version"
         for row in connection.execute(query, (*self._where, first, last)):
-            yield Stored(*row).reload()
+            yield reload_in(row)
 
     def json_lines(self) -> Iterator[bytes]:
         """Yield what is in the database as `codec.encode` would, in a fifth of the time: it is JSON already."""
         query = f"SELECT {READ} FROM reload WHERE config = ? AND job = ? ORDER BY version"
         for row in self.connection.execute(query, self._where):
-            yield json_line(Stored(*row))
+            yield json_line(row)
 
     def passing(self, connection: sqlite3.Connection, choice: Condition, first: int, last: int) -> list[int]:
         """Return the versions of a range that fit a condition, the newest first."""
@@ -260,7 +260,7 @@ class History:
         if waits is not None:
             self._waiting[version] = replace(waits[0], effect=effect), waits[1]
         query = "UPDATE reload SET effect = ? WHERE config = ? AND job = ? AND version = ?"
-        self.connection.execute(query, (effect_column(effect), *self._where, version))
+        self.connection.execute(query, (EFFECT.stored(effect), *self._where, version))
 
     def count(self, version: int, ranks: Mapping[str, int]) -> None:
         """Have it in `noted` how many processes have a version."""
@@ -309,7 +309,7 @@ class History:
         self.connection.execute(UPDATE, (*answer(row), *self._where, row.version))
 
     def _values(self, row: Reload, text: str) -> tuple[Any, ...]:
-        return self._where[0], *Stored.of(row), text
+        return self._where[0], *stored(row), text
 
     def close_open_rows(self) -> None:
         """Give a final status to what an engine that was killed has left as ``sent``.
@@ -321,7 +321,7 @@ class History:
         problem = Problem("the engine ended before the worker answered")
         query = f"SELECT {READ} FROM reload WHERE status = 'sent' AND config = ? AND job = ?"
         for found in self.connection.execute(query, self._where).fetchall():
-            row = Stored(*found).reload()
+            row = reload_in(found)
             times = {**row.times, "failed": time.time()}
             self._write(replace(row, status="failed", error=problem, times=times), None)
         self._stale = False
