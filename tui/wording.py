@@ -96,3 +96,24 @@ def exit_words(code: int | None) -> str:
         names = {item.value: item.name for item in signal.Signals}  # real-time signals have none
         return f"killed by {names.get(-code, f'signal {-code}')}"
     return f"ended with exit code {code}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in two units at most: ``3.2 s``, ``4m 07s``, ``2h 03m``, ``5d 4h``."""
+    seconds = max(seconds, 0.0)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h {whole % 3600 // 60:02}m"
+    return f"{whole // 86_400}d {whole % 86_400 // 3600}h"
+
+
+def work(step: int, seconds: float) -> str:
+    """Return what a worker has done so far, which a new one would begin anew: ``12,300 steps, 2h 03m``."""
+    steps = f"{step:,} step{'s' if step != 1 else ''}, " if step else ""
+    return f"{steps}{duration(seconds)}"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from tests.app.conftest import OpenDeck, text_of
@@ -154,3 +156,73 @@ async def test_the_tab_of_the_job_on_the_screen_can_always_be_seen(open_deck: Op
         column = top(deck).index("job-12")
         await deck.pilot.click(offset=(column, 0))
         await deck.until(lambda: deck.app.main.current == "job-12")
+
+
+LOSSES = [{"job": "digits", "step": 12_300, "seconds": 7_380, "keys": ["model.layers"]}]
+
+
+def costs(command: messages.Command) -> messages.Reply:
+    """Answer as an engine whose job would lose its state."""
+    if getattr(command, "restart", False):
+        return messages.Reply(command.id, True, data={"versions": {"digits": 8}, "changed": True})
+    return messages.Reply(command.id, False, "it costs", "costs", {"losses": LOSSES})
+
+
+async def save(deck: Deck) -> None:
+    await deck.press("x", "ctrl+s")
+
+
+async def roll_back(deck: Deck) -> None:
+    deck.view.timeline.focus()
+    await deck.press("down", "r")
+
+
+async def turn(deck: Deck) -> None:
+    deck.engine.answer(messages.Detail, text="")
+    await deck.press("f7")
+    await deck.until(lambda: deck.view.knobs.has_focus and deck.view.knobs.rack.knobs)
+    await deck.press("right")
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"), [(save, messages.Save), (roll_back, messages.Rollback), (turn, messages.Set)]
+)
+async def test_what_costs_the_state_asks_and_says_what_would_be_lost(
+    open_deck: OpenDeck, change: Callable[[Deck], Awaitable[None]], kind: type[messages.Command]
+) -> None:
+    def sent() -> list[bool]:
+        return [getattr(command, "restart") for command in deck.engine.commands if isinstance(command, kind)]  # noqa: B009
+
+    async with open_deck() as deck:
+        deck.engine.answers[kind] = costs
+        await change(deck)
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        shown = text_of(deck.app)
+        assert "This starts digits anew" in shown
+        assert "model.layers can't change live." in shown
+        assert "digits would lose 12,300 steps, 2h 03m." in shown
+        await deck.press("enter")
+        await deck.until(lambda: deck.type_of_screen() == "MainScreen")
+        assert sent() == [False]
+        await deck.press({"save": "ctrl+s", "roll_back": "r", "turn": "enter"}[change.__name__])
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        await deck.press("r")
+        await deck.until(lambda: sent() == [False, False, True])
+
+
+@pytest.mark.parametrize(("key", "lost"), [("ctrl+r", True), ("ctrl+t", True), ("ctrl+q", True), ("f5", False)])
+async def test_an_end_of_the_worker_says_what_goes_with_it(open_deck: OpenDeck, key: str, lost: bool) -> None:
+    async with open_deck() as deck:
+        await deck.press(key)
+        await deck.until(lambda: deck.type_of_screen() == "Dialog" or not lost)
+        assert ("digits would lose 12,250 steps, 10m 20s." in text_of(deck.app)) is lost
+
+
+async def test_of_many_jobs_those_are_named_that_have_run_for_longest(open_deck: OpenDeck) -> None:
+    async with open_deck(*(backlog(name) for name in "abcde")) as deck:
+        await deck.news(State("e", "stopped"), State("e", "running", pid=7, time=NOW - 7_380))
+        await deck.press("ctrl+q")
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        lines = [line for line in text_of(deck.app).splitlines() if "would" in line]
+        assert "e would lose 12,250 steps, 2h 03m." in lines[0]
+        assert "So would 2 more, which have run for less long." in lines[3]

@@ -77,7 +77,7 @@ class Play:
         self.launch_error: OSError | None = None
         self.connection = database.in_memory()
         Play.opened.append(self)
-        config = Path("/nowhere/c.yaml")
+        config = policies.pop("config", Path("/nowhere/c.yaml"))
         self.history = History(self.connection, Path("/nowhere/.tunedeck"), config, "job")
         self.file = ConfigFile(config, lambda path, digest: None)
         self.text = text

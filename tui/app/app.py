@@ -23,6 +23,7 @@ from tui import wording
 from tui.app import commands, formatting, preferences
 from tui.app.client import Client
 from tui.app.dialogs.dialog import Choice, Dialog, StoppingScreen
+from tui.app.dialogs.loss import work_lost
 from tui.app.frame_scheduler import FrameScheduler
 from tui.app.main_screen import MainScreen
 from tui.app.model.job import JobModel, Part
@@ -336,7 +337,8 @@ class DeckApp(KeyQueueApp):
         if alive:
             who = f"{len(alive)} jobs" if len(alive) > MOST_NAMED else ", ".join(alive)
             title = f"{who} {'is' if len(alive) == 1 else 'are'} still running"
-            choice = await self.push_screen_wait(Dialog(title, note, [STOP, LEAVE]))
+            said = f"{work_lost(live, self.clock())}\n{note}".strip()
+            choice = await self.push_screen_wait(Dialog(title, said, [STOP, LEAVE]))
         elif unsaved:
             choice = await self.push_screen_wait(Dialog("Quit without saving?", note, [QUIT]))
         if choice == "leave":

@@ -10,6 +10,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from tui.app.frame_scheduler import FrameScheduler
+from tui.app.model.job import JobModel
 from tui.app.preferences import Preferences
 from tui.protocol import messages
 
@@ -21,12 +22,14 @@ class RunningDeck(Protocol):
 
     Attributes:
         clock: Tells the time of the day.
+        jobs: Those of the deck, by their names.
         choices: What the user has chosen.
         greeted: The engine has told all that it knows.
         frames: What is to be drawn with the next frame.
     """
 
     clock: Callable[[], float]
+    jobs: dict[str, JobModel]
     choices: Preferences
     greeted: bool
     frames: FrameScheduler

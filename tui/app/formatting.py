@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tui import wording
 from tui.app.sanitize import plain
 from tui.protocol.messages import Change, Problem, Reload
-from tui.wording import misleading, retyped
+from tui.wording import duration, misleading, retyped
 
 
 class Sign(NamedTuple):
@@ -57,21 +57,6 @@ def number(value: Any) -> str:
 def metrics(values: Mapping[str, Any]) -> list[str]:
     """Return each metric as ``name value``."""
     return [f"{plain(name)} {number(value)}" for name, value in values.items()]
-
-
-def duration(seconds: float) -> str:
-    """Return a time span in two units at most: ``3.2 s``, ``4m 07s``, ``2h 03m``, ``5d 4h``."""
-    seconds = max(seconds, 0.0)
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02}s"
-    if whole < 86_400:
-        return f"{whole // 3600}h {whole % 3600 // 60:02}m"
-    return f"{whole // 86_400}d {whole % 86_400 // 3600}h"
 
 
 def latency(milliseconds: float | None) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tui.app.deck import RunningDeck
 from tui.app.dialogs.dialog import Choice, Dialog
+from tui.app.dialogs.loss import ask_loss, work_lost
 from tui.app.dialogs.task_stack import AGAIN, TaskStackScreen
 from tui.app.dialogs.task_stack import RESTART as RESTART_ANSWER
 from tui.app.model.job import JobModel
@@ -19,7 +22,8 @@ HOST = Choice("h", "host", "restart the host", "kills it, and starts the others 
 async def restart(deck: RunningDeck, job: JobModel) -> None:
     """Start the job; ask first where that costs a running one its state."""
     title = f"{plain(job.name)} is still {job.state.state if job.state else 'there'}"
-    if not job.has_worker or await deck.push_screen_wait(Dialog(title, "", [RESTART])) == "restart":
+    lost = work_lost([job], deck.clock())
+    if not job.has_worker or await deck.push_screen_wait(Dialog(title, lost, [RESTART])) == "restart":
         await _order(deck, messages.Start(0, job.name), "Not started")
 
 
@@ -29,7 +33,8 @@ async def stop(deck: RunningDeck, job: JobModel) -> None:
         _say_idle(deck, job)
         return
     title = f"Stop {plain(job.name)}?"
-    if await deck.push_screen_wait(Dialog(title, "The deck stays open; ctrl+r starts it again.", [STOP])):
+    said = f"{work_lost([job], deck.clock())}\nThe deck stays open; ctrl+r starts it again.".strip()
+    if await deck.push_screen_wait(Dialog(title, said, [STOP])):
         await _order(deck, messages.Stop(0, job.name), "Not stopped")
 
 
@@ -70,7 +75,12 @@ async def roll_back(deck: RunningDeck, job: JobModel, version: int, *, unsaved: 
     title = f"Roll {plain(job.name)} back to v{version}?"
     if unsaved and not await deck.push_screen_wait(Dialog(title, "The editor has changes that are not saved.", [BACK])):
         return None
-    reply = await deck.order(messages.Rollback(0, job.name, version, base), "Not rolled back")
+    command = messages.Rollback(0, job.name, version, base)
+    reply = await deck.order(command, "Not rolled back", also="costs")
+    if reply is not None and reply.code == "costs":
+        if not await deck.push_screen_wait(ask_loss(reply.data["losses"])):
+            return None
+        reply = await deck.order(replace(command, restart=True), "Not rolled back")
     if reply is None:
         return None
     if reply.data.get("changed") is False:
@@ -84,8 +94,11 @@ async def _order(deck: RunningDeck, command: messages.Start | messages.Stop, fai
     reply = await deck.order(command, failure, also="stuck")
     if reply is None or reply.code != "stuck":
         return
-    others = ", ".join(plain(str(name)) for name in reply.data.get("with", ()))
-    body = plain(reply.message) + (f"\nThe host also holds {others}: their state would be lost." if others else "")
+    beside = [str(name) for name in reply.data.get("with", ())]
+    others = ", ".join(map(plain, beside))
+    lost = work_lost([deck.jobs[name] for name in beside if name in deck.jobs], deck.clock())
+    also = f"\nThe host also holds {others}: their state would be lost.\n{lost}" if others else ""
+    body = f"{plain(reply.message)}{also}".rstrip()
     if await deck.push_screen_wait(Dialog(f"{plain(command.job)} does not end", body, [HOST])):
         kind = type(command)
         await deck.order(kind(0, command.job, host=True), failure)

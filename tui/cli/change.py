@@ -33,14 +33,23 @@ _PLAIN = re.compile(r"[A-Za-z_]\w*|[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 _FINAL = frozenset({"applied", "rejected", "failed", "invalid", "superseded", "reverted"})
 
 
-def set_values(config: str, words: list[str], job: str | None, timeout: float, *, add: bool, json_lines: bool) -> int:
+def set_values(
+    config: str,
+    words: list[str],
+    job: str | None,
+    timeout: float,
+    *,
+    add: bool,
+    restart: bool,
+    json_lines: bool,
+) -> int:
     """Carry out ``tunedeck set``, and return its exit code."""
     values = _values(words)
     return _change(
         config,
         job,
         timeout,
-        lambda name: messages.Set(1, name, values, add=add),
+        lambda name: messages.Set(1, name, values, add=add, restart=restart),
         lambda raw: _edited(raw, values, add=add),
         json_lines=json_lines,
     )
@@ -54,14 +63,21 @@ def _edited(raw: bytes, values: Mapping[str, str], *, add: bool) -> str:
 
 
 def roll_back(
-    config: str, version: int, job: str | None, timeout: float, stored: Callable[[], str], *, json_lines: bool
+    config: str,
+    version: int,
+    job: str | None,
+    timeout: float,
+    stored: Callable[[], str],
+    *,
+    restart: bool,
+    json_lines: bool,
 ) -> int:
     """Carry out ``tunedeck rollback``, and return its exit code; `stored` reads the version where no engine runs."""
     return _change(
         config,
         job,
         timeout,
-        lambda name: messages.Rollback(1, name, version),
+        lambda name: messages.Rollback(1, name, version, restart=restart),
         lambda _: stored(),
         json_lines=json_lines,
         versions=True,
@@ -238,7 +254,8 @@ class Talk:
             if self.reply is not None and self.reply.code == "unknown":
                 raise UsageError(self.reply.message)
             if self.reply is not None and not self.reply.ok:
-                return _refused(self.reply.message)
+                how = "\n--restart does it all the same" if self.reply.code == "costs" else ""
+                return _refused(self.reply.message + how)
             if self.reply is not None and not self.reply.data.get("changed"):
                 return self._tell_unchanged(self.reply.data.get("others", {}))
             if self.reply is not None and all(self._final(name) for name in self._names):

@@ -117,6 +117,9 @@ def _add_receipt(command: argparse.ArgumentParser) -> None:
     command.add_argument("--job", metavar="NAME", help="wait for this job alone, where the config serves several")
     command.add_argument("--json", action="store_true", help="print what became of it as JSON lines, as history does")
     command.add_argument("--timeout", metavar="SECONDS", type=seconds, default=10.0, help="to wait for the job (10)")
+    command.add_argument(
+        "--restart", action="store_true", help="also where a job that has run for a minute has to start anew for it"
+    )
 
 
 def _set(arguments: argparse.Namespace) -> int:
@@ -128,6 +131,7 @@ def _set(arguments: argparse.Namespace) -> int:
         arguments.job,
         arguments.timeout,
         add=arguments.add,
+        restart=arguments.restart,
         json_lines=arguments.json,
     )
 
@@ -153,6 +157,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
         arguments.job,
         arguments.timeout,
         stored,
+        restart=arguments.restart,
         json_lines=arguments.json,
     )
 

@@ -386,6 +386,10 @@ class Save(Command):
     `clashes`; `choices` says ``mine`` or ``theirs`` for such keys, by an empty key for all of them.
 
     `in_place` allows to overwrite a file that can't be replaced by a rename, `force` to write one that is read-only.
+
+    Where a worker that has run for a minute would have to be started anew for it, nothing is written without `restart`:
+    the code is ``costs``, and `losses` has an object for each such job: `job`, `step`, `seconds` up and the `keys` that
+    can't change live.
     """
 
     KIND = "save"
@@ -395,6 +399,7 @@ class Save(Command):
     in_place: bool = False
     force: bool = False
     choices: Mapping[str, str] = field(default_factory=dict)
+    restart: bool = False
 
 
 @dataclass(frozen=True)
@@ -422,6 +427,8 @@ class Set(Command):
     With a `base`, the digest of what the user has seen, a value that somebody else has changed since is a conflict; all
     else that changed is none. The reply has the `versions` that came of it, by the names of the jobs with that config;
     none where the file says so already, and none of a job that checks its config before it makes a version of it.
+
+    Without `restart`, one that costs a worker its state is refused as such a `Save`.
     """
 
     KIND = "set"
@@ -430,6 +437,7 @@ class Set(Command):
     base: str | None = None
     add: bool = False
     knob: bool = False
+    restart: bool = False
 
 
 @dataclass(frozen=True)
@@ -454,13 +462,14 @@ class Rollback(Command):
     """Write the text of a version to the job's config file, in the place of what the user has seen, the digest `base`.
 
     What somebody else has changed since is merged into it, or in conflict with it, as with a `Save`; nothing is with no
-    `base`. The reply is that to a `Set`.
+    `base`. The reply is that to a `Set`, as is what happens without `restart`.
     """
 
     KIND = "rollback"
     job: str
     version: int
     base: str | None = None
+    restart: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.app.fake import NOW, backlog
+from tui import wording
 from tui.app import formatting
 from tui.app.editor.draft import Draft, Verdict
 from tui.app.model.guards import words
@@ -191,12 +192,12 @@ class TestDraft:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (formatting.duration(3.21), "3.2 s"),
-        (formatting.duration(9.97), "10 s"),
-        (formatting.duration(59.7), "1m 00s"),
-        (formatting.duration(7380), "2h 03m"),
-        (formatting.duration(90_000), "1d 1h"),
-        (formatting.duration(-5), "0.0 s"),
+        (wording.duration(3.21), "3.2 s"),
+        (wording.duration(9.97), "10 s"),
+        (wording.duration(59.7), "1m 00s"),
+        (wording.duration(7380), "2h 03m"),
+        (wording.duration(90_000), "1d 1h"),
+        (wording.duration(-5), "0.0 s"),
         (formatting.latency(None), ""),
         (formatting.latency(4.21), "4.2 ms"),
         (formatting.latency(999.7), "1.0 s"),

@@ -18,6 +18,7 @@ from tui.app.client import Request
 from tui.app.deck import RunningDeck
 from tui.app.dialogs.dialog import Choice, Dialog
 from tui.app.dialogs.diff import DiffScreen
+from tui.app.dialogs.loss import ask_loss
 from tui.app.dialogs.preview import PreviewScreen
 from tui.app.editor import conflict as editor_conflict
 from tui.app.editor import external
@@ -275,11 +276,12 @@ class ConfigPane(Vertical):
         *,
         in_place: bool = False,
         force: bool = False,
+        restart: bool = False,
     ) -> None:
         shown = self.editor.text
         text = self.draft.pending = self.draft.base.restore(shown)
         try:
-            command = messages.Save(0, self.job.name, text, base, in_place, force, choices or {})
+            command = messages.Save(0, self.job.name, text, base, in_place, force, choices or {}, restart)
             reply = await self._request(command)
         except ConnectionError as error:
             self.app.notify(f"{error}. Your text is still in the editor.", title="Not saved", severity="error")
@@ -298,10 +300,13 @@ class ConfigPane(Vertical):
             await self._settle("ask")
         elif reply.code == "irreplaceable":
             if await self._ask_in_place(reply.message):
-                await self._write(base, choices, in_place=True, force=force)
+                await self._write(base, choices, in_place=True, force=force, restart=restart)
         elif reply.code == "read-only":
             if await self._ask_read_only():
-                await self._write(base, choices, in_place=in_place, force=True)
+                await self._write(base, choices, in_place=in_place, force=True, restart=restart)
+        elif reply.code == "costs":
+            if await self.app.push_screen_wait(ask_loss(reply.data["losses"])):
+                await self._write(base, choices, in_place=in_place, force=force, restart=True)
         else:
             self.app.notify(plain(reply.message), title="Not saved", severity="error", timeout=15, markup=False)
 

@@ -80,6 +80,7 @@ class Rack:
         sent: What of it is on its way.
         news: Keys that somebody else has changed since they were turned.
         refused: Why a value was not taken, by keys.
+        held: Keys whose value costs the worker its state, which the user did not want when asked.
         start: What the run began with, by keys.
     """
 
@@ -92,6 +93,7 @@ class Rack:
         self.sent: dict[str, str] = {}
         self.news: set[str] = set()
         self.refused: dict[str, str] = {}
+        self.held: set[str] = set()
         self.start: dict[str, str] = {}
         self._former: dict[str, str] = {}
         self._undoing = ""
@@ -174,6 +176,7 @@ class Rack:
         """Show what is in the file."""
         self.wanted.pop(key, None)
         self.news.discard(key)
+        self.held.discard(key)
         self._undoing = "" if key == self._undoing else self._undoing
 
     def due(self) -> dict[str, str]:
@@ -184,7 +187,7 @@ class Rack:
 
     def waits(self, key: str) -> bool:
         """Tell whether a turned knob waits for enter: it costs the worker, or somebody else has turned it too."""
-        return not self.live or key in self.news or self.knobs[key].restarts
+        return not self.live or key in self.news or key in self.held or self.knobs[key].restarts
 
     def send(self, values: Mapping[str, str]) -> None:
         """Some values are on their way."""
@@ -198,6 +201,11 @@ class Rack:
             self.refused.pop(key, None)
             if self.wanted.get(key) == text:
                 self.forget(key)
+        self.sent = {}
+
+    def hold(self) -> None:
+        """What is on its way was not sent after all: it stays as the user has turned it, and waits for enter."""
+        self.held |= set(self.sent)
         self.sent = {}
 
     def refuse(self, reason: str, keys: Collection[str], *, conflict: bool) -> None:

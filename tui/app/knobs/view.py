@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from dataclasses import replace
+from typing import ClassVar, cast
 
 from rich.text import Text
 from textual import events, work
@@ -14,6 +15,8 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.app.client import Request
+from tui.app.deck import RunningDeck
+from tui.app.dialogs.loss import ask_loss
 from tui.app.editor.nudge import spelled
 from tui.app.editor.schema_hints import hint
 from tui.app.editor.values import is_yaml, key_of, values
@@ -171,17 +174,28 @@ class KnobsView(Widget, can_focus=True):
             base = self._job.document.digest if self._job.document is not None else None
             self.rack.send(wanted)
             self.draw_again()
-            try:
-                reply = await self._request(messages.Set(0, self._job.name, wanted, base, knob=True))
-            except ConnectionError as error:
-                reply = messages.Reply(0, False, str(error))
+            reply = await self._set(messages.Set(0, self._job.name, wanted, base, knob=True))
             if reply.ok:
                 self.rack.take(wanted)
+            elif reply.code == "costs":
+                self.rack.hold()
             else:
                 keys = {str(error.get("key")) for error in reply.data.get("errors", ())} & set(wanted)
                 self.rack.refuse(reply.message, keys or set(wanted), conflict=reply.code == "conflict")
         self._turned()
         return "" if reply.ok else reply.message
+
+    async def _set(self, command: messages.Set) -> messages.Reply:
+        try:
+            reply = await self._request(command)
+            if reply.code == "costs" and await self._accepts(reply):
+                reply = await self._request(replace(command, restart=True))
+        except ConnectionError as error:
+            return messages.Reply(0, False, str(error))
+        return reply
+
+    async def _accepts(self, reply: messages.Reply) -> bool:
+        return bool(await cast("RunningDeck", self.app).push_screen_wait(ask_loss(reply.data["losses"])))
 
     def action_reset(self) -> None:
         """Go back to what the run began with."""

@@ -128,6 +128,12 @@ class JobModel:
             return None
         return (now if self.has_worker else self.state.time) - self.started
 
+    @property
+    def steps_done(self) -> int:
+        """Checkpoints that this worker has completed, as far as is known."""
+        told = self.metrics is not None and self.started is not None and self.metrics.time >= self.started
+        return self.metrics.step if told and self.metrics is not None else 0
+
     def apply(self, event: messages.Event) -> Part:
         """Take in an event and return what it changed."""
         match event:

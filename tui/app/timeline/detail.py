@@ -149,7 +149,7 @@ def facts(row: Reload, now: float, differences: list[Change], proof: Sequence[st
 
 def _facts(row: Reload, now: float, differences: list[Change], proof: Sequence[str]) -> Iterator[tuple[str, str]]:
     sign = formatting.STATUSES.get(row.status, formatting.UNKNOWN)
-    waits = f", for {formatting.duration(now - row.time)}; x in the timeline says where the task is"
+    waits = f", for {wording.duration(now - row.time)}; x in the timeline says where the task is"
     yield (
         "status",
         f"{sign.glyph} {row.status}"

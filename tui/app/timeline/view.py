@@ -396,7 +396,7 @@ class TimelineView(RowView, can_focus=True):
         sign = formatting.STATUSES.get(row.status, formatting.UNKNOWN)
         status = f"{sign.glyph} {row.status}"
         if row.status == "sent":
-            status += f" {formatting.duration(self.now - row.time)}"
+            status += f" {wording.duration(self.now - row.time)}"
         effect = row.effect[0] if row.effect else None
         verdict = formatting.VERDICTS.get(effect.verdict or "", "dim") if effect is not None else "dim"
         # What is worse is as loud as what has failed, also where there is room for its words.

@@ -12,7 +12,7 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui import better
+from tui import better, wording
 from tui.app import formatting
 from tui.app.model.guards import outside
 from tui.app.model.job import JobModel
@@ -53,7 +53,7 @@ def pieces(job: JobModel, now: float) -> list[Piece]:
     uptime = job.uptime(now)
     if uptime is not None:
         found.append(
-            Piece(f"up {formatting.duration(uptime)}" if job.alive else f"ran {formatting.duration(uptime)}", "dim", 7)
+            Piece(f"up {wording.duration(uptime)}" if job.alive else f"ran {wording.duration(uptime)}", "dim", 7)
         )
     return [piece for piece in [*found, _drift(job, version)] if piece.text]
 

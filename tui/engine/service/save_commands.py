@@ -10,6 +10,7 @@ from typing import Any
 from tui.config.disk import store
 from tui.engine.jobs.job import Job
 from tui.engine.reloads.config_file import ConfigFile
+from tui.engine.service import at_stake
 from tui.protocol import messages
 from tui.protocol.codec import jsonable
 from tui.protocol.messages import Merge, Reply, Save
@@ -21,13 +22,18 @@ async def save(job: Job, jobs: Iterable[Job], command: Save) -> Reply:
     file, text, base = job.file, command.text, command.base
     keyed = parsed(file, jobs)
     versions: list[int] = []
+    sharing = [other for other in jobs if other.file is file]
 
     def told() -> None:
         versions.append(job.reloads.newest)
 
     for attempt in range(store.ATTEMPTS):
         try:
+            if not command.restart:
+                await at_stake.require_little_by_save(sharing, text)
             await file.save(text, base, command.in_place, seen, force=command.force, told=told)
+        except at_stake.CostsState as costs:
+            return costs.reply(command)
         except store.Conflict as conflict:
             if conflict.current is None or attempt == store.ATTEMPTS - 1:
                 return conflicting(command, conflict)

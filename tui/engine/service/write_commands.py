@@ -19,6 +19,7 @@ from tui.engine.jobs.job import Job
 from tui.engine.reloads import checks
 from tui.engine.reloads.candidate import Candidate
 from tui.engine.reloads.config_file import ConfigFile
+from tui.engine.service import at_stake
 from tui.engine.service.dry_run import run_dry
 from tui.engine.service.save_commands import conflicting, parsed
 from tui.protocol import messages
@@ -91,7 +92,7 @@ async def roll_back(job: Job, jobs: Iterable[Job], command: messages.Rollback) -
 async def _change(
     job: Job,
     jobs: Iterable[Job],
-    command: messages.Command,
+    command: messages.Set | messages.Rollback,
     change: Callable[[bytes], str],
     source: str,
 ) -> Reply:
@@ -112,7 +113,7 @@ async def _change(
         versions.update({other.name: other.reloads.newest for other in sharing if other.spec.check is None})
 
     try:
-        accept = functools.partial(_accept, sharing)
+        accept = functools.partial(_accept, sharing, restart=command.restart)
         restores = isinstance(command, messages.Rollback)
         changed = await job.file.edit(noted, source, seen, accept=accept, told=told, create=restores)
         if changed:
@@ -123,6 +124,8 @@ async def _change(
                     if version is not None:
                         versions[other.name] = version
             await _accept_late(sharing, written, replaced, source)
+    except at_stake.CostsState as costs:
+        return costs.reply(command)
     except store.Conflict as conflict:
         return conflicting(command, conflict)
     except store.StoreError as error:
@@ -160,11 +163,12 @@ async def _accept_late(sharing: list[Job], written: bytes, replaced: bytes | Non
     raise RefusedChange(problem)
 
 
-async def _accept(sharing: list[Job], candidate: Candidate) -> None:
+async def _accept(sharing: list[Job], candidate: Candidate, *, restart: bool) -> None:
     """Have every job say if it would take a config.
 
     Raises:
         Refused: One of them would not, and has a row that says so; or it could not be asked.
+        CostsState: It would cost one of them its state, without `restart`.
     """
     found = await asyncio.gather(*(run_dry(job, candidate) for job in sharing))
     refusal: Problem | None = None
@@ -177,3 +181,5 @@ async def _accept(sharing: list[Job], candidate: Candidate) -> None:
     for job, outlook in zip(sharing, found, strict=True):
         if outlook.unanswered:
             raise RefusedChange(Problem(f"{job.name} could not be asked, nothing was written: {outlook.unanswered}"))
+    if not restart:
+        at_stake.require_little(sharing, candidate)
