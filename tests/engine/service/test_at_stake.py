@@ -34,13 +34,6 @@ def command(kind: str, play: Play, text: str, *, restart: bool) -> Command:
     return messages.Rollback(1, "job", 2 if text == LIVE else 3, restart=restart)
 
 
-def end(play: Play) -> None:
-    """Leave nothing behind: a thread may find it as garbage, and SQLite minds who closes it."""
-    for worker in play.workers:
-        worker.gone.set()
-    play.close()
-
-
 async def played(tmp_path: Path, on_change: str) -> Play:
     path = tmp_path / "c.yaml"
     path.write_text(BEFORE, encoding="utf-8")
@@ -71,7 +64,8 @@ async def test_a_change_that_costs_an_old_worker_its_state_waits_for_a_word(
             assert reply.message == "hidden can't change live: job would start anew and lose 12,300 steps, 2h 03m"
             (loss,) = reply.data["losses"]
             assert (loss["job"], loss["step"], loss["keys"]) == ("job", 12_300, ["hidden"])
-        end(play)
+        for worker in play.workers:
+            worker.gone.set()
 
 
 async def test_what_is_refused_anyway_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,4 +74,3 @@ async def test_what_is_refused_anyway_costs_nothing(tmp_path: Path, monkeypatch:
     reply = await obey(play, messages.Save(1, "job", INVALID, play.file.digest))
     assert reply.ok
     assert play.rows()[max(play.rows())].status == "invalid"
-    end(play)
