@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from tui.app.client import Request
 from tui.app.deck import RunningDeck
-from tui.app.dialogs.loss import ask_loss
+from tui.app.dialogs.loss import RESTART, ask_loss
 from tui.app.editor.nudge import spelled
 from tui.app.editor.schema_hints import hint
 from tui.app.editor.values import is_yaml, key_of, values
@@ -195,7 +195,8 @@ class KnobsView(Widget, can_focus=True):
         return reply
 
     async def _accepts(self, reply: messages.Reply) -> bool:
-        return bool(await cast("RunningDeck", self.app).push_screen_wait(ask_loss(reply.data["losses"])))
+        answer: str = await cast("RunningDeck", self.app).push_screen_wait(ask_loss(reply.data["losses"]))
+        return answer == RESTART
 
     def action_reset(self) -> None:
         """Go back to what the run began with."""
