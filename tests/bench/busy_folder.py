@@ -73,11 +73,15 @@ class Bench:
             self._renamed[job].append(time.monotonic())
             new.replace(self.configs[job])
 
-    def wait(self) -> None:
-        """Wait until the newest configs have come to their tasks, at most two seconds."""
+    def wait(self, client: Client) -> None:
+        """Wait until the newest configs have come to their tasks and to the viewer, at most two seconds."""
         deadline = time.monotonic() + 2
-        while any(len(self._renamed[job]) - 1 not in self._seen(job) for job in JOBS) and time.monotonic() < deadline:
+        while not all(self._is_over(job) for job in JOBS) and time.monotonic() < deadline:
             time.sleep(0.01)
+            self.listen(client)
+
+    def _is_over(self, job: str) -> bool:
+        return self.lost(job) == 0 and len(self._renamed[job]) - 1 in self._seen(job)
 
     def delays(self, job: str) -> list[float]:
         """Return the milliseconds from each renaming to the task's next step."""
@@ -134,8 +138,7 @@ def measure(way: str, saves: int) -> int:
                 for _ in range(saves):
                     bench.save(0.06)
                     bench.listen(client)
-                bench.wait()
-                bench.listen(client)
+                bench.wait(client)
         quiet, busy = (bench.delays(job) for job in JOBS)
         lost = [bench.lost(job) for job in JOBS]
     rows = [

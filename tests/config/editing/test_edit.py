@@ -24,6 +24,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("a: {x: 1, y: [1, 2]}", {"a.y[1]": "p, q", "a.z": True}, 'a: {x: 1, y: [1, "p, q"], z: true}'),
     ("a: {\n  x: 1  # x\n}\n", {"a.y": 2}, "a: {\n  x: 1,  # x\n  y: 2\n}\n"),
     ("a: {\n  x: 1,  # x\n}\n", {"a.y": 2}, "a: {\n  x: 1,  # x\n  y: 2,\n}\n"),
+    ("a: {  # x\n  # z\n}\n", {"a.y": 2}, "a: {  # x\n  y: 2\n  # z\n}\n"),
     ('{"a": {"b": []}}', {"a.b": ["q"], "a.c": "d"}, '{"a": {"b": ["q"], "c": "d"}}'),
     ("a: &x 1\nb: *x\n", {"b": 2}, "a: &x 1\nb: 2\n"),
     ("a: &x {p: 1}\nb:\n  <<: *x\n", {"b.p": 2}, "a: &x {p: 1}\nb:\n  <<: *x\n  p: 2\n"),

@@ -100,6 +100,20 @@ def test_lists_of_other_lengths_are_one_value() -> None:
     assert [clash.key for clash in clashes(mine, theirs)] == ["opt.betas"]
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_list_that_has_grown_stands_before_a_key_that_came_below_it(ours: bool) -> None:
+    base = "a:\n  b:\n  - 1\n"
+    sides = "a:\n  b:\n  - 1\n  - 2\n", "a:\n  b:\n  - 1\n  c:\n    d: 3\n"
+    merged = merge(Texts(base, *(sides if ours else sides[::-1])))
+    assert merged == "a:\n  b:\n  - 1\n  - 2\n  c:\n    d: 3\n"
+
+
+@pytest.mark.parametrize(("mine", "wanted"), [("[1, 2, 3]", "[1, 2, 3]"), ("[1]", "[1]")])
+def test_a_list_that_has_grown_or_shrunk_is_put_into_a_line_that_both_have_changed(mine: str, wanted: str) -> None:
+    merged = merge(Texts("{a: [1, 2], b: 0}\n", f"{{a: {mine}, b: 0}}\n", "{a: [1, 2], b: 5}  # five\n"))
+    assert merged == f"{{a: {wanted}, b: 5}}  # five\n"
+
+
 def test_a_type_is_a_value_too() -> None:
     mine, theirs = changed("steps: 100 -> steps: 100.0"), changed("steps: 100 -> steps: true")
     assert [clash.key for clash in clashes(mine, theirs)] == ["steps"]

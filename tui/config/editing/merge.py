@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from tui.config import document
-from tui.config.diff import changes, same
+from tui.config.diff import same
 from tui.config.document import ConfigError
 from tui.config.editing import edit
 from tui.config.keys import child
@@ -157,7 +157,7 @@ def _candidates(texts: Texts, first: str) -> Iterator[str]:
         )
 
     if all(not part.base for part in parts if part.clashes):
-        yield joined(THEIRS, MINE)  # both have added something in the same place
+        yield from (joined(THEIRS, MINE), joined(MINE, THEIRS))  # both have added something in the same place
     sides = (MINE, THEIRS) if first == MINE else (THEIRS, MINE)
     yield from map(joined, sides)
     yield from (getattr(texts, side) for side in sides)
@@ -167,11 +167,23 @@ def _made(text: str, wanted: dict[str, Any]) -> str | None:
     """Return a text with the values that are wanted; None where they can't be put into it."""
     try:
         found = document.parse(text).data
-        rest = {change.key: change.new for change in changes(found, wanted)}
+        rest = dict(_rest("", found, wanted))
         made = edit.set_values(text, rest) if rest else text
         return made if same(document.parse(made).data, wanted) else None
     except ConfigError:
         return None
+
+
+def _rest(path: str, found: Any, wanted: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the values to be set: of a list that grows or shrinks, and of a mapping that loses keys, the whole."""
+    if isinstance(found, dict) and isinstance(wanted, dict) and (not path or found.keys() <= wanted.keys()):
+        for key, value in wanted.items():
+            yield from _rest(child(path, key), found.get(key, _MISSING), value)
+    elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        for index, pair in enumerate(zip(found, wanted, strict=True)):
+            yield from _rest(child(path, index), *pair)
+    elif not _equal(found, wanted):
+        yield path, wanted
 
 
 def _keeps_comments(texts: Texts, merged: str) -> bool:

@@ -173,12 +173,20 @@ class Rewriter:
         start = self._tree.content(node) if node.value or flow(node) else node.start_mark.index
         texts = [self._entry(key, value, node) for key, value in added.items()]
         if not node.value:
-            return [Splice(start + 1, start + 1, ", ".join(texts))]
+            return [self._first_in_brackets(start + 1, int(node.end_mark.index) - 1, ", ".join(texts))]
         if self._text[start] != "{":  # a single pair in a list needs no braces, two do
             slot = self._tree.entry(node, 0)
             end = self._tree.end(slot)
             return [Splice(slot.start, slot.start, "{"), Splice(end, end, f", {', '.join(texts)}}}")]
         return Entries(self._tree, node, start + 1).changed({}, {len(node.value): texts})
+
+    def _first_in_brackets(self, start: int, end: int, text: str) -> Splice:
+        """Return how a text comes between brackets that hold comments at most; one on the first line stays there."""
+        tree, line = self._tree, self._tree.line_end(start)
+        if not tree.comments(start, min(line, end)):
+            return Splice(start, start, text)
+        indent = self._text[tree.line_start(end) : end]
+        return Splice(line, line, f"{tree.newline}{indent}  {text}")
 
     def _list(self, node: Node, old: list[Any], new: list[Any]) -> list[Splice]:
         if not isinstance(node, SequenceNode):
