@@ -26,6 +26,7 @@ ROWS = [
         note="größer | *besser*",
         tag="best",
         effective={"opt": {"lr": 0.08, "eps": "NaN"}},
+        ranks={"total": 3, "applied": 2, "step": 4},
         effect=(Effect("=loss|", 10, -0.64, verdict="better", before=0.82, after=0.18), Effect("rate", 3, next=10)),
         time=1_790_000_100.5,
     ),
@@ -78,6 +79,7 @@ def test_csv_can_be_read_and_holds_no_formula(config: Path, capsys: pytest.Captu
     assert (rows[1]["tag"], rows[1]["note"], rows[1]["latency_ms"]) == ("best", "größer | *besser*", "3.0")
     assert (rows[2]["error"], rows[2]["line"], rows[2]["key"]) == (r"first; second \u0007", "3", "key")
     assert (rows[0]["effect"], rows[1]["effect"]) == ("", "'=loss| 0.82 → 0.18 ✓ better")
+    assert [(row["ranks_applied"], row["ranks"]) for row in rows[:2]] == [("", ""), ("2", "3")]
     assert rows[3]["note"] == "'=HYPERLINK(1)"
     assert [export.as_cell(text) for text in ("+1", "-1", "@a", "\tx", "a=1", -1)] == [
         *("'+1", "'-1", "'@a", "'\tx", "a=1"),

@@ -49,7 +49,7 @@ def checkpoint(config: Any, **metrics: Any) -> Any:
     if loop is None:
         if _current.address is None:
             return config
-        return _joined.first_checkpoint(config, metrics)
+        return _current.joining.first_checkpoint(config, metrics)
     return loop.checkpoint(metrics)
 
 
@@ -91,7 +91,7 @@ def stopping() -> bool:
     """
     loop = _current.loop or _current.hosted.get()
     if loop is None and _current.address is not None:
-        loop = _joined.join()
+        loop = _current.joining.join()
     return False if loop is None else loop.asked_to_stop()
 
 
@@ -136,7 +136,8 @@ def _member() -> tuple[int, int]:
         return loop.rank, loop.ranks
     if _current.address is None:
         return 0, 1
-    return _joined.member()
+    found: tuple[int, int] = _current.joining.member()
+    return found
 
 
 def state_dir() -> Path:
@@ -148,12 +149,11 @@ def state_dir() -> Path:
 
     loop = _current.loop or _current.hosted.get()
     if loop is None and _current.address is not None:
-        loop = _joined.join()
+        loop = _current.joining.join()
     folder = Path(loop.state_dir if loop is not None and loop.state_dir else ".")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
 if _current.address is not None:
-    # Not by the first checkpoint: a process that is forked just then could never import it.
-    from tui.worker import joined as _joined
+    from tui.worker import joined as _  # noqa: F401

@@ -89,6 +89,8 @@ _CSV: dict[str, Callable[[Reload], object]] = {
     "error": lambda row: _of_error(row, "message"),
     **{name: partial(_of_error, name=name) for name in ("line", "column", "key")},
     "effect": _effect,
+    "ranks_applied": lambda row: row.ranks["applied"] if row.ranks else "",
+    "ranks": lambda row: row.ranks["total"] if row.ranks else "",
 }
 
 

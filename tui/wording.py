@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import signal
+from collections.abc import Mapping
 from typing import Any
 
 from tui.protocol.messages import Change, Effect, Judged
@@ -86,6 +87,11 @@ def evidence(found: Effect | Judged) -> str:
     guess = f"; {found.verdict} by its name alone" if found.guessed else ""
     size = f"{way} by {figure(abs(found.change))} ± {figure(found.smallest)}"
     return f"{effect(found)}: {size} ({points}){guess}{later}{ended}"
+
+
+def ranks(found: Mapping[str, int] | None) -> str:
+    """Return how many of several processes have a change: ``by 2 of 3 processes``; nothing where there is one."""
+    return f"by {found['applied']} of {found['total']} processes" if found else ""
 
 
 def exit_words(code: int | None) -> str:

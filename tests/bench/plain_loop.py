@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import random
 import statistics
 import tempfile
@@ -21,6 +22,7 @@ from typing import Any, Protocol
 
 from tests.bench.board import Board
 from tests.bench.live import TASKS, table
+from tui.engine import paths
 from tui.runners.base import Payload
 from tui.runners.process import Place, ProcessRunner
 
@@ -88,6 +90,8 @@ class Tuned:
 
     def __init__(self, task: str) -> None:
         self._setup = {"job": task, "task": f"{TASKS}:{task}", "loop": True, "runner": "process"}
+        self._setup.update(guards={}, state_dir="")
+        self._joins = paths.sockets_folder() / f"bench-{os.getpid()}"
         self._version = 0
         self._runner: ProcessRunner | None = None
 
@@ -96,7 +100,8 @@ class Tuned:
         self._version += 1
         payload = Payload(self._version, config, "")
         if self._runner is None:
-            self._runner = ProcessRunner(self, self._setup, payload, python=None, place=Place(TASKS.parent))
+            place = Place(TASKS.parent)
+            self._runner = ProcessRunner(self, self._setup, payload, python=None, place=place, joins=self._joins)
         else:
             self._runner.send(payload)
 

@@ -48,6 +48,9 @@ class FakeWorker:
     def resume(self) -> None:
         self.told.append(("resume",))
 
+    def resize(self, rows: int, columns: int) -> None:
+        self.told.append(("resize", rows, columns))
+
     def hurry(self) -> None:
         self.told.append(("hurry",))
 

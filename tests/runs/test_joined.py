@@ -140,6 +140,69 @@ def test_children_join_each_for_itself(folder: Folder, how: str) -> None:
     assert [json.loads(line)["ranks"] for line in said][-1] == counted["ranks"]
 
 
+TASK_WITH_CHILDREN = """
+    import multiprocessing, os, subprocess, sys, time
+    from dataclasses import dataclass
+    import tui
+
+    @dataclass
+    class Config:
+        lr: float
+
+    def work(name, config):
+        seen = None
+        while not tui.stopping():
+            config = tui.checkpoint(config, loss=2.5)
+            if config is not seen:
+                seen = config
+                os.write(1, f"{name} has {config}\\n".encode())
+            time.sleep(0.001)
+        os.write(1, f"{name} ends in {os.path.basename(tui.state_dir())}\\n".encode())
+
+    def train(config: Config):
+        if os.fork() == 0:
+            work("fork", config)
+            os._exit(0)
+        spawn = multiprocessing.get_context("spawn").Process(target=work, args=("spawn", config))
+        spawn.start()
+        subprocess.Popen([sys.executable, "-c", "import job; job.work('subprocess', None)"])
+        work("task", config)
+
+    def wait(config):
+        subprocess.run([sys.executable, "-c", "import job; job.work('child', None)"])
+"""
+
+
+def test_children_of_a_task_join_too(folder: Folder) -> None:
+    folder.task(TASK_WITH_CHILDREN)
+    run = folder.run("job.py:train", "-c", "c.yaml", "--env", f"PYTHONPATH={folder.path}")
+    config = dict.fromkeys(("fork", "spawn", "task"), "Config(lr={}.0)")  # as each has come with it
+    config["subprocess"] = "{{'lr': {}}}"
+    for name, words in config.items():
+        run.wait_for(log(f"{name} has {words.format(1)}"))
+    folder.save("c.yaml", "lr: fast\n")
+    run.wait_for(row(2, "rejected"))
+    folder.save("c.yaml", "lr: 3\n")
+    for name, words in config.items():
+        run.wait_for(log(f"{name} has {words.format(3)}"))
+    run.wait_for(lambda event: row(3, "applied")(event) and (event["ranks"] or {}).get("applied") == 4)
+    assert not [line for line in run.lines if "fast" in line]
+    assert run.stop() == 128 + signal.SIGTERM
+    assert len({line.partition(" ")[2] for line in run.lines if " ends in c.yaml-train-" in line}) == 1
+    assert sum(" ends in " in line for line in run.lines) == 4
+
+
+def test_child_answers_for_a_task_without_a_checkpoint(folder: Folder) -> None:
+    folder.task(TASK_WITH_CHILDREN)
+    run = folder.run("job.py:wait", "-c", "c.yaml", "--once", "--env", f"PYTHONPATH={folder.path}")
+    run.wait_for(log("child has {'lr': 1}"))
+    folder.save("c.yaml", "lr: 2\n")
+    assert run.wait_for(row(2, "applied"))["step"] > 0
+    run.wait_for(lambda event: event["event"] == "metrics" and event["values"] == {"loss": 2.5})
+    assert run.stop() == 128 + signal.SIGTERM
+    assert any(line.startswith("child ends in ") for line in run.lines)
+
+
 def test_child_answers_where_its_parent_has_no_checkpoint(folder: Folder) -> None:
     folder.write("train.py", SCRIPT)
     folder.write("c.yaml", "lr: 1\n")

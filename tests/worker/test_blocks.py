@@ -6,6 +6,7 @@ import gc
 import json
 import math
 import statistics
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, cast
@@ -204,3 +205,22 @@ def test_a_step_whose_metrics_are_the_same_mapping_counts_as_it_was() -> None:
     for first, size, values in task.sent():
         if size > 1:
             assert values["x"][1] == pytest.approx(statistics.fmean(range(first - 1, first - 1 + size)))
+
+
+def test_no_block_is_told_twice_where_two_threads_tell() -> None:
+    task = Fixture()
+    task.take({"x": 1.0}, {"x": 2.0}, {"x": 3.0})
+    others: list[threading.Thread] = []
+    offer = task.channel.offer
+
+    def offer_while_another_tells(message: dict[str, Any]) -> bool:
+        if not others:
+            others.append(threading.Thread(target=task.blocks.tell))
+            others[0].start()
+            others[0].join(0.1)  # it ends by then, or waits for this one
+        return offer(message)
+
+    task.channel.offer = offer_while_another_tells  # type: ignore[method-assign]
+    found = [first for first, *_ in task.sent()]
+    others[0].join()
+    assert found == [1, 2, 3]

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import Any, cast
+import warnings
+import weakref
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -419,3 +422,58 @@ def test_the_last_metrics_are_always_reported(loop: Loop, channel: FakeChannel, 
     function: Callable[[Any], Any] = task if again else lambda config: {"step": 4}
     loop.run(function, again=again)
     assert channel.of("metrics")[-1]["values"] == {"step": 4}
+
+
+class Loss:
+    """A loss as torch has it: to convert one that still has its graph is a warning."""
+
+    alive: ClassVar[weakref.WeakSet[Loss]] = weakref.WeakSet()
+
+    def __init__(self, *, graph: bool = True) -> None:
+        self.graph = graph
+        Loss.alive.add(self)
+
+    def detach(self) -> Loss:
+        return Loss(graph=False)
+
+    def __float__(self) -> float:
+        if self.graph:
+            warnings.warn("Converting a tensor with requires_grad=True to a scalar", stacklevel=2)
+        return 0.5
+
+
+@pytest.mark.parametrize("kind", ["generator", "function", "checkpoint", "coroutine"])
+def test_no_step_holds_the_graph_of_the_one_before(deck: Loop, channel: FakeChannel, kind: str) -> None:
+    held: list[int] = []
+
+    def note() -> None:
+        held.append(sum(loss.graph for loss in Loss.alive))
+        deck.sample()
+
+    def steps(config: Any) -> Generator[Any, Any, None]:
+        for _ in range(5):
+            yield {"loss": Loss()}
+            note()
+
+    async def coroutine(config: Any) -> AsyncGenerator[Any, Any]:
+        for _ in range(5):
+            yield {"loss": Loss()}
+            note()
+
+    def function(config: Any) -> Any:
+        note()
+        if len(held) > 5:
+            raise tui.Done
+        return {"loss": Loss()}
+
+    def checkpoints(config: Any) -> None:
+        for _ in range(5):
+            tui.checkpoint(config, loss=Loss())
+            note()
+
+    if kind == "coroutine":
+        asyncio.run(deck.run_async(coroutine, again=True))
+    else:
+        deck.run({"generator": steps, "function": function, "checkpoint": checkpoints}[kind], again=None)
+    assert not any(held)
+    assert {message["values"]["loss"] for message in channel.of("metrics") if message["step"]} == {0.5}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import ClassVar
 
-from textual import events
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -29,6 +30,7 @@ from tui.app.model.job import JobModel, Part
 from tui.app.pane_layout import CHARTS, CONFIG, GUESTS, KNOBS, LOG, TIMELINE, Divider, Sizes
 from tui.app.timeline.pane import TimelinePane
 from tui.app.timeline.view import TimelineView
+from tui.protocol import messages
 
 
 class PaneLayout(Layout):
@@ -84,6 +86,8 @@ class JobView(Container):
     def __init__(self, job: JobModel, request: Request, now: float, sizes: Sizes = Sizes()) -> None:  # noqa: B008
         super().__init__()
         self.job = job
+        self._request = request
+        self._terminal = (0, 0)  # its size as it was told last
         self.log_pane = LogPane(job)
         self.log_view = self.log_pane.view
         self.log_view.text.now = now
@@ -305,8 +309,21 @@ class JobView(Container):
     def tick(self, now: float) -> None:
         """Let the waiting times and the ages go on."""
         self.log_view.tick(now)
+        self._fit_terminal()
         if self.job.timeline.waiting():
             self.timeline.sync(now)
+
+    def _fit_terminal(self) -> None:
+        """Have the job's terminal be as large as its log, unless that is hidden; a drag is told by its end."""
+        rows, columns = self.log_view.room.height, self.log_view.room.width - self.log_view.text.margin
+        if self.job.info.tty and min(rows, columns) > 0 and self._terminal != (rows, columns):
+            self._terminal = rows, columns
+            self._send_size(rows, columns)
+
+    @work(exclusive=True, group="terminal")
+    async def _send_size(self, rows: int, columns: int) -> None:
+        with contextlib.suppress(ConnectionError):  # the engine is gone, and so is the job
+            await self._request(messages.Resize(0, self.job.name, rows, columns))
 
     def on_timeline_view_moved(self, message: TimelineView.Moved) -> None:
         """Lead the log to where a version took effect; at the newest row it goes on following, if it did before."""

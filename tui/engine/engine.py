@@ -199,6 +199,7 @@ class Engine:
 
     def launcher(self, spec: JobSpec) -> Launch:
         """Return what starts the workers of a job."""
+        state_dir = str(state_folder(spec.config, spec.name))
         setup = {
             "job": spec.name,
             "task": spec.task,
@@ -208,6 +209,7 @@ class Engine:
             "guards": spec.guards,
             "args": list(spec.args),
             "signal": int(signal.Signals[spec.stop_signal]),
+            "state_dir": state_dir,
         }
         if spec.hosted:
             if spec.python not in self._hosts:
@@ -217,13 +219,13 @@ class Engine:
             return lambda owner, payload: host.host().seat(owner, setup, payload)
 
         def launch(owner: Owner, payload: Payload) -> Worker:
-            joining = {"guards": spec.guards, "state_dir": str(state_folder(spec.config, spec.name))}
+            joining = {"guards": spec.guards, "state_dir": state_dir}
             if spec.guest is not None:
                 return GuestRunner(owner, spec.guest, payload, joining)
             if spec.command is not None:
                 return CommandRunner(owner, spec.command, payload, joining, self._joins)
             place = Place(spec.cwd, spec.env, tty=spec.tty)
-            return ProcessRunner(owner, setup, payload, python=spec.python, place=place)
+            return ProcessRunner(owner, setup, payload, python=spec.python, place=place, joins=self._joins)
 
         return launch
 
@@ -312,7 +314,7 @@ class Engine:
             spec = job.spec
             runner = "command" if spec.command else spec.runner
             how = spec.on_change, spec.metrics, spec.guards
-            yield messages.JobInfo(job.name, spec.what, str(spec.config), runner, *how)
+            yield messages.JobInfo(job.name, spec.what, str(spec.config), runner, *how, tty=spec.has_terminal)
             yield job.state
             yield from (item for item in self._documents(job.file) if item.job == job.name)
             yield job.running
@@ -391,6 +393,8 @@ class Engine:
         if isinstance(command, messages.Pause):
             why = job.pause() if command.paused else job.resume()
             return Reply(command.id, ok=not why, message=why, code="idle" if why else "")
+        if isinstance(command, messages.Resize):
+            job.resize(command.rows, command.columns)
         if isinstance(command, (messages.Start, messages.Stop)):
             return await self._start_or_stop(job, command)
         return Reply(command.id, ok=True)

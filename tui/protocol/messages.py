@@ -235,7 +235,7 @@ class JobInfo(Event):
     """A job of the deck, once for each after the greeting, followed by all that is known of it.
 
     `metrics` has ``min`` or ``max`` for those of which the deck says which way is better, the main one first; `guards`
-    has the bounds of those that are guarded, as the deck has them.
+    has the bounds of those that are guarded, as the deck has them. With `tty` it has a terminal; see `Resize`.
     """
 
     KIND = "job"
@@ -245,6 +245,7 @@ class JobInfo(Event):
     on_change: str = "reload"
     metrics: Mapping[str, str] = field(default_factory=dict)
     guards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tty: bool = False
 
 
 @dataclass(frozen=True)
@@ -500,6 +501,16 @@ class Pause(Command):
     KIND = "pause"
     job: str
     paused: bool = True
+
+
+@dataclass(frozen=True)
+class Resize(Command):
+    """The log of a job is shown so large: its terminal, if it has one, becomes so too. The last viewer counts."""
+
+    KIND = "resize"
+    job: str
+    rows: int
+    columns: int
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,9 @@ class Worker(Protocol):
     def resume(self) -> None:
         """Let a held task go on."""
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Give the terminal that it has another size; nothing where it has none."""
+
     async def stop(self, number: int, grace: float) -> None:
         """End the worker and its whole tree, and return when it is gone.
 

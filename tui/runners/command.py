@@ -274,6 +274,10 @@ class CommandRunner:
         if self._unanswered is not None:
             self._settle(anew=self._unanswered)
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Give its terminal another size."""
+        self.tree.resize(rows, columns)
+
     async def stop(self, number: int, grace: float) -> None:
         """Signal the whole tree, and kill it at the end of the grace; what has joined is asked first."""
         how = "" if self._members.lowest is not None else HANDLER  # of its own, or it dies of the signal

@@ -10,8 +10,8 @@ import errno
 import resource
 
 #: Files that an engine has open for a worker process, and for a command.
-PER_WORKER = 3
-PER_COMMAND = 2
+PER_WORKER = 4
+PER_COMMAND = 3
 
 #: The least that it has open for itself, and for each config.
 OWN = 24

@@ -79,6 +79,9 @@ class GuestRunner:
         """Let it go on."""
         self._member.send({"kind": "resume"})
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Do nothing: its terminal is its own."""
+
     async def stop(self, number: int, grace: float) -> None:  # noqa: ARG002
         """Say that it is to stop, give it the time, and let it go: nothing more is done to a process of the user's."""
         self._member.send({"kind": "stop", "signal": None})

@@ -1,6 +1,7 @@
 """Where the processes of a job come that join it by themselves, with their first `tui.checkpoint`.
 
 Each is a member. The lowest rank that is there speaks for the job: its receipts are the job's, its metrics are kept.
+The process of a task is rank 0 of those that it starts, once it has come to a checkpoint itself.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import secrets
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,6 +56,34 @@ class Changed(Protocol):
         """It has come, or gone."""
 
 
+class Rank(Protocol):
+    """One process of a job that has several.
+
+    Attributes:
+        rank: Which of them it is.
+        applied: Its last receipt.
+        how: How it ends, once it was asked to.
+    """
+
+    rank: int
+    applied: Mapping[str, Any] | None
+    how: str
+
+
+@dataclass
+class TaskRank:
+    """The process of the task whose children join; see `Rank`.
+
+    Attributes:
+        counts: It has come to a checkpoint: one that only waits for its children is none of them.
+    """
+
+    rank: int = 0
+    applied: Mapping[str, Any] | None = None
+    how: str = ""
+    counts: bool = False
+
+
 class Members:
     """Listens for the processes of one worker, and tells them what the job's worker is told.
 
@@ -63,6 +93,7 @@ class Members:
         payload: The config that a member gets when it joins.
         hear: Told what the members say, each receipt once: when the lowest rank has it.
         changed: Called when a process has joined or left.
+        task: The process of the task of which they are children, None where there is none.
 
     Attributes:
         address: What stands in the environment of the processes.
@@ -79,8 +110,10 @@ class Members:
         payload: Payload,
         hear: Callable[[Mapping[str, Any]], None],
         changed: Changed,
+        task: TaskRank | None = None,
     ) -> None:
         self.ever = False
+        self._task = task
         self._setup = setup
         self._payload = payload
         self._hear = hear
@@ -109,8 +142,23 @@ class Members:
 
     @property
     def lowest(self) -> Member | None:
-        """The member that speaks for the job."""
+        """The lowest of the members."""
         return min(self._members, key=lambda member: member.rank, default=None)
+
+    @property
+    def speaker(self) -> Rank | None:
+        """Who speaks for the job."""
+        return min(self._counted_ranks, key=lambda one: one.rank, default=self._task)
+
+    @property
+    def _counted_ranks(self) -> list[Rank]:
+        return [*([self._task] if self._task is not None and self._task.counts else []), *self._members]
+
+    @property
+    def how(self) -> str:
+        """How the job ends: of several processes the one counts that takes its time."""
+        hows = [one.how for one in (self._task, *self._members) if one is not None and one.how]
+        return min(hows, key=_FIRST.index, default="")
 
     def send(self, payload: Payload) -> bool:
         """Hand a new config to all, and to who joins from now on; return whether anybody is there."""
@@ -179,12 +227,12 @@ class Members:
             self._hear({"kind": "remark", "message": f"process {hello.get('pid')} has not joined: {why}"})
             return
         taken = {other.rank for other in self._members}
-        free = next(rank for rank in itertools.count() if rank not in taken)
+        free = next(rank for rank in itertools.count(0 if self._task is None else 1) if rank not in taken)
         member.pid = hello["pid"]
         member.rank = hello["rank"] if hello["rank"] is not None else free
         self._members.append(member)
         self.ever = True
-        ranks = hello["ranks"] if hello["ranks"] is not None else len(self._members)
+        ranks = hello["ranks"] if hello["ranks"] is not None else len(self._members) + (self._task is not None)
         member.send(
             {
                 "kind": "setup",
@@ -209,25 +257,28 @@ class Members:
     def _listen_to(self, member: Member, message: Mapping[str, Any]) -> None:
         kind = message["kind"]
         if kind == "applied":
-            member.applied = message
-            self._answer()
-            if self._counting is None:
-                self._counting = self._loop.call_later(_COUNTING, self._count)
+            self.take_receipt(member, message)
         elif kind == "stopping":
             member.how = message["how"]
-            hows = [other.how for other in self._members]
-            self._hear({"kind": kind, "how": min(filter(None, hows), key=_FIRST.index)})
-        elif kind == "breached" or member is self.lowest:
+            self._hear({"kind": kind, "how": self.how})
+        elif kind == "breached" or member is self.speaker:
             self._hear(message)
+
+    def take_receipt(self, one: Rank, message: Mapping[str, Any]) -> None:
+        """Take what one of the processes has taken."""
+        one.applied = message
+        self._answer()
+        if self._counting is None:
+            self._counting = self._loop.call_later(_COUNTING, self._count)
 
     def _answer(self) -> None:
         """Pass the receipt of the lowest rank on, once."""
-        lowest = self.lowest
-        if lowest is not None and lowest.applied is not None and lowest.applied["version"] > self._answered:
-            self._answered = lowest.applied["version"]
-            self._step = lowest.applied["step"]
+        speaker = self.speaker
+        if speaker is not None and speaker.applied is not None and speaker.applied["version"] > self._answered:
+            self._answered = speaker.applied["version"]
+            self._step = speaker.applied["step"]
             self._counted = self._ranks
-            self._hear({**lowest.applied, "ranks": self._counted})
+            self._hear({**speaker.applied, "ranks": self._counted})
 
     def _count(self) -> None:
         """Say how many have the newest version for which there is a receipt, if that is news."""
@@ -240,11 +291,12 @@ class Members:
     @property
     def _ranks(self) -> dict[str, int] | None:
         """Of how many processes how many have it; None where there are not several."""
-        if len(self._members) < 2:
+        ranks = self._counted_ranks
+        if len(ranks) < 2:
             return None
-        receipts = [member.applied for member in self._members if member.applied is not None]
+        receipts = [one.applied for one in ranks if one.applied is not None]
         applied = sum(receipt["version"] >= self._answered for receipt in receipts)
-        return {"total": len(self._members), "applied": applied, "step": self._step}
+        return {"total": len(ranks), "applied": applied, "step": self._step}
 
     def _left(self, member: Member) -> None:
         self._unknown.discard(member)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tui.runners.base import Owner, Payload
+from tui.runners.joined import Member, Members, TaskRank
 from tui.runners.process_tree import JsonLines, Outbox, ProcessTree
 from tui.runners.stopping import Termination
 from tui.runners.task import Task
@@ -128,25 +129,62 @@ class ProcessRunner(Task):
         payload: See `Task`.
         python: The interpreter of the worker; ours where none is named.
         place: Where it runs.
+        joins: How the path of the socket begins to which its children come.
 
     Raises:
-        OSError: The interpreter can't be started.
+        OSError: The interpreter can't be started, or the socket not be made.
     """
 
     def __init__(
-        self, owner: Owner, setup: Mapping[str, Any], payload: Payload, *, python: str | None, place: Place
+        self, owner: Owner, setup: Mapping[str, Any], payload: Payload, *, python: str | None, place: Place, joins: Path
     ) -> None:
         self._owner = owner
         self._stop: Termination | None = None
-        self._process = Process(self, python, place)
+        self._judging: Payload | None = None
+        self._judges = True  # until the task is loaded, and says whether it does
+        self._rank = TaskRank()
+        child = {"guards": setup["guards"], "state_dir": setup["state_dir"]}
+        self._members = Members(joins, child, payload, self._hear, self._take_member, self._rank)
+        try:
+            self._process = Process(self, python, replace(place, env={**place.env, "TUNEDECK": self._members.address}))
+        except BaseException:
+            self._members.close()
+            raise
         super().__init__(setup, payload, self._process.send)
+
+    def send(self, payload: Payload) -> bool:
+        """Hand over a new config; to the children of the task once it has passed its rules."""
+        if not payload.restart:
+            self._judging = payload
+            if not self._judges:
+                self._pass_on(payload.version)
+        return super().send(payload)
+
+    def pause(self) -> None:
+        """Hold the task and its children at their next checkpoints."""
+        super().pause()
+        self._members.pause(paused=True)
+
+    def resume(self) -> None:
+        """Let all of them go on."""
+        super().resume()
+        self._members.pause(paused=False)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Give its terminal another size."""
+        self._process.tree.resize(rows, columns)
 
     async def stop(self, number: int, grace: float) -> None:
         """Ask the task to end, and see that it does; see `Termination`."""
         tree = self._process.tree
-        self._stop = Termination(tree, tree.signal, number, grace, self._owner.worker_said, lambda: self._tell("leave"))
+        self._stop = Termination(tree, tree.signal, number, grace, self._owner.worker_said, self._force)
         self._tell("stop", signal=int(number))
+        self._members.stop(number)
         await self._stop.run()
+
+    def _force(self) -> None:
+        self._tell("leave")
+        self._members.force()
 
     def hurry(self) -> None:
         """Wait no longer for a task that ends by its own means."""
@@ -154,11 +192,35 @@ class ProcessRunner(Task):
             self._stop.hurry()
 
     def worker_said(self, message: Mapping[str, Any]) -> None:
-        """Take what the worker says of its stop, and pass all else on."""
+        """Take what the task says: for the job, unless it has children and no checkpoint of its own."""
+        kind = message["kind"]
+        self._rank.counts = self._rank.counts or bool(message.get("step"))
+        if kind == "applied":
+            self._members.take_receipt(self._rank, message)
+        elif kind == "stopping":
+            self._rank.how = message["how"]
+            self._hear({"kind": kind, "how": self._members.how})
+        elif kind == "passed":
+            self._pass_on(message["version"])
+        elif kind not in ("metrics", "block") or self._members.speaker is self._rank:
+            if kind == "loaded":
+                self._judges = message["rules"]
+            self._owner.worker_said(message)
+
+    def _pass_on(self, version: int) -> None:
+        payload = self._judging
+        if payload is not None and payload.version == version:
+            self._judging = None
+            self._members.send(payload)
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
         if message["kind"] != "stopping":
             self._owner.worker_said(message)
         elif self._stop is not None:
             self._stop.take(message["how"])
+
+    def _take_member(self, member: Member, *, came: bool) -> None:
+        self._owner.worker_said({"kind": "joined" if came else "left", "pid": member.pid})
 
     def worker_started(self, pid: int) -> None:
         """Pass it on."""
@@ -173,7 +235,8 @@ class ProcessRunner(Task):
         self._owner.worker_exited(code)
 
     def worker_gone(self) -> None:
-        """Pass it on."""
+        """Nothing of it is left."""
+        self._members.close()
         self._owner.worker_gone()
 
     async def wait_gone(self) -> None:

@@ -33,7 +33,7 @@ _READ_SIZE = 1 << 16
 #: A shim that has not ended everything so many seconds after the last signal does not listen.
 _DEAF = 3.0
 
-#: Rows and columns of a job's pseudo-terminal: what a log pane shows well.
+#: Rows and columns of a job's pseudo-terminal until a viewer says how large its log is.
 _TTY_SIZE = (40, 120)
 
 #: The shims of this process that live: its only other children are orphans of a shim that was killed.
@@ -156,6 +156,11 @@ class ProcessTree:
             return
         self._outbox.send(json.dumps({"signal": int(number), "alone": alone}).encode() + b"\n")
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Give its terminal another size, which the program is told by SIGWINCH."""
+        if self._terminal is not None and not self._gone.is_set():
+            _set_size(self._terminal, rows, columns)
+
     def read_output(self) -> None:
         """Pass on all that was written up to now."""
         if not self._gone.is_set():
@@ -276,16 +281,21 @@ class JsonLines:
 
 def _environment(more: Mapping[str, str], *, tty: bool) -> dict[str, str]:
     """Return the environment of a program: what it takes for its width is said only where no terminal says it."""
-    if tty:
-        return {**{name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}, **more}
-    return {"COLUMNS": str(shutil.get_terminal_size().columns), **os.environ, **more}
+    # A deck above this one is not its children's to join.
+    away = ("TUNEDECK", "COLUMNS", "LINES") if tty else ("TUNEDECK",)
+    found = {"COLUMNS": str(shutil.get_terminal_size().columns)} if not tty else {}
+    return {**found, **{name: value for name, value in os.environ.items() if name not in away}, **more}
 
 
 def _terminal() -> tuple[int, int]:
     """Return both ends of a new pseudo-terminal: ours, and the program's."""
     ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *_TTY_SIZE, 0, 0))
+    _set_size(theirs, *_TTY_SIZE)
     return ours, theirs
+
+
+def _set_size(terminal: int, rows: int, columns: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 def keep(descriptor: int) -> None:

@@ -43,5 +43,8 @@ class Task:
         """Let the task go on."""
         self._tell("resume")
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Do nothing: it has no terminal."""
+
     def _tell(self, kind: str, **fields: Any) -> None:
         self._post({"kind": kind, "job": self._job, **fields})

@@ -22,6 +22,10 @@ if sys.version_info < (3, 8):
 
 import importlib.util  # noqa: E402
 
+#: It is said to the task's children, which join by it: neither the shim nor the worker does. In a child in which
+#: multiprocessing runs this file again, it stays.
+_address = os.environ.pop("TUNEDECK", None) if __name__ == "__main__" else None
+
 if "tui" not in sys.modules:  # also where multiprocessing runs this file again in a child of the task
     _root = os.path.dirname(_HERE)
     _spec = importlib.util.spec_from_file_location(
@@ -32,6 +36,8 @@ if "tui" not in sys.modules:  # also where multiprocessing runs this file again 
     sys.modules["tui"] = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(sys.modules["tui"])
 
+if _address is not None:
+    os.environ["TUNEDECK"] = _address
 if __name__ == "__main__":
     from tui.worker import bootstrap
 

@@ -114,6 +114,7 @@ class Blocks:
         self._complain = complain
         self._clock = clock
         self._lock = native.new_rlock()  # a signal handler may come to a checkpoint within a checkpoint
+        self._telling = native.new_rlock()
         self._size = 1
         self._end = 0  # the last step of this block, or of the first one
         self._edge = 0  # from this step on there is more to do than to keep the values
@@ -127,8 +128,12 @@ class Blocks:
         self._newest: dict[str, _Newest] = {}
         self._done: deque[tuple[int, int, float, dict[str, Any], dict[str, _Newest]]] = deque(maxlen=_WAITING)
 
-    def add(self, step: int, metrics: Any) -> None:
-        """Take in the metrics of a step, by the quick way where they are as those of the step before."""
+    def add(self, step: int, metrics: Any) -> Any:
+        """Take in the metrics of a step, by the quick way where they are as those of the step before.
+
+        Returns:
+            The metrics as they may be kept: without the graphs of tensors.
+        """
         if step < self._edge:
             try:
                 row = self._pick(metrics)
@@ -136,8 +141,8 @@ class Blocks:
                 row = None
             if row is not None:
                 self._rows.append(row)
-                return
-        self._add(step, metrics)
+                return metrics
+        return self._add(step, metrics)
 
     def finish(self) -> None:
         """The task has ended: tell of the block that it has begun, too."""
@@ -147,25 +152,27 @@ class Blocks:
         self.tell()
 
     def tell(self) -> None:
-        """Send the blocks that have ended, in the receiving thread."""
-        while self._done:
-            first, size, at, values, newest = self._done[0]
-            values.update(self._converted(newest))
-            if not self._channel.offer({"kind": "block", "first": first, "size": size, "at": at, "values": values}):
-                return
-            self._done.popleft()
+        """Send the blocks that have ended, in the receiving thread; at the end of the task in that of the task too."""
+        with self._telling:
+            while self._done:
+                first, size, at, values, newest = self._done[0]
+                values.update(self._converted(newest))
+                if not self._channel.offer({"kind": "block", "first": first, "size": size, "at": at, "values": values}):
+                    return
+                self._done.popleft()
 
-    def _add(self, step: int, metrics: Any) -> None:
+    def _add(self, step: int, metrics: Any) -> Any:
         with self._lock:
             if step > self._end:
                 self._begin(step)
             if isinstance(metrics, Mapping):
-                self._sort(metrics)
+                metrics = self._sort(metrics)
             if step >= self._end:
                 self._close()
             else:
                 self._fold()
                 self._edge = min(self._end, step + _ROWS)
+        return metrics
 
     def _begin(self, step: int) -> None:
         """A step of another block than the last one has come; mostly that one was told at its last step."""
@@ -178,9 +185,10 @@ class Blocks:
             times.clear()
         self._end = step | (self._size - 1)
 
-    def _sort(self, metrics: Mapping[Any, Any]) -> None:
+    def _sort(self, metrics: Mapping[Any, Any]) -> Mapping[Any, Any]:
         """Take in the metrics of a step whose names and types may be any, and learn them for the next one."""
         names, row = [], []
+        kept = {}
         try:
             for name, value in list(metrics.items()):
                 text = name_of(name, self._complain)
@@ -189,12 +197,14 @@ class Blocks:
                 if type(value) in _PLAIN or _is_numpy_number(value):
                     names.append(name)
                     row.append(value)
+                    kept[name] = value
                 else:
                     newest = self._newest.setdefault(text, _Newest())
-                    newest.count, newest.value = newest.count + 1, detached(value)
+                    kept[name] = newest.value = detached(value)
+                    newest.count += 1
         except Exception as error:  # whatever a mapping of the task's own raises must not end the job
             self._complain(f"the metrics can't be read: {words_of(error)}")
-            return
+            return metrics
         self._fold()
         for name, value in zip(names, row):  # noqa: B905 - not before Python 3.10
             self._sum(name).take((as_float(value),))
@@ -202,6 +212,7 @@ class Blocks:
             self._learn(tuple(names), tuple(map(type, row)))
         else:
             self._pick = _no_pick
+        return kept
 
     def _learn(self, names: tuple[Any, ...], types: tuple[type, ...]) -> None:
         """Have the next step's metrics picked by the quick way if they are the same; a few kinds of steps are known."""

@@ -10,6 +10,7 @@ import os as _os
 TYPE_CHECKING = False  # `typing` takes five times as long to import as all of this
 if TYPE_CHECKING:
     from contextvars import ContextVar as _ContextVar
+    from typing import Any
 
     from tui.worker.loop import Loop
 else:
@@ -23,6 +24,10 @@ hosted: _ContextVar[Loop | None] = _ContextVar("tunedeck", default=None)
 
 #: Where the deck listens of which this process is to become a part by its first checkpoint; None for none.
 address: str | None = _os.environ.get("TUNEDECK") or None
+
+#: The module by which this process joins, imported where it may: not by the first checkpoint, since a process that is
+#: forked just then could never import it.
+joining: Any = None
 
 #: There may be an address, or jobs that this process hosts.
 inside = address is not None

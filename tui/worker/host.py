@@ -105,6 +105,7 @@ class Run:
         self._module: ModuleType | None = None
         self.loop = Loop(self._outlet, setup["version"], setup["config"])
         self.loop.guard(setup.get("guards", {}))
+        self.loop.state_dir = setup.get("state_dir")
         self.intake = Inbox(self.loop)
 
     def start(self) -> None:

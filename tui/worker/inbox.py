@@ -102,6 +102,8 @@ class Inbox:
         if message.get("restart"):  # this worker's task does not get it, but the next one's
             self._loop.channel.send({"kind": "accepted", "version": message["version"]})
         else:
+            if self._rules:
+                self._loop.channel.send({"kind": "passed", "version": message["version"]})
             self._loop.put(judged)
 
     def _judged(self, message: dict[str, Any]) -> dict[str, Any] | None:

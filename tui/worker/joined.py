@@ -13,30 +13,27 @@ to process setup      version, config, guards, paused, stopping (a signal or nul
 both ways             else what a worker and its engine say; see `tui.worker.channel`
 ========== ========== ==================================================================================
 
-A message to the process is its length in 4 bytes, a letter, and the message: by marshal (``M``), which every
-interpreter has at once, or pickled (``P``) where the config has dates. What the process says is a JSON object a line.
+How they go over the wire is in `tui.worker.link`.
 """
 
 from __future__ import annotations
 
 import _queue
-import _socket
 import atexit
-import errno
-import marshal
 import os
-import struct
 import sys
 import time
-from _json import encode_basestring_ascii
 
 from tui.worker import current, native, stopping
+from tui.worker.link import Link, LostError, connected
 from tui.worker.loop import Loop
 from tui.worker.mailbox import Mailbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from tui.worker.validation import Rules
 
 PROTOCOL = 1
 
@@ -46,14 +43,7 @@ PATIENCE = 0.045
 #: Seconds between two ticks of the receiving thread.
 TICK = 0.05
 
-#: So many bytes may wait for an engine that does not read; then the process goes on without it.
-MOST_UNSENT = 1 << 20
-
 _SIGTERM = 15
-_RECEIVED = 1 << 20
-_HEAD = struct.Struct(">IB")
-_AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
-_NEVER_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
 
 _RANKS = (
     ("RANK", "WORLD_SIZE"),
@@ -61,142 +51,6 @@ _RANKS = (
     ("PMI_RANK", "PMI_SIZE"),
     ("SLURM_PROCID", "SLURM_NTASKS"),
 )
-
-
-class LostError(Exception):
-    """The connection is gone; the message says how."""
-
-
-class Link:
-    """The process's end of its connection. It is read by one thread, and written by any that must not wait.
-
-    Args:
-        connection: A connected stream socket.
-
-    Raises:
-        OSError: The program has closed it already.
-    """
-
-    def __init__(self, connection: _socket.socket) -> None:
-        self._socket: _socket.socket | None = connection
-        self._is = _identity(connection)
-        self._lock = native.new_rlock()  # a signal handler or a finalizer may come to a checkpoint just here
-        self._unsent = bytearray()
-        self._received = bytearray()
-        self._buffer = bytearray(_RECEIVED)
-
-    @property
-    def is_open(self) -> bool:
-        """The connection is there, as far as anybody has seen."""
-        return self._socket is not None
-
-    @property
-    def unsent(self) -> int:
-        """So many bytes wait for an engine that does not read."""
-        return len(self._unsent)
-
-    def send(self, message: dict[str, Any]) -> None:
-        """Send a message that must arrive: now, or with a later one."""
-        with self._lock:
-            self._unsent += text_of(message).encode() + b"\n"
-            self.flush()
-
-    def offer(self, message: dict[str, Any]) -> bool:
-        """Send a message that may be left out where the engine does not read."""
-        with self._lock:
-            if self._unsent or self._socket is None:
-                return False
-            self.send(message)
-            return True
-
-    def flush(self) -> None:
-        """Send what waits, as far as the engine takes it."""
-        with self._lock:
-            try:
-                while self._unsent and (connection := self._socket) is not None:
-                    self._check(connection)
-                    del self._unsent[: connection.send(self._unsent, _NEVER_WAIT)]
-            except OSError as error:
-                if error.errno not in _AGAIN:
-                    self.close()
-            except LostError:
-                pass  # the receiving thread tells
-            if len(self._unsent) > MOST_UNSENT:
-                self.close()
-
-    def limit(self, seconds: float) -> None:
-        """Let a connect and a receive return after so long. `settimeout` would have each ask twice."""
-        if self._socket is not None:
-            set_limit(self._socket, seconds)
-
-    def receive(self) -> list[dict[str, Any]]:
-        """Return the messages that have come, none where nothing came in time.
-
-        One call that gives up the interpreter and no more: beside a tight loop each costs a switch of threads.
-
-        Raises:
-            LostError: The connection is gone.
-        """
-        connection = self._socket
-        if connection is None:
-            raise LostError("it was closed")
-        self._check(connection)
-        try:
-            count = connection.recv_into(self._buffer)
-        except OSError as error:
-            if error.errno in _AGAIN:
-                return []
-            raise LostError(str(error)) from None
-        if not count:
-            raise LostError("the engine has ended")
-        self._received += memoryview(self._buffer)[:count]
-        return self._unpack()
-
-    def close(self) -> None:
-        """Give the connection up; a descriptor that is another file's by now is left alone."""
-        connection, self._socket = self._socket, None
-        self._unsent = bytearray()  # anew: another thread may be sending the other
-        if connection is not None:
-            try:
-                ours = _identity(connection) == self._is
-            except OSError:
-                ours = False
-            if ours:
-                connection.close()
-            else:
-                connection.detach()
-
-    #: In a forked process nobody may use it, and it must not be held.
-    abandon = close
-
-    def _unpack(self) -> list[dict[str, Any]]:
-        found = []
-        while len(self._received) >= _HEAD.size:
-            length, how = _HEAD.unpack_from(self._received)
-            end = _HEAD.size + length
-            if len(self._received) < end:
-                break
-            body = bytes(self._received[_HEAD.size : end])
-            del self._received[:end]
-            try:
-                found.append(marshal.loads(body) if how == ord("M") else _unpickled(body))
-            except Exception:  # whatever it is, it is no deck's, and the program must go on
-                raise LostError("what it says makes no sense") from None
-        return found
-
-    def _check(self, connection: _socket.socket) -> None:
-        """See that the descriptor is still the connection: the program may have closed all, and opened others.
-
-        Raises:
-            LostError: It is not.
-        """
-        try:
-            if _identity(connection) == self._is:
-                return
-        except OSError:
-            pass
-        self.close()
-        raise LostError("the program has closed the connection")
 
 
 class JoinedLoop(Loop):
@@ -215,6 +69,9 @@ class JoinedLoop(Loop):
         self.rank, self.ranks = setup["rank"], setup["ranks"]
         self.state_dir = setup["state_dir"]
         self._thread = native.main_thread()
+        self._rules: Rules | None = None
+        self._early: list[dict[str, Any]] = []  # reloads that have come before the program said what it wants
+        self._gate = native.new_lock()
         self.guard(setup["guards"])
         if setup["stopping"]:
             self.put({"kind": "stop", "signal": setup["stopping"]})
@@ -223,14 +80,33 @@ class JoinedLoop(Loop):
 
     def begin(self) -> None:
         """Answer for the config that came by joining: the program is about to have it."""
-        if not self._began:
+        if self._began:
+            return
+        with self._gate:
             self._began = True
-            self._answer([])
+            self._rules = _rules_for(_part.given)
+            first = self._judged({"version": self.version, "config": self.config})
+            if first is None:
+                self.config = _part.given
+            else:
+                self.config, self.effective = first["config"], first.get("effective", [])
+                self._answer([])
+            for message in self._early:
+                self._put(message)
 
     def put(self, message: dict[str, Any]) -> None:
         """Take a message of the engine: first into the mailbox, then the flag."""
-        super().put(message)
-        self.due = True
+        with self._gate:
+            if message["kind"] == "reload" and not self._began:
+                self._early.append(message)
+            else:
+                self._put(message)
+
+    def _put(self, message: dict[str, Any]) -> None:
+        wanted = self._judged(message) if message["kind"] == "reload" else message
+        if wanted is not None:
+            super().put(wanted)
+            self.due = True
 
     def sample(self) -> None:
         """Have the next checkpoint report."""
@@ -239,10 +115,8 @@ class JoinedLoop(Loop):
 
     def checkpoint(self, metrics: Any) -> Any:
         """Complete a checkpoint: report, take what is waiting, return the current config."""
-        self._latest = metrics
         self.step = step = self.step + 1
-        if metrics:
-            self._blocks.add(step, metrics)
+        self._latest = self._blocks.add(step, metrics) if metrics else None
         if self.due:
             self._take_notice(metrics)
         return self.config
@@ -257,6 +131,18 @@ class JoinedLoop(Loop):
         while native.is_cooperative() and not self.mailbox.event.is_set() and time.monotonic() < deadline:
             time.sleep(min(TICK, max(deadline - time.monotonic(), 0)))
         self.mailbox.wait(max(deadline - time.monotonic(), 0))
+
+    def _judged(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the message with the object that the program wants; None where that can't be made, and is told."""
+        if self._rules is None:
+            return message
+        try:
+            made = self._rules.judge(message["config"])
+        except Exception as refusal:  # of a kind that is imported only where there are rules
+            about = {"version": message["version"], "message": str(refusal), "errors": getattr(refusal, "errors", [])}
+            self.channel.send({"kind": "rejected", **about})
+            return None
+        return {**message, "config": made, "effective": self._rules.effective(message["config"], made)}
 
     def _take_notice(self, metrics: Any) -> None:
         self.due = False  # first: what comes from here on is seen now, or sets it again
@@ -290,6 +176,10 @@ class _Part:
     def __init__(self) -> None:
         self.lock = native.new_rlock()
         self.link: Link | None = None
+        self.loop: Loop | None = None
+        self.asked = False  # the deck, whether it has answered or not
+        self.entered = False  # by a checkpoint
+        self.given: Any = None  # the config of its own that it came with to that
 
 
 _part = _Part()
@@ -297,12 +187,26 @@ _part = _Part()
 
 def first_checkpoint(config: Any, metrics: Any) -> Any:
     """Join, and complete the first checkpoint; the caller's own config is what it has until the deck has answered."""
-    loop = join()
+    loop = enter(config)
     if loop is None:
         return config
     if isinstance(loop, JoinedLoop):
         loop.begin()
     return loop.checkpoint(metrics)
+
+
+def enter(config: Any = None) -> Loop | None:
+    """Join, and be live from now on; else what the program asks joins it, and does not say yet what config it wants."""
+    _part.given, _part.entered = config, True
+    loop = join()
+    if loop is not None:
+        current.loop = loop
+    return loop
+
+
+def asked_loop() -> Loop | None:
+    """Return the reload loop of this process, also before its first checkpoint."""
+    return current.loop or _part.loop
 
 
 def member() -> tuple[int, int]:
@@ -314,17 +218,19 @@ def member() -> tuple[int, int]:
 def join() -> Loop | None:
     """Join the deck, once in a process; None where there is no answer, or none yet."""
     with _part.lock:
-        address, current.address = current.address, None
-        if address is not None:
-            _join(address)
-        return current.loop
+        if current.address is not None and not _part.asked:
+            _part.asked = True
+            _join(current.address)
+        if _part.entered:
+            current.address = None
+        return asked_loop()
 
 
 def _join(address: str) -> None:
     deadline = time.monotonic() + PATIENCE
     path, _, token = address.rpartition("#")
     try:
-        link = Link(_connected(path, PATIENCE / 2))
+        link = Link(connected(path, PATIENCE / 2))
     except OSError as error:
         _say(f"no deck answers at {path} ({error.strerror}): the script runs by itself")
         return
@@ -375,8 +281,9 @@ class _Intake:
         """Take a message."""
         kind = message["kind"]
         if kind == "setup":
-            self._loop = self._kind(self._link, message)
-            current.loop = self._loop
+            _part.loop = self._loop = self._kind(self._link, message)
+            if _part.entered:  # after that is there: who enters just now sees the one or the other
+                current.loop = self._loop
             atexit.register(self._loop.finish)
         elif kind == "refused":
             _say(f"{message['message']}: the script runs by itself")
@@ -415,30 +322,21 @@ def _receive(link: Link, intake: _Intake) -> None:
         intake.end()
 
 
-def _connected(path: str, seconds: float) -> _socket.socket:
-    """Return a connection that neither a full backlog nor an engine that does not read can hold up."""
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    try:
-        os.set_inheritable(connection.fileno(), False)
-        set_limit(connection, seconds)
-        connection.connect(path)
-    except OSError:
-        connection.close()
-        raise
-    return connection
+def _rules_for(given: Any) -> Rules | None:
+    """Return what makes of a config what the program has given: a dataclass or a pydantic model; None for a dict."""
+    kind = type(given)
+    if not hasattr(kind, "model_validate") and not hasattr(kind, "__dataclass_fields__"):
+        return None
+    from tui.worker import config_types, task_import, validation
 
+    def convert(config: Any) -> Any:
+        try:
+            wanted = config_types.converter(kind)
+        except task_import.TaskError as error:
+            raise ValueError(str(error)) from None
+        return config if wanted is None else wanted(config)
 
-def set_limit(connection: _socket.socket, seconds: float) -> None:
-    """Let a connect, send or receive of a blocking socket return after so long, without an answer."""
-    whole = int(seconds)
-    limit = struct.pack("ll", whole, int((seconds - whole) * 1e6))
-    for option in (_socket.SO_RCVTIMEO, _socket.SO_SNDTIMEO):
-        connection.setsockopt(_socket.SOL_SOCKET, option, limit)
-
-
-def _identity(connection: _socket.socket) -> tuple[int, int]:
-    found = os.fstat(connection.fileno())
-    return found.st_dev, found.st_ino
+    return validation.Rules(convert=convert)
 
 
 def _launched() -> tuple[int | None, int | None]:
@@ -454,32 +352,12 @@ def _say(message: str) -> None:
         print(f"tunedeck: {message}", file=sys.stderr)
 
 
-def _unpickled(body: bytes) -> Any:
-    import pickle
-
-    return pickle.loads(body)
-
-
-def text_of(value: Any) -> str:
-    """Return a plain value as JSON: `json` takes longer to import than all of this."""
-    if value is None or value is True or value is False:
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, str):
-        return encode_basestring_ascii(value)
-    if isinstance(value, int):
-        return int.__repr__(value)
-    if isinstance(value, float):
-        text = float.__repr__(value)
-        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(text, text)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{text_of(str(key))}: {text_of(item)}" for key, item in value.items()) + "}"
-    return "[" + ", ".join(map(text_of, value)) + "]"
-
-
 def _leave() -> None:
     """A process that was forked is none that has joined: it joins by its own first checkpoint."""
     global _part
     link = _part.link
+    if isinstance(_part.loop, JoinedLoop):
+        atexit.unregister(_part.loop.finish)  # it may wait for a thread that is not here
     _part = _Part()
     if link is not None:
         link.abandon()
@@ -489,6 +367,7 @@ def _leave() -> None:
     current.inside = current.address is not None
 
 
+current.joining = sys.modules[__name__]
 os.register_at_fork(after_in_child=_leave)
 if current.address is not None:  # else the process is not a deck's to end
     stopping.install(_SIGTERM)

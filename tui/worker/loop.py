@@ -148,10 +148,10 @@ class Loop:
                 self.checkpoint(metrics)
                 if self._stopping:  # between two calls it may always end
                     return
-                before = self.step
+                before, metrics = self.step, None
                 metrics = task(self.config)
         except current.Done:
-            pass
+            metrics = self._latest
         finally:
             self._blocks.finish()
         self._metrics.report(self.step, metrics)
@@ -199,9 +199,8 @@ class Loop:
             SystemExit: The job is being stopped.
             asyncio.CancelledError: The same, on the event loop of an async task.
         """
-        self._latest = metrics
         self.step += 1
-        self._blocks.add(self.step, metrics)
+        self._latest = self._blocks.add(self.step, metrics)
         if self._guards is not None:
             with self._lock:
                 self._guards.look(metrics)
@@ -241,11 +240,10 @@ class Loop:
         config = metrics = None
         try:
             while True:
+                metrics = None  # during a step nothing is held: a tensor has all of its graph
                 metrics = send(config)
-                self._latest = metrics
                 self.step = step = self.step + 1
-                if metrics is not None:
-                    add(step, metrics)
+                self._latest = add(step, metrics) if metrics is not None else None
                 if guards is not None:
                     guards.look(metrics)
                 if self.sample_due or waiting():
@@ -255,19 +253,20 @@ class Loop:
                         return
                 config = self.config
         except (StopIteration, current.Done):
-            self._metrics.report(self.step, metrics)
+            self._metrics.report(self.step, self._latest)
 
     async def _drive_async(self, generator: AsyncGenerator[Any, Any]) -> None:
         config = metrics = None
         try:
             while True:
+                metrics = None
                 metrics = await generator.asend(config)
                 await self._checkpoint_async(metrics)
                 if self._stopping and self.stop.leaves(self.step):
                     return
                 config = self.config
         except (StopAsyncIteration, current.Done):
-            self._metrics.report(self.step, metrics)
+            self._metrics.report(self.step, self._latest)
         finally:
             await _close(generator)  # also when it was cancelled here, where the generator does not see it
 
@@ -280,10 +279,10 @@ class Loop:
                 await self._checkpoint_async(metrics)
                 if self._stopping:
                     return
-                before = self.step
+                before, metrics = self.step, None
                 metrics = await task(self.config)
         except current.Done:
-            pass
+            metrics = self._latest
         self._metrics.report(self.step, metrics)
 
     def _calls_again(self, again: bool | None, before: int) -> bool:
@@ -298,9 +297,8 @@ class Loop:
         return False
 
     async def _checkpoint_async(self, metrics: Any) -> None:
-        self._latest = metrics
         self.step += 1
-        self._blocks.add(self.step, metrics)
+        self._latest = self._blocks.add(self.step, metrics)
         if self._guards is not None:
             self._guards.look(metrics)
         # A task that never waits would neither let the others run nor the event be set.

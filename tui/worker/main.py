@@ -51,9 +51,12 @@ def feed(channel: Channel, loop: Loop, intake: Inbox) -> None:
 
 def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
     """Load the one task and run it."""
+    if os.environ.get("TUNEDECK"):
+        from tui.worker import joined as _  # noqa: F401 - by which its children join
     mine = JobChannel(channel, setup.get("job", ""))
     loop = current.loop = Loop(mine, setup["version"], setup["config"])
     loop.guard(setup.get("guards", {}))
+    loop.state_dir = setup.get("state_dir")
     intake = Inbox(loop)
     native.start_thread(feed, (channel, loop, intake))
     task_import.set_program(setup["task"], setup.get("args", ()))

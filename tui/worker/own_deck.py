@@ -16,7 +16,8 @@ import sys
 import time
 
 from tui.worker import current, joined
-from tui.worker.joined import JoinedLoop, Link
+from tui.worker.joined import JoinedLoop
+from tui.worker.link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,11 +123,11 @@ def join(config: str | os.PathLike[str], name: str | None, output: bool) -> Any:
 
 def _deck_above() -> Loop | None:
     """Return the reload loop of the deck that has started this process, if one has."""
-    if current.address is not None:
-        joined.join()
-        deadline = time.monotonic() + PATIENCE
-        while current.loop is None and joined.is_on_its_way() and time.monotonic() < deadline:
-            time.sleep(0.01)
+    address = current.address
+    joined.enter()
+    deadline = time.monotonic() + PATIENCE
+    while address and current.loop is None and joined.is_on_its_way() and time.monotonic() < deadline:
+        time.sleep(0.01)
     loop = current.loop or current.hosted.get()
     return None if isinstance(loop, OwnLoop) else loop
 

@@ -96,11 +96,23 @@ def all_processes() -> Iterator[tuple[int, int, int, bool]]:
             yield int(pid), int(parent), int(group), state.startswith(b"Z")
         return
     for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", "rb") as file:
-                    # The command name, in parentheses, may itself hold blanks and parentheses.
-                    state, parent_id, group_id = file.read().rpartition(b")")[2].split()[:3]
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                continue  # it ended just now, or is somebody else's
-            yield int(entry), int(parent_id), int(group_id), state == b"Z"
+        found = _process(int(entry)) if entry.isdigit() else None
+        if found is not None:
+            yield found
+
+
+def lives(pid: int) -> bool:
+    """Return whether a process is there, and has not ended."""
+    found = [_process(pid)] if sys.platform == "linux" else all_processes()
+    return any(one is not None and one[0] == pid and not one[3] for one in found)
+
+
+def _process(pid: int) -> tuple[int, int, int, bool] | None:
+    """Return what `all_processes` says of one; None where it ended just now, or is somebody else's."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # The command name, in parentheses, may itself hold blanks and parentheses.
+            state, parent, group = file.read().rpartition(b")")[2].split()[:3]
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    return pid, int(parent), int(group), state == b"Z"

@@ -102,7 +102,7 @@ def uninstall() -> None:
 
 
 def _on_signal(number: int, _: Any) -> None:
-    loop = current.loop
+    loop = current.loop if current.joining is None else current.joining.asked_loop()
     if loop is None or not loop.stop.begun:
         _signal.signal(number, _signal.SIG_DFL)
         os.kill(os.getpid(), number)  # somebody else's: what it would have done

@@ -10,6 +10,7 @@ from textual.app import App
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, TEXT, Deck, backlog
+from tui.app.timeline.detail import facts
 from tui.app.widgets.diff import DiffView, diff_lines
 from tui.protocol import codec, messages
 from tui.protocol.messages import Change, Effect, JobInfo, Judged, Metrics, Problem, Reload
@@ -109,6 +110,13 @@ async def test_views_of_a_diff(open_deck: OpenDeck) -> None:
         await deck.until(lambda: "│ -lr: 0.08" in text_of(deck.app))
         await deck.press("s")
         await deck.until(lambda: " 2 -lr: 0.08" in text_of(deck.app))
+
+
+def test_how_many_processes_have_it_is_a_fact() -> None:
+    row = Reload(
+        "digits", 9, "applied", "editor", step=12_400, latency_ms=3.0, ranks={"total": 4, "applied": 3, "step": 1}
+    )
+    assert "at step 12,400 after 3 ms by 3 of 4 processes" in facts(row, NOW, []).plain
 
 
 def test_both_views_have_every_changed_line() -> None:

@@ -93,6 +93,11 @@ class JobSpec:
         return self.runner in ("thread", "asyncio")
 
     @property
+    def has_terminal(self) -> bool:
+        """Its standard streams are a terminal."""
+        return self.tty if self.command is None else self.command.tty
+
+    @property
     def reload_may_end_worker(self) -> bool:
         """A reload starts a new worker, or the program may die of it, since it reads the config by itself."""
         return self.on_change != "reload"

@@ -40,6 +40,9 @@ from tui.protocol import messages
 from tui.protocol.messages import Problem, Reload, State
 from tui.runners.base import StuckError
 
+#: What the system takes for the rows or columns of a terminal.
+_LARGEST = (1 << 16) - 1
+
 
 class Job:
     """One job of the deck.
@@ -385,6 +388,12 @@ class Job:
         if self.state.state == "backoff":
             return "it waits for its next try: ctrl+r ends the wait, ctrl+t stops it"
         return f"it is {self.state.state}" if not self.live else "it is being stopped"
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Give its terminal, if it has one, the size in which a viewer shows it; so has the next worker's."""
+        self._slot.size = size = min(max(rows, 1), _LARGEST), min(max(columns, 1), _LARGEST)
+        if self._slot.worker is not None:
+            self._slot.worker.resize(*size)
 
     def show_running(self) -> None:
         """Tell which version runs, if that is news."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from tui.engine.deck.spec import JobSpec
 from tui.engine.jobs.publisher import Publisher
 from tui.engine.reloads.reloads import Reloads
 from tui.protocol.messages import LIVE
+from tui.worker import process_tree
 
 #: Seconds after which a process that has left should have ended.
 ENDING = 1.0
@@ -64,9 +64,7 @@ class Joining:
         """See whether a process that has left has ended; else it has closed its connection, and goes on."""
         if self._record.state.state not in LIVE:
             return
-        try:
-            os.kill(pid, 0)
-        except OSError:
+        if not process_tree.lives(pid):
             return
         runs = self._reloads.running
         has = f"v{runs}" if runs else "the config that it has"

@@ -46,6 +46,7 @@ class WorkerSlot:
         held: The job is paused: so is the next worker, should this one be replaced.
         restarting: The user starts the job: the end of the old worker is not that of the job.
         closed: No worker is started any more.
+        size: Rows and columns of a log pane, as a viewer has said last.
     """
 
     def __init__(self, spec: JobSpec, reloads: Reloads, record: Publisher, launch: Launch, owner: Owner) -> None:
@@ -59,6 +60,7 @@ class WorkerSlot:
         self.held = False
         self.restarting = False
         self.closed = False
+        self.size: tuple[int, int] | None = None
         self._spec = spec
         self._reloads = reloads
         self._record = record
@@ -107,6 +109,8 @@ class WorkerSlot:
             self.worker = None
             self._owner.worker_exited(None)
             return
+        if self.size is not None:
+            self.worker.resize(*self.size)
         if self.held:
             self.hold()
         if self._spec.task is not None:
