@@ -27,11 +27,8 @@ class FakeWorker:
         self.asked = asyncio.Event()
         self.takes = True
         self.stuck = False
-        self.restarts: list[int] = []
 
     def send(self, payload: Payload) -> bool:
-        if payload.restart:
-            self.restarts.append(payload.version)
         if self.takes:
             self.told.append(("reload", payload.version, payload.data))
         return self.takes

@@ -183,16 +183,6 @@ def test_a_question_is_answered_and_nothing_is_taken() -> None:
     assert case.refusals() == {}
 
 
-def test_a_reload_for_the_next_worker_is_judged_and_not_taken() -> None:
-    case = Case(positive)
-    case.open()
-    for version, lr in ((2, 5), (3, -1)):
-        case.intake.put({**reload(version, lr=lr), "restart": True})
-    assert case.waiting() == []
-    assert case.refusals() == {3: "lr must be positive"}
-    assert [message["version"] for message in case.channel.of("accepted")] == [2]
-
-
 def test_loaded_says_whether_there_is_anything_to_judge_by() -> None:
     for check, rules in ((None, False), (positive, True)):
         case = Case(check)

@@ -136,7 +136,9 @@ class Engine:
         await asyncio.gather(*(job.start() for job in self.jobs.values()))
         self._started = True
         # Refused by its check: headless there is nobody to correct it.
-        self._refused = self.headless and any(job.expected and not job.live for job in self.jobs.values())
+        self._refused = self.headless and any(
+            job.supervisor.expected and not job.supervisor.live for job in self.jobs.values()
+        )
         if self._refused:
             self._over.set()
         self._end_if_idle()
@@ -250,14 +252,14 @@ class Engine:
     def end(self) -> None:
         """End in order; asked a second time, in a hurry."""
         for job in self.jobs.values() if self.asked else ():
-            job.hurry()
+            job.supervisor.hurry()
         self.asked = True
         self._over.set()
 
     def _exit_code(self) -> int:
         if self._signal is not None:
             return 128 + self._signal
-        if self._refused or (self.headless and any(job.unloadable for job in self.jobs.values())):
+        if self._refused or (self.headless and any(job.supervisor.run.unloadable for job in self.jobs.values())):
             return 2
         return 1 if any(job.state.state == "crashed" for job in self.jobs.values()) else 0
 
@@ -271,14 +273,14 @@ class Engine:
     def _end_if_idle(self) -> None:
         """Headless, the end of the last job is the end of the engine."""
         # A worker that refuses the first config of all is one too: nobody is there to correct it.
-        if self.headless and self._started and any(job.refused_at_start for job in self.jobs.values()):
+        if self.headless and self._started and any(job.supervisor.refused_at_start for job in self.jobs.values()):
             self._refused = True
             self._over.set()
         if (
             self.headless
             and self._started
             and not self._between
-            and all(job.state.state in ENDED and not job.expected for job in self.jobs.values())
+            and all(job.state.state in ENDED and not job.supervisor.expected for job in self.jobs.values())
         ):
             self._over.set()
 
@@ -391,7 +393,7 @@ class Engine:
         if isinstance(command, history_commands.COMMANDS):
             return await history_commands.obey(job, command)
         if isinstance(command, messages.Pause):
-            why = job.pause() if command.paused else job.resume()
+            why = job.supervisor.pause() if command.paused else job.supervisor.resume()
             return Reply(command.id, ok=not why, message=why, code="idle" if why else "")
         if isinstance(command, messages.Resize):
             job.resize(command.rows, command.columns)
@@ -425,7 +427,7 @@ class Engine:
         return [
             other.name
             for other in self.jobs.values()
-            if other is not job and other.live and other.spec.hosted and other.spec.python == job.spec.python
+            if other is not job and other.supervisor.live and other.spec.hosted and other.spec.python == job.spec.python
         ]
 
     async def _end_host(self, job: Job, others: Iterable[Job]) -> None:
@@ -443,7 +445,7 @@ def describe(path: Path, problem: Problem) -> str:
 
 async def _stack(job: Job, command: messages.Stack) -> Reply:
     try:
-        return Reply(command.id, ok=True, data={"stack": await job.stack()})
+        return Reply(command.id, ok=True, data={"stack": await job.supervisor.slot.stack(live=job.supervisor.live)})
     except Unanswered as why:
         return Reply(command.id, ok=False, message=str(why), code="unanswered")
 

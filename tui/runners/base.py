@@ -15,13 +15,11 @@ class Payload:
         version: Its number.
         data: The parsed config; the text itself where the config is not parsed.
         text: The whole text of the file.
-        restart: The task of a worker that runs is not to take it, but only to say if a new worker may.
     """
 
     version: int
     data: Mapping[str, Any] | str
     text: str
-    restart: bool = False
 
 
 class LaunchError(Exception):

@@ -154,10 +154,9 @@ class ProcessRunner(Task):
 
     def send(self, payload: Payload) -> bool:
         """Hand over a new config; to the children of the task once it has passed its rules."""
-        if not payload.restart:
-            self._judging = payload
-            if not self._judges:
-                self._pass_on(payload.version)
+        self._judging = payload
+        if not self._judges:
+            self._pass_on(payload.version)
         return super().send(payload)
 
     def pause(self) -> None:

@@ -24,7 +24,7 @@ class Task:
 
     def send(self, payload: Payload) -> bool:
         """Hand over a new config."""
-        self._tell("reload", version=payload.version, config=payload.data, restart=payload.restart)
+        self._tell("reload", version=payload.version, config=payload.data)
         return True
 
     def judge(self, number: int, data: Mapping[str, Any] | str) -> None:

@@ -10,7 +10,7 @@ direction  kind       further keys
 to worker  host       first message of a process that will hold many jobs
 to worker  setup      task, version, config, loop, runner (process, thread or asyncio), validate (may be left out),
                       guards: metrics by name with their max, min, finite and for (may be left out)
-to worker  reload     version, config, restart (true: judge it only, a new worker is to have it; may be left out)
+to worker  reload     version, config
 to worker  judge      id, config: what would be said to it? Nothing is taken
 to worker  stack      id: where is the task?
 to worker  pause      from the next checkpoint on the task is held
@@ -26,7 +26,6 @@ to engine  up         the interpreter runs this program
 to engine  breached   version, step, message: a metric has left its bounds under this version
 to engine  rejected   version, message: the task will not get this config, and why; the worker that is to start with it
                       ends. errors: what belongs to single values, as pairs of the steps to the value and the words
-to engine  accepted   version: it was to be judged only, and the task of the next worker may have it
 to engine  judged     id, message (null: nothing is wrong), errors as in rejected, effective as in applied
 to engine  stack      id, text: the stack of the task
 to engine  applied    version, step, at (seconds of the monotonic clock), superseded (versions); effective: where the

@@ -97,11 +97,7 @@ class Inbox:
             self._answer(message)
             return
         judged = self._judged(message)
-        if judged is None:
-            return
-        if message.get("restart"):  # this worker's task does not get it, but the next one's
-            self._loop.channel.send({"kind": "accepted", "version": message["version"]})
-        else:
+        if judged is not None:
             if self._rules:
                 self._loop.channel.send({"kind": "passed", "version": message["version"]})
             self._loop.put(judged)

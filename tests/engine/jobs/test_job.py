@@ -96,7 +96,7 @@ async def test_how_a_worker_ends_decides_the_state(
         play.job.worker_said(said)
     play.exit(code)
     assert (play.job.state.state, play.job.state.exit_code, play.job.state.reason) == (state, code, reason)
-    assert play.job.unloadable == (said is not None and said["kind"] == "unloadable")
+    assert play.job.supervisor.run.unloadable == (said is not None and said["kind"] == "unloadable")
     error = play.rows()[2].error
     assert play.rows()[2].status == "failed"
     assert error is not None
@@ -110,7 +110,7 @@ async def test_the_cause_of_one_end_is_not_that_of_the_next() -> None:
     play.exit(1)
     play.vanish()
     await play.job.start()
-    assert not play.job.unloadable
+    assert not play.job.supervisor.run.unloadable
     play.job.worker_started(4)
     play.exit(4)
     assert play.job.state.reason == "ended with exit code 4"
@@ -122,11 +122,11 @@ async def test_a_worker_that_cannot_be_launched_is_a_crash() -> None:
     await play.start()
     assert play.states == ["starting", "crashed"]
     assert "python9" in str(play.job.state.reason)
-    assert play.job.unloadable
+    assert play.job.supervisor.run.unloadable
     assert play.rows()[1].status == "failed"
     play.launch_error = None
     await play.job.start()
-    assert play.job.live
+    assert play.job.supervisor.live
 
 
 @pytest.mark.parametrize("before", ["has ended", "waits for a valid config"])
@@ -178,13 +178,13 @@ async def test_start_stops_a_live_worker_first_and_the_job_stays_expected() -> N
     await play.worker.asked.wait()
     play.exit(0)
     assert play.job.state.state == "stopped"
-    assert play.job.expected
+    assert play.job.supervisor.expected
     assert len(play.workers) == 1
     play.vanish()
     await starting
     assert len(play.workers) == 2
     assert play.worker.told == [("setup", 2, {"lr": 1})]
-    assert not play.job.expected
+    assert not play.job.supervisor.expected
 
 
 async def test_two_starts_and_a_stop_at_once_are_done_one_after_the_other() -> None:
@@ -199,14 +199,14 @@ async def test_two_starts_and_a_stop_at_once_are_done_one_after_the_other() -> N
         play.vanish()
     await asyncio.gather(*tasks)
     assert len(play.workers) == 3
-    assert (play.job.state.state, play.job.expected) == ("stopped", False)
+    assert (play.job.state.state, play.job.supervisor.expected) == ("stopped", False)
 
 
 @pytest.mark.parametrize("bad", ["lr: [\n", None])
 async def test_without_a_valid_config_the_job_waits_for_the_first_good_save(bad: str | None) -> None:
     play = Play(bad)
     await play.start()
-    assert (play.states, play.job.expected) == (["stopped"], True)
+    assert (play.states, play.job.supervisor.expected) == (["stopped"], True)
     assert str(play.job.state.reason).startswith("waiting for a valid config: ")
     await play.save("lr: {\n")
     assert play.workers == []
@@ -240,7 +240,7 @@ async def test_a_file_that_goes_missing_changes_nothing_for_the_worker() -> None
     play = Play()
     await play.run()
     await play.save(None)
-    assert (play.job.live, len(play.rows())) == (True, 1)
+    assert (play.job.supervisor.live, len(play.rows())) == (True, 1)
     play.job.show_running()
     assert play.of(Running)[-1].differs
     await play.save("lr: 2\n")
@@ -305,7 +305,7 @@ async def test_an_interpreter_that_starts_no_worker_is_named_as_the_cause() -> N
     play = Play()
     await play.start()
     play.exit(1)
-    assert play.job.unloadable
+    assert play.job.supervisor.run.unloadable
     assert play.job.state.reason == "the interpreter did not start the worker: ended with exit code 1"
 
 
@@ -343,8 +343,8 @@ async def test_a_job_whose_first_config_is_refused_waits_for_a_better_one() -> N
     play = await refused_start()
     play.exit(1)
     assert (play.job.state.state, play.job.state.reason) == ("stopped", "waiting for a valid config: no")
-    assert play.job.expected
-    assert play.job.refused_at_start
+    assert play.job.supervisor.expected
+    assert play.job.supervisor.refused_at_start
     play.vanish()
     await play.save("lr: 2\n")
     play.job.worker_started(43)
@@ -352,7 +352,7 @@ async def test_a_job_whose_first_config_is_refused_waits_for_a_better_one() -> N
     play.apply(2)
     assert [row.status for row in play.rows().values()] == ["rejected", "applied"]
     assert play.states == ["starting", "starting", "stopped", "starting", "starting", "running"]
-    assert not play.job.refused_at_start
+    assert not play.job.supervisor.refused_at_start
 
 
 @pytest.mark.parametrize("when", ["before its end", "before it is gone"])
@@ -401,15 +401,15 @@ async def test_a_start_by_the_user_with_a_refused_config_does_not_bring_back_an_
     play.reject(3)
     play.exit(1)
     assert play.job.state.reason == "waiting for a valid config: no"
-    assert not play.job.refused_at_start  # one has run: the user is there to correct it
+    assert not play.job.supervisor.refused_at_start  # one has run: the user is there to correct it
 
 
 async def test_a_job_that_is_resumed_before_its_first_receipt_ends_as_any_other() -> None:
     play = Play(on_change="restart")
     await play.start()
     play.job.worker_started(42)
-    play.job.pause()
-    play.job.resume()
+    play.job.supervisor.pause()
+    play.job.supervisor.resume()
     await turn()
     play.exit(0)
     assert play.job.state.state == "finished"

@@ -138,11 +138,11 @@ class JobLives(RuleBasedStateMachine):
 
     @rule()
     def pause(self) -> None:
-        self.call(self.play.job.pause)
+        self.call(self.play.job.supervisor.pause)
 
     @rule()
     def resume(self) -> None:
-        self.call(self.play.job.resume)
+        self.call(self.play.job.supervisor.resume)
         self.turn()
 
     @rule()
@@ -264,11 +264,11 @@ class JobLives(RuleBasedStateMachine):
     @invariant()
     def one_worker_at_a_time(self) -> None:
         assert sum(not worker.gone.is_set() for worker in self.play.workers) <= 1
-        assert self.play.job.live or not self.lives
+        assert self.play.job.supervisor.live or not self.lives
 
     @invariant()
     def only_a_job_that_gets_a_new_worker_is_live_without_one(self) -> None:
-        if self.play.job.live and not self.lives:
+        if self.play.job.supervisor.live and not self.lives:
             assert self.play.job.reloads.pending is not None
 
     @invariant()
@@ -282,7 +282,7 @@ class JobLives(RuleBasedStateMachine):
         rows = self.play.rows()
         assert list(rows) == list(range(1, len(rows) + 1))
         assert list(self.play.history.rows()) == list(rows.values())
-        if not self.play.job.live:
+        if not self.play.job.supervisor.live:
             assert self.play.job.running.version is None
             assert self.state == "backoff" or {row.status for row in rows.values()} <= FINAL
 
@@ -305,7 +305,7 @@ class JobLives(RuleBasedStateMachine):
         pending = self.play.job.reloads.pending
         newest = pending[0] if pending else self.play.job.reloads.running
         version, config = self.accepted()[-1]
-        held = self.state == "paused" or self.worker.asked.is_set() or self.play.job.busy
+        held = self.state == "paused" or self.worker.asked.is_set() or self.play.job.supervisor.tasks.busy
         if newest is not None and not held:
             text = self.play.history.text(newest)
             assert text is not None
@@ -316,7 +316,7 @@ class JobLives(RuleBasedStateMachine):
     def a_worker_of_a_paused_job_is_held(self) -> None:
         if self.lives and self.state == "paused" and not self.worker.asked.is_set():  # type: ignore[union-attr]
             told = [told[0] for told in self.worker.told if told[0] in ("pause", "resume")]  # type: ignore[union-attr]
-            assert told[-1:] == ["pause"] or self.play.job.ending
+            assert told[-1:] == ["pause"] or self.play.job.supervisor.run.ending
 
     @invariant()
     def a_worker_is_ended_by_us_for_a_reason(self) -> None:
@@ -343,9 +343,9 @@ class JobLives(RuleBasedStateMachine):
             self.turn()
         self.time_goes_by()
         assert self.state not in LIVE | {"backoff"}
-        assert not self.play.job.expected
+        assert not self.play.job.supervisor.expected
         assert self.worker is None
-        assert not self.play.job.busy
+        assert not self.play.job.supervisor.tasks.busy
         self.nothing_of_ours_fails()
         self.every_version_has_its_row()
         self.seen.update((row.status, row.source) for row in self.play.rows().values())

@@ -119,10 +119,7 @@ class Worker(FakeWorker):
                 return
             if kind == "setup":
                 self.say("loaded", rules=True)
-            if payload.restart:
-                self.say("accepted", version=number)
-            else:
-                self.ready = payload
+            self.ready = payload
 
     def checkpoint(self) -> None:
         if self.ready is not None:

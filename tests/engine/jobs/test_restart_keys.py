@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.engine.plays import Play, turn
-from tui.engine.jobs import worker_queries
+from tui.engine.jobs import worker_slot
 from tui.protocol.messages import Document, Hints
 
 FIRST = "lr: 1\nmodel:\n  hidden: 3\n"
@@ -17,9 +17,22 @@ def play() -> Play:
     return Play(FIRST, restart_keys=("model.*",))
 
 
-def asked(case: Play) -> list[tuple[Any, ...]]:
-    """Return what the worker was told, which of it only to judge."""
-    return [(*told[:2], *told[3:]) for told in case.worker.told[1:]]
+def given(case: Play) -> list[tuple[Any, ...]]:
+    """Return what the worker was told."""
+    return [told[:2] for told in case.worker.told[1:]]
+
+
+async def questions(case: Play) -> list[Any]:
+    """Return the configs that the worker was asked about."""
+    await turn()
+    return [told[2] for told in case.worker.told if told[0] == "judge"]
+
+
+async def answer(case: Play, number: int, message: str | None = None) -> None:
+    """Let the worker answer a question: it has nothing against a config, or refuses it."""
+    await turn()
+    case.job.worker_said({"kind": "judged", "id": number, "message": message, "errors": []})
+    await turn()
 
 
 def statuses(case: Play) -> list[str]:
@@ -39,8 +52,8 @@ async def test_a_live_key_is_taken_by_the_worker_that_runs() -> None:
     case = play()
     await case.run(rules=True)
     await case.save("lr: 2\nmodel:\n  hidden: 3\n")
-    assert asked(case) == [("reload", 2)]
-    assert not case.worker.restarts
+    assert given(case) == [("reload", 2)]
+    assert not await questions(case)
     case.apply(2)
     assert len(case.workers) == 1
 
@@ -49,16 +62,16 @@ async def test_an_accepted_change_starts_a_new_worker_with_it() -> None:
     case = play()
     await case.run(rules=True)
     await case.save("lr: 1\nmodel:\n  hidden: 4\n")
-    assert case.worker.restarts == [2]
+    assert len(await questions(case)) == 1
     await turn()
     assert len(case.worker.told) == 2  # it is not ended before it has judged
-    case.job.worker_said({"kind": "accepted", "version": 2})
+    await answer(case, 1)
     await renewed(case)
     assert case.worker.told == [("setup", 2, {"lr": 1, "model": {"hidden": 4}})]
     case.apply(2)
     await case.save("lr: 5\nmodel:\n  hidden: 4\n")
-    assert asked(case) == [("reload", 3)]
-    assert not case.worker.restarts
+    assert given(case) == [("reload", 3)]
+    assert not await questions(case)
     assert statuses(case) == ["applied", "applied", "sent"]
 
 
@@ -66,7 +79,7 @@ async def test_a_refused_change_leaves_the_worker_alone() -> None:
     case = play()
     await case.run(rules=True)
     await case.save("lr: 1\nmodel:\n  hidden: -4\n")
-    case.reject(2, "hidden must be positive")
+    await answer(case, 1, "hidden must be positive")
     await turn()
     assert len(case.workers) == 1
     assert case.job.state.state == "running"
@@ -78,11 +91,11 @@ async def test_a_live_change_on_top_of_one_that_waits_goes_with_it() -> None:
     await case.run(rules=True)
     await case.save("lr: 1\nmodel:\n  hidden: 4\n")
     await case.save("lr: 2\nmodel:\n  hidden: 4\n")
-    assert case.worker.restarts == [2, 3]
-    case.job.worker_said({"kind": "accepted", "version": 2})
+    assert len(await questions(case)) == 2
+    await answer(case, 1)
     await turn()
-    assert case.worker.told[-1][0] == "reload"  # there is a newer one, which nobody has judged yet
-    case.job.worker_said({"kind": "accepted", "version": 3})
+    assert case.worker.told[-1][0] == "judge"  # there is a newer one, which nobody has judged yet
+    await answer(case, 2)
     await renewed(case)
     assert case.worker.told[0][1] == 3
     case.apply(3)
@@ -94,8 +107,8 @@ async def test_where_the_newest_is_refused_the_one_before_it_counts() -> None:
     await case.run(rules=True)
     await case.save("lr: 1\nmodel:\n  hidden: 4\n")
     await case.save("lr: -2\nmodel:\n  hidden: 4\n")
-    case.job.worker_said({"kind": "accepted", "version": 2})
-    case.reject(3)
+    await answer(case, 1)
+    await answer(case, 2, "no")
     await renewed(case)
     assert case.worker.told[0][1] == 2
 
@@ -105,8 +118,8 @@ async def test_a_change_that_is_taken_back_needs_no_new_worker() -> None:
     await case.run(rules=True)
     await case.save("lr: 1\nmodel:\n  hidden: 4\n")
     await case.save("lr: 2\nmodel:\n  hidden: 3\n")
-    assert case.worker.restarts == [2]
-    case.job.worker_said({"kind": "accepted", "version": 2})
+    assert len(await questions(case)) == 1
+    await answer(case, 1)
     case.apply(3)
     await turn()
     assert len(case.workers) == 1
@@ -116,16 +129,16 @@ async def test_a_change_that_is_taken_back_needs_no_new_worker() -> None:
 async def test_a_paused_job_gets_its_new_worker_when_it_is_resumed() -> None:
     case = play()
     await case.run(rules=True)
-    case.job.pause()
+    case.job.supervisor.pause()
     await case.save("lr: 1\nmodel:\n  hidden: 4\n")
-    assert not case.worker.restarts
-    case.job.resume()
-    assert case.worker.restarts == [2]
-    case.job.pause()
-    case.job.worker_said({"kind": "accepted", "version": 2})
+    assert not await questions(case)
+    case.job.supervisor.resume()
+    assert len(await questions(case)) == 1
+    case.job.supervisor.pause()
+    await answer(case, 1)
     await turn()
     assert case.worker.told[-1][0] == "pause"
-    case.job.resume()
+    case.job.supervisor.resume()
     await renewed(case)
     assert case.worker.told[0][1] == 2
 
@@ -134,7 +147,7 @@ async def test_a_new_worker_that_dies_of_it_gives_way_to_the_last_good_config() 
     case = play()
     await case.run(rules=True)
     await case.save("lr: 1\nmodel:\n  hidden: 4\n")
-    case.job.worker_said({"kind": "accepted", "version": 2})
+    await answer(case, 1)
     await renewed(case)
     case.job.worker_said({"kind": "raised", "message": "ValueError: too large"})
     case.exit(1)
@@ -155,22 +168,22 @@ async def test_the_task_may_name_such_keys_too_and_viewers_are_told() -> None:
     assert (hints.schema, hints.restart) == (schema, ("model.*", "lr"))
     assert case.of(Document)[-1].restart_lines == (1, 3)
     await case.save("lr: 2\nmodel:\n  hidden: 3\n")
-    assert case.worker.restarts == [2]
+    assert len(await questions(case)) == 1
 
 
 async def test_with_restart_too_the_worker_that_runs_judges_before_it_is_ended() -> None:
     case = Play(on_change="restart")
     await case.run(rules=True)
     await case.save("lr: -1\n")
-    case.reject(2, "lr must be positive")
+    await answer(case, 1, "lr must be positive")
     await turn()
     assert (len(case.workers), case.job.state.state) == (1, "running")
     error = case.rows()[2].error
     assert error is not None
     assert error.message == "lr must be positive; v1 still runs"
     await case.save("lr: 3\n")
-    assert case.worker.restarts == [2, 3]
-    case.job.worker_said({"kind": "accepted", "version": 3})
+    assert len(await questions(case)) == 2
+    await answer(case, 2)
     await renewed(case)
     assert case.worker.told == [("setup", 3, {"lr": 3})]
 
@@ -188,7 +201,7 @@ async def test_a_worker_with_nothing_to_judge_by_is_ended_at_once(said: dict[str
 
 
 async def test_a_worker_that_does_not_judge_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_queries, "ANSWER_PATIENCE", 0.01)
+    monkeypatch.setattr(worker_slot, "ANSWER_PATIENCE", 0.01)
     case = Play(on_change="restart")
     await case.run(rules=True)
     await case.save("lr: 2\n")

@@ -27,7 +27,7 @@ async def test_a_reload_by_restart_ends_the_old_worker_before_it_starts_a_new_on
     play.exit(7)  # by our wish: no crash
     await turn()
     assert len(play.workers) == 1
-    assert play.job.live
+    assert play.job.supervisor.live
     play.vanish()
     await turn()
     assert play.worker.told == [("setup", 2, {"lr": 2})]
@@ -110,7 +110,7 @@ async def test_what_dies_of_a_reload_goes_back_to_the_last_good_version_once(pol
         await turn()
         play.job.worker_started(43)
     play.exit(3)
-    assert (play.job.state.state, play.job.live) == ("backoff", False)
+    assert (play.job.state.state, play.job.supervisor.live) == ("backoff", False)
     await turn()
     assert play.job.state.state == "backoff"  # until nothing of the old one is left
     play.vanish()
@@ -417,7 +417,7 @@ async def test_a_stop_does_not_wait_for_the_check_of_a_start(monkeypatch: pytest
     assert not starting.done()
     await play.job.stop()
     await starting
-    assert (play.job.state.state, play.job.expected, play.rows()) == ("stopped", False, {})
+    assert (play.job.state.state, play.job.supervisor.expected, play.rows()) == ("stopped", False, {})
     answer.set_result((0, ""))
     await turn()
     assert play.workers == []
@@ -462,9 +462,13 @@ async def test_a_job_that_waits_for_its_next_try_can_not_be_paused_and_says_so()
     play.exit(1)
     play.vanish()
     words = "it waits for its next try: ctrl+r ends the wait, ctrl+t stops it"
-    assert (play.job.pause(), play.job.resume(), play.job.state.state) == (words, words, "backoff")
+    assert (play.job.supervisor.pause(), play.job.supervisor.resume(), play.job.state.state) == (
+        words,
+        words,
+        "backoff",
+    )
     await play.job.stop()
-    assert (play.job.pause(), play.job.state.state) == ("it is stopped", "stopped")
+    assert (play.job.supervisor.pause(), play.job.state.state) == ("it is stopped", "stopped")
 
 
 @pytest.mark.parametrize("loads", ["before", "while held"])
@@ -473,10 +477,10 @@ async def test_a_start_that_is_held_is_still_a_start_when_it_goes_on(loads: str)
     play = Play(on_change="SIGHUP", command=replace(command_spec(), ready=ready))
     await play.start()
     play.job.worker_started(42)
-    assert play.job.pause() == ""
+    assert play.job.supervisor.pause() == ""
     if loads == "while held":
         play.job.worker_said({"kind": "loaded"})
-    assert play.job.resume() == ""
+    assert play.job.supervisor.resume() == ""
     wanted = ("running", None) if loads == "while held" else ("starting", "waits for a line of output with up")
     assert (play.job.state.state, play.job.state.reason) == wanted
     assert play.job.state.pid == 42

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from random import random
 from typing import Any
 
@@ -41,6 +42,17 @@ MOST_TRIES = 10
 
 #: The part of a delay that is random, so that jobs which fell together do not rise together.
 JITTER = 0.1
+
+
+class Intent(Enum):
+    """What the user wants of a job."""
+
+    NOTHING = "it was never started, or was stopped before it had a config to start with"
+    RESTART = "a new worker: the end of the old one is not that of the job"
+    WAIT = "a worker, with the next valid config"
+    TRY = "a worker, but none has taken a config since the user started the job"
+    RUN = "a worker"
+    CLOSE = "no worker any more"
 
 
 def move(job: str, before: str, after: str) -> None:

@@ -8,23 +8,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from tui import wording
 from tui.engine.deck.spec import JobSpec
+from tui.engine.jobs.lifecycle import MOST_TRIES, Intent, RestartPolicy
 from tui.engine.reloads.candidate import Data
 from tui.engine.reloads.reloads import Reloads
 
 
-class End(Enum):
-    """What the end of a worker means."""
+class Then(Enum):
+    """What follows the end of a worker."""
 
-    REPLACED = "we ended it: a new one takes the newest config"
-    STOPPED = "we ended it by the user's wish"
-    REFUSED = "it has refused the config that it was to start with"
-    MISSED = "it ended before it could get a config that had come meanwhile: a new one gets that"
-    DIED = "it died of a reload: back to the last good version"
-    FELL = "it ended by itself"
+    REPLACE = "whoever has ended it starts a new one"
+    START = "a new one, at once, with the newest config"
+    RETRY = "another one, after a while"
+    REVERT = "another one, with the last good config"
+    WAIT = "nothing, until there is a valid config"
+    END = "nothing: the job has ended"
+
+
+class Next(NamedTuple):
+    """What follows the end of a worker, and why.
+
+    Attributes:
+        then: What.
+        reason: Why, in words.
+        state: What a job is that has ended.
+        delay: Seconds until the next try.
+        trial: The config that ran last is no good one either: it is on trial.
+    """
+
+    then: Then
+    reason: str | None = None
+    state: str = "stopped"
+    delay: float = 0.0
+    trial: bool = False
 
 
 @dataclass
@@ -43,7 +62,7 @@ class WorkerRun:
         config: What it was given last to be taken live.
         renewed: It was started in the place of one that a reload has ended.
         asked: The version that it was asked last to judge for a new worker.
-        accepted: The version of those that it has accepted last.
+        accepted: The newest of those that it has accepted.
         unloadable: It could not even load its task.
         traceback: Of the exception that ended it, if it has told one.
         step: Checkpoints that it had completed then.
@@ -95,38 +114,95 @@ class WorkerRun:
         self.cause = ("could not load the task: " if message["kind"] == "unloadable" else "") + message["message"]
         self.traceback, self.step = message.get("traceback", ""), message.get("step")
 
-    def reason(self, code: int | None, spec: JobSpec, reloads: Reloads, *, began: bool) -> str | None:
-        """Return why it failed, in words; None where it did not.
 
-        Args:
-            code: Its exit code or minus a signal; None when it was killed with its shim.
-            spec: What the deck says of the job.
-            reloads: Its reloads.
-            began: The process has told its id.
-        """
-        if code == 0 and began:
-            return wording.exit_words(code) if spec.serves and self._dies_of_reload(spec, reloads) else None
-        if not began and self.cause is None:
-            self.unloadable = True
-            self.cause = f"{spec.python or 'the interpreter'} did not start the worker: {wording.exit_words(code)}"
-        return self.cause or wording.exit_words(code)
+@dataclass(frozen=True)
+class WorkerEnd:
+    """The end of a worker, and how it was about the job then.
 
-    def end(self, spec: JobSpec, reloads: Reloads, *, failed: bool) -> End:
-        """Return what its end means; what has ended in order is not blamed on a reload."""
-        if self.ending:
-            return End.REPLACED if self.ending == "replace" else End.STOPPED
-        if self.refusal is not None:
-            return End.REFUSED
-        if self.kept and (spec.reload_may_end_worker or self.renewed):
-            return End.MISSED
-        return End.DIED if failed and self._dies_of_reload(spec, reloads) else End.FELL
+    Attributes:
+        run: The worker.
+        code: Its exit code or minus a signal; None when it was killed with its shim.
+        began: The process had told its id.
+        at: Monotonic seconds.
+        step: Checkpoints that it had completed, as far as is known.
+        spec: What the deck says of the job.
+        reloads: Its reloads.
+        intent: What the user wants of it.
+    """
 
-    def _dies_of_reload(self, spec: JobSpec, reloads: Reloads) -> bool:
-        pending = reloads.pending
+    run: WorkerRun
+    code: int | None
+    began: bool
+    at: float
+    step: int
+    spec: JobSpec
+    reloads: Reloads
+    intent: Intent
+
+    def next(self, policy: RestartPolicy) -> Next:
+        """Return what follows; what was ended in order is not blamed on a reload."""
+        run, reason = self.run, self._reason()
+        if self.spec.guest is not None:  # no other comes after it
+            state = "stopped" if run.ending == "stop" else "finished" if self.code == 0 else "crashed"
+            return Next(Then.END, run.cause, state)
+        if run.ending:
+            return Next(Then.REPLACE if run.ending == "replace" else Then.END)
+        if run.refusal is not None:
+            return self._without(run.refusal)
+        if run.kept and (self.spec.reload_may_end_worker or run.renewed):
+            return Next(Then.RETRY, f"{reason or 'it ended'}; trying v{run.kept}, which came meanwhile")
+        if reason is not None and self._dies_of_reload:
+            return Next(Then.REVERT, reason)
+        if reason is not None and self.reloads.trial.goes_on(self.at, self.step):
+            return self._on_trial(reason, policy)
+        return self._fallen(reason, policy)
+
+    def _reason(self) -> str | None:
+        """Return why it failed, in words; None where it did not."""
+        run, spec = self.run, self.spec
+        if self.code == 0 and self.began:
+            return wording.exit_words(0) if spec.serves and self._dies_of_reload else None
+        if not self.began and run.cause is None:
+            run.unloadable = True
+            run.cause = f"{spec.python or 'the interpreter'} did not start the worker: {wording.exit_words(self.code)}"
+        return run.cause or wording.exit_words(self.code)
+
+    @property
+    def _dies_of_reload(self) -> bool:
+        pending, run = self.reloads.pending, self.run
         return (
-            (spec.reload_may_end_worker or self.renewed)
+            (self.spec.reload_may_end_worker or run.renewed)
             and pending is not None
-            and pending[0] == self.given
+            and pending[0] == run.given
             and pending[1].source not in ("guard", "start")
-            and reloads.last is not None
+            and self.reloads.last is not None
         )
+
+    def _without(self, refusal: str) -> Next:
+        """It has refused to start: try a newer config, go back to the one that ran, or wait for a good one."""
+        last = self.reloads.last
+        if self.reloads.pending is not None:
+            return Next(Then.START)
+        if self.intent is Intent.RUN and last is not None and last[0] != self.run.first:
+            return Next(Then.RETRY, f"{refusal}; going back to v{last[0]}")
+        return Next(Then.WAIT, f"waiting for a valid config: {refusal}")
+
+    def _on_trial(self, reason: str, policy: RestartPolicy) -> Next:
+        """It ended soon after a reload: go back, unless there is a newer one that it has not taken yet."""
+        pending = self.reloads.pending
+        if pending is not None and self.run.answered:
+            return Next(Then.RETRY, f"{reason}; trying v{pending[0]}, which came meanwhile")
+        if pending is not None and pending[1].source == "guard":
+            return self._fallen(reason, policy)  # what a guard has gone back to is no better
+        return Next(Then.REVERT, reason, trial=True)
+
+    def _fallen(self, reason: str | None, policy: RestartPolicy) -> Next:
+        """It ended by itself: try again, if the policy says so."""
+        self.reloads.trial.close()
+        known = not self.run.unloadable or self.reloads.last is not None
+        delay = policy.delay(failed=reason is not None, up=self.at - self.run.began) if known else None
+        if delay is not None:
+            return Next(Then.RETRY, reason or "finished", delay=delay)
+        if policy.looping:
+            reason = f"crash loop: {MOST_TRIES} ends in a row, the last one: {reason or 'finished'}"
+        return Next(Then.END, reason, "crashed" if reason is not None else "finished")

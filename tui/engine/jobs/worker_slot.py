@@ -1,223 +1,154 @@
-"""The place of a job's one worker: it is started, replaced, ended and tried again here, and there are never two."""
+"""The process side of a job's one worker: it is started, held, asked and ended here, and there are never two.
+
+When and why is decided by `tui.engine.jobs.supervisor`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from tui.engine.background import BackgroundTasks
 from tui.engine.deck.spec import JobSpec
-from tui.engine.jobs import lifecycle
-from tui.engine.jobs.publisher import Publisher
-from tui.engine.jobs.worker_run import WorkerRun
-from tui.engine.reloads.candidate import Candidate
-from tui.engine.reloads.reloads import Reloads
-from tui.protocol.messages import LIVE
+from tui.engine.reloads.candidate import Candidate, Data, Unanswered
 from tui.runners import fd_limits
-from tui.runners.base import LaunchError, Owner, Payload, StuckError, Worker
+from tui.runners.base import LaunchError, Owner, Payload, Worker
 
-#: Seconds after which it is told that a task is still being imported.
-SLOW_IMPORT = 2.0
+#: Seconds that a worker has to answer.
+ANSWER_PATIENCE = 5.0
 
 Launch = Callable[[Owner, Payload], Worker]
 
+_NOTHING: Mapping[str, Any] = {"message": None, "errors": (), "effective": ()}
+
 
 class WorkerSlot:
-    """Holds the worker of a job, if there is one.
+    """Holds the worker of a job, if there is one, and the questions that it has not answered.
 
     Args:
         spec: What the deck says of the job.
-        reloads: Which config a new worker is given.
-        record: Told of every state.
         launch: Starts a worker that reports to the given owner; raises LaunchError or OSError.
         owner: Told what becomes of the worker.
 
     Attributes:
         worker: The worker, until nothing is left of it.
-        tasks: What it waits for in the background.
-        attempt: What that one, or the last one, was given and said.
-        restarts: Whether one that ended by itself is followed by another.
-        turn: Held by who starts or ends a worker: two viewers may press keys at once.
-        wishes: Starts and stops by the user that wait for their turn, or have it: no reload starts a worker meanwhile.
-        wanted: The job is to start with the next valid config.
-        ran: A worker has taken a config since the user started the job.
-        held: The job is paused: so is the next worker, should this one be replaced.
-        restarting: The user starts the job: the end of the old worker is not that of the job.
-        closed: No worker is started any more.
-        size: Rows and columns of a log pane, as a viewer has said last.
+        rules: It has anything to judge a config by; None until it has loaded its task.
     """
 
-    def __init__(self, spec: JobSpec, reloads: Reloads, record: Publisher, launch: Launch, owner: Owner) -> None:
+    def __init__(self, spec: JobSpec, launch: Launch, owner: Owner) -> None:
         self.worker: Worker | None = None
-        self.attempt = WorkerRun()
-        self.restarts = lifecycle.RestartPolicy(spec.restart)
-        self.turn = asyncio.Lock()
-        self.wishes = 0
-        self.wanted = False
-        self.ran = False
-        self.held = False
-        self.restarting = False
-        self.closed = False
-        self.size: tuple[int, int] | None = None
+        self.rules: bool | None = None
+        self._size: tuple[int, int] | None = None  # rows and columns of a log pane, as a viewer has said last
         self._spec = spec
-        self._reloads = reloads
-        self._record = record
         self._launch = launch
         self._owner = owner
-        self._hurry = asyncio.Event()  # ends a backoff
-        self.tasks = BackgroundTasks()
+        self._waiting: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
+        self._last = 0
 
-    @property
-    def live(self) -> bool:
-        """A worker exists."""
-        return self._record.state.state in LIVE
-
-    @property
-    def outdated(self) -> bool:
-        """The worker is to be replaced: no stop came before, nor a worker with the newest config."""
-        pending = self._reloads.pending
-        return self.live and not self.closed and pending is not None and pending[0] != self.attempt.given
-
-    def start(self, *, renewed: bool = False) -> None:
-        """Start a worker with the newest config that is to be taken, or with the one that ran last.
-
-        Args:
-            renewed: A reload has ended the one before.
-        """
-        self.ran = self.ran and not self.wanted
-        self.wanted = False
-        self._record.metrics = None
-        chosen = self._reloads.pending or self._reloads.last
-        assert chosen is not None
-        self.attempt = WorkerRun(
-            first=chosen[0],
-            given=chosen[0],
-            config=chosen[1].data,
-            renewed=renewed,
-            since=time.time(),
-            began=time.monotonic(),
-        )
-        self._record.move("starting", reason=self._awaited)
+    def start(self, version: int, candidate: Candidate) -> str | None:
+        """Start a worker with a version; return why that can't be done."""
         try:
-            self.worker = self._launch(self._owner, payload(*chosen))
+            self.worker = self._launch(self._owner, _payload(version, candidate))
         except (OSError, ValueError, LaunchError) as error:
-            why = fd_limits.explained(error) if isinstance(error, OSError) else str(error)
-            self.attempt.unloadable = True
-            self.attempt.cause = f"the worker could not be started: {why}"
             self.worker = None
-            self._owner.worker_exited(None)
-            return
-        if self.size is not None:
-            self.worker.resize(*self.size)
-        if self.held:
-            self.hold()
-        if self._spec.task is not None:
-            asyncio.get_running_loop().call_later(SLOW_IMPORT, self._tell_import, self.attempt)
+            why = fd_limits.explained(error) if isinstance(error, OSError) else str(error)
+            return f"the worker could not be started: {why}"
+        if self._size is not None:
+            self.worker.resize(*self._size)
+        return None
 
-    def _tell_import(self, attempt: WorkerRun) -> None:
-        """Say what takes so long, once its interpreter has begun."""
-        state = self._record.state
-        if attempt is not self.attempt or attempt.loaded or attempt.ending or state.state != "starting":
-            return
-        if state.pid is None:
-            asyncio.get_running_loop().call_later(SLOW_IMPORT, self._tell_import, attempt)
-            return
-        assert self._spec.task is not None
-        self._record.move("starting", pid=state.pid, reason=f"imports {self._spec.task.rpartition(':')[0]}")
+    def send(self, version: int, candidate: Candidate) -> bool:
+        """Hand over a version; return whether the worker that there is can take it."""
+        assert self.worker is not None
+        return self.worker.send(_payload(version, candidate))
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Give this worker and those that follow a terminal of this size."""
+        self._size = rows, columns
+        if self.worker is not None:
+            self.worker.resize(rows, columns)
 
     @property
-    def _awaited(self) -> str | None:
+    def awaited(self) -> str | None:
         """What a worker that starts has to wait for, in words."""
         ready = self._spec.command.ready if self._spec.command is not None else None
         if ready is None and self._spec.python is not None:
             return f"waits for {self._spec.python} to begin"
         return f"waits for {ready.words}" if ready is not None else None
 
-    def hold(self) -> None:
-        """Hold the worker, or the one that is to follow it."""
-        self.held = True
-        how = "stopped by SIGSTOP" if self._spec.command else "from its next checkpoint on"
-        if self.attempt.ending:
-            how = "the worker that follows will be held"
-        elif self.worker is not None:
-            self.worker.pause()
-        self._record.move("paused", pid=self._record.state.pid, reason=how)
+    async def end(self, *, live: bool) -> None:
+        """End the worker, and return when it is gone.
 
-    def release(self) -> None:
-        """Let a held worker go on."""
-        self.held = False
-        if self.worker is not None and not self.attempt.ending:
-            self.worker.resume()
-        if self.attempt.loaded:
-            self._record.move("running", pid=self._record.state.pid)
-        else:
-            self._record.move("starting", pid=self._record.state.pid, reason=self._awaited)
+        Raises:
+            StuckError: It shares its process with others, and does not end.
+        """
+        if self.worker is not None and live:
+            await self.worker.stop(signal.Signals[self._spec.stop_signal], self._spec.grace)
+        await self.wait_gone()
 
-    def replace(self) -> None:
-        """End the worker and start a new one with the newest config, in the background."""
-        self.tasks.start(self._replace())
+    async def wait_gone(self) -> None:
+        """Wait until nothing of the worker is left."""
+        if self.worker is not None:
+            await self.worker.wait_gone()
 
-    async def _replace(self) -> None:
-        async with self.turn:
-            if not self.outdated:
-                return
-            worker, self.attempt.ending = self.worker, "replace"
-            self.restarts.reset()
-            if await self.end():
-                if not self.wishes:  # else the user has asked for something else by now
-                    self.start(renewed=True)
-                return
-        assert worker is not None
-        await worker.wait_gone()  # it could not be killed, but may end some time
-        async with self.turn:
-            if self.attempt.ending == "replace" and self.outdated and not self.wishes:
-                self.start(renewed=True)
+    async def judge(self, data: Data) -> Mapping[str, Any]:
+        """Return what the worker says to a config that it does not get.
 
-    async def end(self) -> bool:
-        """End the worker, and return whether it is gone: one that shares its process with others may not be."""
-        worker = self.worker
-        if worker is not None and self.live:
-            try:
-                await worker.stop(signal.Signals[self._spec.stop_signal], self._spec.grace)
-            except StuckError as error:
-                state = self._record.state
-                self._record.move(state.state, pid=state.pid, reason=str(error))
-                return False
-        elif worker is not None:
-            await worker.wait_gone()
-        self.attempt.ending = ""
-        return True
+        It is a `message` if it refuses it, with `errors`; else how the `effective` one would differ.
 
-    def retry(self, delay: float, code: int | None, reason: str) -> None:
-        """Start another worker after `delay` seconds, once nothing is left of this one."""
-        self._hurry.clear()
-        self._record.move("backoff", exit_code=code, reason=reason, retry_at=time.time() + delay)
-        self.tasks.start(self._try_again(delay))
+        Raises:
+            Unanswered: It has not answered in time, or ended before.
+        """
+        if self.rules is False or self.worker is None:
+            return _NOTHING
+        why = "a validator does not return, or C code holds the interpreter. Try again"
+        return await self._answer(self.worker.judge, why if self.rules is not None else "", data)
 
-    async def _try_again(self, delay: float) -> None:
-        # Not by `asyncio.wait_for`: before Python 3.12 it goes on if it is cancelled just as its wait has ended.
-        timer = asyncio.get_running_loop().call_later(delay, self._hurry.set)
+    async def stack(self, *, live: bool) -> str:
+        """Return where the task is, in many lines.
+
+        Raises:
+            Unanswered: It has not answered in time, or ended before, or there is none.
+        """
+        if self.worker is None or not live:
+            raise Unanswered("it has no worker: ctrl+r starts it")
+        text: str = (await self._answer(self.worker.stack, "C code holds the interpreter"))["text"]
+        return text
+
+    async def _answer(self, put: Callable[..., None], why: str, *about: Any) -> Mapping[str, Any]:
+        self._last += 1
+        number = self._last
+        answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         try:
-            if self.worker is not None:
-                await self.worker.wait_gone()
-            await self._hurry.wait()
+            put(number, *about)
+            return await asyncio.wait_for(answer, ANSWER_PATIENCE)
+        except asyncio.TimeoutError:
+            within = f"within {ANSWER_PATIENCE:g} s: "
+            silence = f"answered {within}{why}" if why else f"loaded the task {within}try again when it runs"
+            raise Unanswered(f"its worker has not {silence}") from None
         finally:
-            timer.cancel()
-        self.start()
+            del self._waiting[number]
 
-    def hurry(self) -> None:
-        """End the wait for the next try: the user has changed the config."""
-        self.restarts.reset()
-        self._hurry.set()
+    def answered(self, message: Mapping[str, Any]) -> None:
+        """Take an answer; nobody may wait for it any more."""
+        waiting = self._waiting.get(message["id"])
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)
 
-    def give_up(self) -> None:
-        """Call off the next try."""
-        self.tasks.cancel()
+    def gone(self) -> None:
+        """Nothing of the worker is left."""
+        self.worker = None
+
+    def lost(self) -> None:
+        """The worker ended: it answers nothing any more, and of the next one nothing is known yet."""
+        self.rules = None
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(Unanswered("its worker ended before it answered. Try again"))
 
 
-def payload(version: int, candidate: Candidate, *, restart: bool = False) -> Payload:
-    """Return a version as a worker is given it, or is asked whether another may be."""
+def _payload(version: int, candidate: Candidate) -> Payload:
     assert candidate.data is not None
-    return Payload(version, candidate.data, candidate.text, restart)
+    return Payload(version, candidate.data, candidate.text)

@@ -84,8 +84,8 @@ async def require_little_by_save(jobs: Iterable[Job], text: str) -> None:
 def _may_lose(job: Job) -> bool:
     """Tell whether there is a change that costs more than the deck has declared."""
     command = job.spec.command
-    declared = job.spec.on_change == "restart" or not job.live or job.spec.guest is not None
-    return not declared and (bool(job.restart_patterns) or (command is not None and command.filled))
+    declared = job.spec.on_change == "restart" or not job.supervisor.live or job.spec.guest is not None
+    return not declared and (bool(job.supervisor.patterns) or (command is not None and command.filled))
 
 
 def _loss(job: Job, candidate: Candidate) -> Loss | None:
@@ -96,11 +96,11 @@ def _loss(job: Job, candidate: Candidate) -> Loss | None:
         or since is None
         or data is None
         or time.time() - since < WORTH
-        or not job.needs_restart(data)
+        or not job.supervisor.needs_restart(data)
     ):
         return None
     last = job.reloads.last
     found = changes(last[1].data, data) if last is not None else ()
-    keys = tuple(change.key for change in found if job.restart_patterns and job.restart_patterns.touched(change))
+    keys = tuple(change.key for change in found if job.supervisor.patterns and job.supervisor.patterns.touched(change))
     step = job.metrics.step if job.metrics is not None else 0
     return Loss(job.name, step, time.time() - since, keys)

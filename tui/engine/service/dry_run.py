@@ -82,7 +82,7 @@ async def _ask(job: Job, candidate: Candidate, outlook: DryRun) -> DryRun:
     if job.spec.task is None or outlook.effect == "none":
         return outlook
     assert candidate.data is not None
-    verdict = await job.ask(candidate.data)
+    verdict = await job.supervisor.slot.judge(candidate.data) if job.supervisor.live else None
     if verdict is None:
         return replace(outlook, remark="the job is not running: its task's own checks wait for its next start")
     if verdict["message"] is not None:
@@ -93,20 +93,20 @@ async def _ask(job: Job, candidate: Candidate, outlook: DryRun) -> DryRun:
 
 def _effect(job: Job, candidate: Candidate) -> str:
     assert candidate.data is not None
-    if not job.live:
-        return "start" if job.expected or job.state.state == "backoff" else "idle"
+    if not job.supervisor.live:
+        return "start" if job.supervisor.expected or job.state.state == "backoff" else "idle"
     last = job.reloads.last
     if job.reloads.pending is None and last is not None and same(last[1].data, candidate.data):
         return "none"
-    if job.needs_restart(candidate.data):
+    if job.supervisor.needs_restart(candidate.data):
         return "restart"
     return "live" if job.spec.command is None else job.spec.on_change
 
 
 def _restarting(job: Job, found: Iterable[Change]) -> tuple[str, ...]:
-    if not job.restart_patterns:
+    if not job.supervisor.patterns:
         return ()
-    return tuple(change.key for change in found if job.restart_patterns.touched(change))
+    return tuple(change.key for change in found if job.supervisor.patterns.touched(change))
 
 
 async def preview(job: Job, jobs: Iterable[Job], command: Preview) -> Reply:
