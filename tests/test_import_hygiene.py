@@ -94,7 +94,7 @@ def test_the_command_line_is_light(statement: str) -> None:
         "tui.cli.found",
         "tui.cli.jobs",
         "tui.streams",
-        "tui.cli.usage",
+        "tui.cli.arguments",
         "tui.cli.history",
         "tui.engine",
         "tui.engine.paths",

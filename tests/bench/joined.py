@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 
 from tests.bench.live import table
-from tui.runners.joined import pack
+from tui.runners.members import pack
 
 ROUNDS = 9
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tui.cli import client
-from tui.cli.usage import UsageError
+from tui.cli.arguments import UsageError
 from tui.config import keys
 from tui.config.problems import place_words, problem_words
 from tui.engine import paths

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tui.cli import change as cli_change
 from tui.cli import client
-from tui.cli.usage import UsageError
+from tui.cli.arguments import UsageError
 from tui.config import document, schema
 from tui.config.disk import store
 from tui.config.document import ConfigError

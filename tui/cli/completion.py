@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.cli.usage import UsageError
+from tui.cli.arguments import UsageError
 
 if TYPE_CHECKING:
     from tui.cli.client import RunningEngine

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tui.cli.arguments import UsageError
 from tui.cli.found import NAMED, choose, heading
-from tui.cli.usage import UsageError
 
 if TYPE_CHECKING:
     from tui.cli.client import HangingEngine, RunningEngine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.cli.usage import DECK_FILES, UsageError
+from tui.cli.arguments import DECK_FILES, UsageError
 
 if TYPE_CHECKING:
     from tui.cli.client import HangingEngine, RunningEngine

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.cli.usage import UsageError, seconds, version
+from tui.cli.arguments import UsageError, seconds, version
 from tui.streams import wanted
 
 if TYPE_CHECKING:

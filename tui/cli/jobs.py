@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tui.cli.arguments import UsageError, count, seconds
 from tui.cli.found import NAMED, choose
-from tui.cli.usage import UsageError, count, seconds
 from tui.streams import wanted
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 import tui
 from tui import streams
 from tui.cli import decks, history, jobs, run
-from tui.cli.usage import UsageError, deck_file, version
+from tui.cli.arguments import UsageError, deck_file, version
 from tui.engine.paths import PlaceError
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import NoReturn
 
-from tui.cli.usage import UsageError
+from tui.cli.arguments import UsageError
 from tui.engine import paths
 from tui.engine.history import database, job_history
 from tui.engine.history.job_history import History

@@ -7,9 +7,9 @@ import sys
 from argparse import Namespace
 
 from tui.cli import client
+from tui.cli.arguments import UsageError
 from tui.cli.change import engine_of, job_of
 from tui.cli.history import number_of, rows_of
-from tui.cli.usage import UsageError
 from tui.engine import claims, paths
 from tui.engine.service.history_commands import note_of, tag_of
 from tui.protocol import messages

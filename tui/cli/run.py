@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tui
-from tui.cli.usage import UsageError, deck_file
+from tui.cli.arguments import UsageError, deck_file
 
 _DECKS = (".yaml", ".yml", ".json")
 

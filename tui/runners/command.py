@@ -25,10 +25,10 @@ from tui.config.keys import find
 from tui.regexes import TooLongError
 from tui.runners import readiness
 from tui.runners.base import LaunchError, Owner, Payload
-from tui.runners.joined import Member, Members
+from tui.runners.members import Member, Members
 from tui.runners.process_tree import ProcessTree
 from tui.runners.readiness import Readiness
-from tui.runners.stopping import Termination
+from tui.runners.termination import Termination
 from tui.worker.stopping import HANDLER
 
 #: Seconds that a program must live to have taken a config.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tui.runners.base import Owner, Payload
-from tui.runners.joined import Member
+from tui.runners.members import Member
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from tui.runners.base import Owner, Payload, StuckError
 from tui.runners.process import Place, Process
-from tui.runners.stopping import LONG
 from tui.runners.task import Task
+from tui.runners.termination import LONG
 from tui.worker.stopping import ASKS
 
 _NO_CANCEL = "it does not let itself be cancelled, or another job blocks their event loop, whose log then says so"

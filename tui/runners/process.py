@@ -15,8 +15,8 @@ from typing import Any
 from tui.runners.base import Owner, Payload
 from tui.runners.joined import Member, Members, TaskRank
 from tui.runners.process_tree import JsonLines, Outbox, ProcessTree
-from tui.runners.stopping import Termination
 from tui.runners.task import Task
+from tui.runners.termination import Termination
 from tui.worker.channel import pack
 
 

@@ -9,7 +9,7 @@ from tests.app.fake import NOW, backlog
 from tui import wording
 from tui.app import formatting
 from tui.app.editor.draft import Draft, Verdict
-from tui.app.model.guards import words
+from tui.app.model.bounds import words
 from tui.app.model.job import JobModel, Part
 from tui.app.model.reload_list import ReloadList
 from tui.app.widgets.status import fit, pieces

@@ -17,7 +17,7 @@ from textual.widgets import Static
 from tui import wording
 from tui.app import formatting
 from tui.app.client import Request
-from tui.app.model.guards import outside, words
+from tui.app.model.bounds import outside, words
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.timeline.view import TimelineView

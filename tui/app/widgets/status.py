@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from tui import better, wording
 from tui.app import formatting
-from tui.app.model.guards import outside
+from tui.app.model.bounds import outside
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, drawn, tone

@@ -19,8 +19,8 @@ from tui.config.diff import same
 from tui.config.document import ConfigError
 from tui.config.editing import spelling
 from tui.config.editing.entries import Entries, Impossible, Lost, Splice, applied, begin_of
+from tui.config.editing.rewriter import Rewriter, key_quote
 from tui.config.editing.tree import Slot, Tree, flow, ordered
-from tui.config.editing.values import Rewriter, key_quote
 from tui.protocol.messages import Problem
 
 #: So many keys are named where none is like the one that was asked for.
