@@ -122,6 +122,11 @@ def test_no_class_has_the_name_of_another() -> None:
     assert twice(classes) == set()
 
 
+def test_each_package_says_what_lives_there_and_what_never_does() -> None:
+    heads = {name: ast.get_docstring(tree) or "" for name, tree in trees().items() if MODULES[name].stem == "__init__"}
+    assert [name for name, head in heads.items() if "\n\n" not in head] == []
+
+
 def test_no_file_has_the_name_of_another() -> None:
     files = [file.stem for file in MODULES.values() if not file.stem.startswith("__")]
     assert twice(files) == REPEATED

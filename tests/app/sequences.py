@@ -11,7 +11,7 @@ from textual import events
 from textual.message import Message
 
 from tui.app.model.file_text import visible
-from tui.app.textual_ext.terminal_input import LONG_PATIENCE, PATIENCE, QUICK, TerminalInput, Typed
+from tui.app.textual_ext.terminal_input import ESCAPE_PATIENCE, QUICK, SEQUENCE_PATIENCE, TerminalInput, Typed
 
 ESC = "\x1b"
 PASTE, PASTED = "\x1b[200~", "\x1b[201~"
@@ -43,7 +43,7 @@ def nothing(sent: str, pause: float = 0.0) -> Piece:
 
 def alt(character: str) -> Piece:
     name = f"shift+{character.lower()}" if character.isupper() else NAMES.get(character, character)
-    return key(ESC + character, f"alt+{name}", pause=PATIENCE * 2 if character in AMBIGUOUS else 0.0)
+    return key(ESC + character, f"alt+{name}", pause=ESCAPE_PATIENCE * 2 if character in AMBIGUOUS else 0.0)
 
 
 def paste(content: str) -> Piece:
@@ -73,7 +73,7 @@ SILENT = st.sampled_from(
      "\x1b[201~", "\x1b[27;5~", "\x1b[1114112;1u", "\x1b[55296u", "\x1b[24;80R", "\x1b[1;5\x1b[5;9z"]
 ).map(nothing)  # fmt: skip
 CUT_SHORT = st.sampled_from(["\x1b[1;5", "\x1b[<35;1", "\x1b[M ", "\x1b[97;"]).map(
-    lambda sent: nothing(sent, LONG_PATIENCE * 2)
+    lambda sent: nothing(sent, SEQUENCE_PATIENCE * 2)
 )
 KEYS = st.sampled_from([
     *(key(sent, name) for name, together in {
@@ -92,7 +92,7 @@ KEYS = st.sampled_from([
         "alt+enter": "\x1b\r \x1b[13;3u",
         "escape": "\x1b[27u \x1b[27;2u",
     }.items() for sent in together.split(" ")),
-    key(ESC, "escape", PATIENCE * 2),
+    key(ESC, "escape", ESCAPE_PATIENCE * 2),
 ])  # fmt: skip
 KITTY_TEXTS = st.sampled_from(
     [Piece("\x1b[97;;97u", ("a",)), Piece("\x1b[97;2;65u", ("A",)), Piece("\x1b[27;2;65~", ("A",)),
@@ -176,5 +176,5 @@ def heard(pieces: Sequence[Piece], seed: int, pauses: Sequence[float] = (0.0, QU
             rest = rest[size:]
             passes(chance.choice(pauses))
         passes(piece.pause)
-    passes(2 * LONG_PATIENCE)
+    passes(2 * SEQUENCE_PATIENCE)
     return found

@@ -206,7 +206,7 @@ STEPS: dict[str, list[Step]] = {
         Step("escape", lambda deck: deck.view.timeline.chosen, "timeline", first=("slash", *"lr", "enter")),
     ],
     "KnobsView": [
-        Step("a", lambda deck: deck.app.choices.live_knobs, "knobs"),
+        Step("a", lambda deck: deck.app.preferences.live_knobs, "knobs"),
         *(Step(key, knob, "knobs", first=("home",)) for key in ("down", "j", "pagedown", "end", "G")),
         *(Step(key, knob, "knobs", first=("end",)) for key in ("up", "k", "pageup", "home", "g")),
         *(Step(key, turned, "knobs") for key in ("right", "left", "shift+right", "shift+left")),

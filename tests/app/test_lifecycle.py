@@ -37,8 +37,8 @@ async def test_quit_with_a_live_job_can_be_taken_back(open_deck: OpenDeck) -> No
 async def test_quit_leaves_the_jobs_running(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.press("ctrl+q", "l")
-        await deck.until(lambda: deck.app.outcome.why == "quit-leave")
-        assert (deck.app.outcome.exit_code, deck.app.outcome.states) == (0, {"digits": "running"})
+        await deck.until(lambda: deck.app.result.why == "quit-leave")
+        assert (deck.app.result.exit_code, deck.app.result.states) == (0, {"digits": "running"})
         assert deck.engine.orders == []
 
 
@@ -46,12 +46,12 @@ async def test_quit_stops_the_jobs_and_waits_for_the_engine(open_deck: OpenDeck)
     async with open_deck() as deck:
         await deck.press("ctrl+q", "s")
         await deck.until(lambda: deck.type_of_screen() == "StoppingScreen" and shutdowns(deck) == 1)
-        assert deck.app.outcome.why == "error"
+        assert deck.app.result.why == "error"
         deck.engine.send(State("digits", "stopped"))
         await deck.until(lambda: "digits  stopped" in text_of(deck.app))
         deck.engine.close()
-        await deck.until(lambda: deck.app.outcome.why == "quit-stop")
-        assert (deck.app.outcome.exit_code, deck.app.outcome.states) == (0, {"digits": "stopped"})
+        await deck.until(lambda: deck.app.result.why == "quit-stop")
+        assert (deck.app.result.exit_code, deck.app.result.states) == (0, {"digits": "stopped"})
 
 
 async def test_quit_without_waiting(open_deck: OpenDeck) -> None:
@@ -59,16 +59,16 @@ async def test_quit_without_waiting(open_deck: OpenDeck) -> None:
         await deck.press("ctrl+q", "s")
         await deck.until(lambda: deck.type_of_screen() == "StoppingScreen" and shutdowns(deck) == 1)
         await deck.press("ctrl+q")
-        await deck.until(lambda: deck.app.outcome.why == "quit-stop")
+        await deck.until(lambda: deck.app.result.why == "quit-stop")
 
 
 async def test_quit_with_no_live_job_ends_the_engine_at_once(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.news(State("digits", "crashed", exit_code=3))
         await deck.press("ctrl+q")
-        await deck.until(lambda: deck.app.outcome.why == "quit-stop")
+        await deck.until(lambda: deck.app.result.why == "quit-stop")
         assert shutdowns(deck) == 1
-        assert deck.app.outcome.exit_code == 1
+        assert deck.app.result.exit_code == 1
 
 
 async def test_quit_asks_before_unsaved_text_is_lost(open_deck: OpenDeck) -> None:
@@ -77,7 +77,7 @@ async def test_quit_asks_before_unsaved_text_is_lost(open_deck: OpenDeck) -> Non
         await deck.press("x", "ctrl+q")
         await deck.until(lambda: "Not saved: /home/ada/deck/digits.yaml" in text_of(deck.app))
         await deck.press("q")
-        await deck.until(lambda: deck.app.outcome.why == "quit-stop")
+        await deck.until(lambda: deck.app.result.why == "quit-stop")
 
 
 async def test_engine_that_goes_away_leaves_a_readable_screen(open_deck: OpenDeck) -> None:
@@ -92,8 +92,8 @@ async def test_engine_that_goes_away_leaves_a_readable_screen(open_deck: OpenDec
         await deck.until(lambda: deck.toasts)
         assert "Your text is still in the editor" in deck.toasts[0]
         await deck.press("ctrl+q", "q")
-        await deck.until(lambda: deck.app.outcome.why == "engine-gone")
-        assert deck.app.outcome.exit_code == 1
+        await deck.until(lambda: deck.app.result.why == "engine-gone")
+        assert deck.app.result.exit_code == 1
 
 
 async def test_deck_that_was_stopped_elsewhere_is_no_accident(open_deck: OpenDeck) -> None:
@@ -102,26 +102,26 @@ async def test_deck_that_was_stopped_elsewhere_is_no_accident(open_deck: OpenDec
         deck.engine.close()
         await deck.until(lambda: "The deck was stopped" in text_of(deck.app))
         await deck.press("ctrl+q")
-        await deck.until(lambda: deck.app.outcome.why == "engine-gone")
-        assert deck.app.outcome.exit_code == 0
+        await deck.until(lambda: deck.app.result.why == "engine-gone")
+        assert deck.app.result.exit_code == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 async def test_signal_ends_the_viewer_alone(open_deck: OpenDeck, number: signal.Signals) -> None:
     async with open_deck() as deck:
         os.kill(os.getpid(), number)
-        await deck.until(lambda: deck.app.outcome.why == "signal")
-        assert deck.app.outcome.exit_code == 128 + number
+        await deck.until(lambda: deck.app.result.why == "signal")
+        assert deck.app.result.exit_code == 128 + number
         assert deck.engine.orders == []
 
 
 async def test_no_engine_is_an_outcome_with_a_reason(tmp_path: Path) -> None:
     app = DeckApp(tmp_path / "s")
     async with app.run_test() as pilot:
-        while not app.outcome.message:
+        while not app.result.message:
             await pilot.pause(0.005)
-    assert app.outcome.why == "engine-gone"
-    assert "no engine answers" in app.outcome.message
+    assert app.result.why == "engine-gone"
+    assert "no engine answers" in app.result.message
 
 
 async def test_other_protocol_is_refused_with_advice(tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ async def test_other_protocol_is_refused_with_advice(tmp_path: Path) -> None:
         engine.protocol = messages.PROTOCOL + 1
         app = DeckApp(engine.path)
         async with app.run_test() as pilot:
-            while not app.outcome.message:
+            while not app.result.message:
                 await pilot.pause(0.005)
-        assert "attach with the tunedeck that started the deck" in app.outcome.message
+        assert "attach with the tunedeck that started the deck" in app.result.message
 
 
 async def test_slow_import_is_counted(open_deck: OpenDeck) -> None:

@@ -21,5 +21,5 @@ def test_a_set_that_was_overtaken_is_judged_by_the_keys_that_it_asked_for(
         3: Reload("job", 3, "superseded", "set", (Change("a", 0, 1), Change("b", 0, 1)), by=4),
         4: Reload("job", 4, "applied", "set", (Change("b", 0, 1), Change("c", 0, 1))),
     }
-    assert talk.tell("job") == code
+    assert talk.tell_job("job") == code
     assert capsys.readouterr().out.startswith(says)

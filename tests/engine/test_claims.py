@@ -110,7 +110,7 @@ def test_the_lock_follows_a_save_that_replaces_the_file(config: Path, mine: Hist
     before.hardlink_to(config)
     for _ in range(3):
         save(config)
-        assert list(mine.follow(config) if how == "told" else mine.look()) == []
+        assert list(mine.follow(config) if how == "told" else mine.repair()) == []
     assert refused(linked(way, config))
     assert not refused(before)  # it is another file by now
 
@@ -140,24 +140,24 @@ def test_a_file_that_becomes_that_of_another_engine_is_told_once(
     other.open(theirs, "job")
     config.unlink()
     config.hardlink_to(theirs)
-    (news,) = mine.look()
+    (news,) = mine.repair()
     assert news.message == (
         f"{config} is in use by you; `tunedeck ls` shows it; from now on both take what is saved in it"
     )
-    assert list(mine.look()) == []
+    assert list(mine.repair()) == []
     other.close()
-    assert list(mine.look()) == []
+    assert list(mine.repair()) == []
     assert refused(theirs)
 
 
 def test_a_config_that_is_missing_is_locked_by_its_name(config: Path, mine: HistoryFolders) -> None:
     config.unlink()
-    assert list(mine.look()) == []
+    assert list(mine.repair()) == []
     assert refused(config)
     (config.parent.parent / "link").symlink_to(config)
     assert refused(config.parent.parent / "link")
     config.write_text(CONTENT)
-    assert list(mine.look()) == []
+    assert list(mine.repair()) == []
     assert refused(linked("hard link", config))
 
 
@@ -270,7 +270,7 @@ def test_a_mount_leads_to_the_same_lock(config: Path, view: str, first: str) -> 
     if first == "here":
         homes.open(config, "job")
         save(config)
-        list(homes.look())
+        list(homes.repair())
     mounts = Mounts(config.parent.parent, script)
     code = SECOND if first == "here" else SECOND.replace("'you'", "'me'").replace("homes.close()", "sys.stdin.read()")
     try:

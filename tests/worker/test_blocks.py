@@ -38,7 +38,7 @@ class Fixture:
             self.blocks.add(self.step, metrics)
 
     def sent(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
-        self.blocks.tell()
+        self.blocks.send_ended()
         for message in self.channel.of("block"):
             json.dumps(message, allow_nan=False)
             yield message["first"], message["size"], message["values"]
@@ -190,7 +190,7 @@ def test_an_engine_that_does_not_read_gets_the_newest_later() -> None:
     task.channel.offer = lambda message: False  # type: ignore[method-assign]
     for _ in range(1000):
         task.take({"x": 1.0})
-        task.blocks.tell()
+        task.blocks.send_ended()
     task.channel.offer = offer  # type: ignore[assignment]
     found = list(task.sent())
     assert found[-1][0] == 1000
@@ -215,7 +215,7 @@ def test_no_block_is_told_twice_where_two_threads_tell() -> None:
 
     def offer_while_another_tells(message: dict[str, Any]) -> bool:
         if not others:
-            others.append(threading.Thread(target=task.blocks.tell))
+            others.append(threading.Thread(target=task.blocks.send_ended))
             others[0].start()
             others[0].join(0.1)  # it ends by then, or waits for this one
         return offer(message)

@@ -27,7 +27,7 @@ class Told:
     def steps(self, *values: Any, metric: str = "loss") -> list[str]:
         """Report a step for each value; return what was told since the last call."""
         for value in values:
-            self.guards.look({metric: value, "other": 1})
+            self.guards.check_metrics({metric: value, "other": 1})
         said, self.said[:] = list(self.said), []
         return said
 
@@ -105,7 +105,7 @@ def test_a_step_that_does_not_report_the_metric_does_not_count() -> None:
     told = Told(loss={"max": 10, "for": 2})
     told.steps(11)
     for report in ({}, None, 7, {"other": 3}):
-        told.guards.look(report)
+        told.guards.check_metrics(report)
     assert told.steps(12) == ["loss is 12, more than 10, for 2 steps"]
 
 
@@ -120,5 +120,5 @@ def test_a_value_is_converted_only_where_a_guard_names_it() -> None:
             raise AssertionError("nobody has asked for it")
 
     told = Told(loss={"max": 10})
-    told.guards.look({"loss": 1, "heavy": Heavy()})
+    told.guards.check_metrics({"loss": 1, "heavy": Heavy()})
     assert told.steps() == []

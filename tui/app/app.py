@@ -75,12 +75,12 @@ class DeckApp(KeyQueueApp):
     def __init__(self, path: Path, focus_job: str | None = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(TitledDriver)
         self.clock = clock
-        self.choices = Preferences()
-        self._choices_path = preferences.default_path()
+        self.preferences = Preferences()
+        self._preferences_path = preferences.default_path()
         self._unread = ""
         self._unkept = False
         self._load_choices()
-        self.outcome = Result(1, "error")
+        self.result = Result(1, "error")
         self.jobs: dict[str, JobModel] = {}
         self.main = MainScreen(self.jobs)
         self._focus_job = focus_job
@@ -148,28 +148,28 @@ class DeckApp(KeyQueueApp):
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         try:
-            self.choices = preferences.load(self._choices_path)
+            self.preferences = preferences.load(self._preferences_path)
         except (OSError, ValueError) as error:
             self._unread = f"{_reason(error)}. What you chose before is not known."
         # Before anything is drawn: a theme that is set later has all colours found out twice.
-        chosen = self.choices.theme
+        chosen = self.preferences.theme
         self.set_reactive(DeckApp.theme, chosen if chosen in self.available_themes else DARK.name)
         self.stylesheet.set_variables(self.get_css_variables())
 
     def choose(self, **changed: Any) -> None:
         """Keep what the user chose for the next time."""
-        self.choices = dataclasses.replace(self.choices, **changed)
+        self.preferences = dataclasses.replace(self.preferences, **changed)
         try:
-            preferences.save(self._choices_path, **changed)
+            preferences.save(self._preferences_path, **changed)
         except OSError as error:
             if not self._unkept:
-                what = f"{self._choices_path}: {_reason(error)}. It holds until you quit."
+                what = f"{self._preferences_path}: {_reason(error)}. It holds until you quit."
                 self._toast(what, "warning", "Choice not kept")
             self._unkept = True
 
     def watch_theme(self, theme: str) -> None:
         """Keep the theme."""
-        if theme != self.choices.theme and self.is_running:
+        if theme != self.preferences.theme and self.is_running:
             self.choose(theme=theme)
 
     # What comes from the engine
@@ -204,7 +204,7 @@ class DeckApp(KeyQueueApp):
         self.greeted = True
         self._told.set()
         if self._unread:
-            self._toast(f"{self._choices_path}: {self._unread}", "warning", "Choices not read")
+            self._toast(f"{self._preferences_path}: {self._unread}", "warning", "Choices not read")
         for job in self.jobs.values():
             job.live_updates = True
         chosen = self._focus_job if self._focus_job in self.jobs else next(iter(self.jobs), None)
@@ -289,7 +289,7 @@ class DeckApp(KeyQueueApp):
         if self._stopping is not None:
             self._end("quit-stop")
         elif not self.greeted:
-            self.outcome = Result(1, "engine-gone", message=reason or "the engine closed the connection")
+            self.result = Result(1, "engine-gone", message=reason or "the engine closed the connection")
             self.exit()
         else:
             self.frames.flush()
@@ -371,8 +371,8 @@ class DeckApp(KeyQueueApp):
     def _end(self, why: str, number: int = 0) -> None:
         states = {job.name: job.state.state for job in self.jobs.values() if job.state is not None}
         failed = "crashed" in states.values() or (why == "engine-gone" and any(j.alive for j in self.jobs.values()))
-        self.outcome = Result(128 + number if number else int(failed), why, states, signal=number)
-        self.exit(return_code=self.outcome.exit_code)
+        self.result = Result(128 + number if number else int(failed), why, states, signal=number)
+        self.exit(return_code=self.result.exit_code)
 
     # The command palette
 

@@ -23,14 +23,14 @@ class RunningDeck(Protocol):
     Attributes:
         clock: Tells the time of the day.
         jobs: Those of the deck, by their names.
-        choices: What the user has chosen.
+        preferences: What the user has chosen.
         greeted: The engine has told all that it knows.
         frames: What is to be drawn with the next frame.
     """
 
     clock: Callable[[], float]
     jobs: dict[str, JobModel]
-    choices: Preferences
+    preferences: Preferences
     greeted: bool
     frames: FrameScheduler
 

@@ -26,4 +26,4 @@ def run(socket_path: str, focus_job: str | None = None) -> Result:
     with own_terminal():
         app = DeckApp(Path(socket_path), focus_job)
         app.run()
-    return app.outcome
+    return app.result

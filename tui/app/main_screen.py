@@ -161,18 +161,18 @@ class MainScreen(FrugalScreen):
         if view is None:
             view = self._views[name] = self._new_view(self._jobs[name], now)
         elif view.ready:
-            view.resize(self.deck.choices.sizes)
-            view.show_charts(self.deck.choices.charts)
+            view.resize(self.deck.preferences.sizes)
+            view.show_charts(self.deck.preferences.charts)
             view.sync(Part.LOG | Part.TIMELINE | Part.DOCUMENT, now)
             view.focus_first()
         self.sync(dict.fromkeys(self._jobs, Part.STATUS), now)
         self.refresh_bindings()
 
     def _new_view(self, job: JobModel, now: float) -> JobView:
-        view = JobView(job, self.deck.request, now, self.deck.choices.sizes)
-        view.log_view.set_reactive(LogView.wrap, self.deck.choices.wrap)
-        view.show_charts(self.deck.choices.charts)
-        view.knobs.rack.live = self.deck.choices.live_knobs
+        view = JobView(job, self.deck.request, now, self.deck.preferences.sizes)
+        view.log_view.set_reactive(LogView.wrap, self.deck.preferences.wrap)
+        view.show_charts(self.deck.preferences.charts)
+        view.knobs.rack.live = self.deck.preferences.live_knobs
         if self.whole:
             self.query_one("#views").mount(view)
         return view
@@ -265,7 +265,7 @@ class MainScreen(FrugalScreen):
     def action_settle(self, choice: str) -> None:
         """Answer a conflict with the disk."""
         if (view := self.view(self.current)) is not None:
-            view.config.settle(choice)
+            view.config.settle_conflict(choice)
 
     def action_jump(self) -> None:
         """Show a key over each pane and job."""

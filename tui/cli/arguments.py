@@ -1,4 +1,4 @@
-"""What every command of the command line may say."""
+"""What several commands share: the deck file of a folder, types of arguments, and the error of bad usage."""
 
 from __future__ import annotations
 

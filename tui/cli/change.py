@@ -262,7 +262,7 @@ class Talk:
                 break
         if self.reply is None:
             raise UsageError("the engine has not answered: look what is in the file")
-        return max(map(self.tell, self._names))
+        return max(map(self.tell_job, self._names))
 
     def _tell_unchanged(self, others: Mapping[str, int]) -> int:
         """Tell that nothing was written; what was refused or taken back before is no success."""
@@ -315,7 +315,7 @@ class Talk:
         row = self._row(name)
         return row is not None and row.status in _FINAL
 
-    def tell(self, name: str) -> int:
+    def tell_job(self, name: str) -> int:
         """Say what became of the change in a job; return the exit code."""
         row = self._row(name)
         prefix = f"{name}: " if self._several else ""

@@ -245,14 +245,14 @@ def show(socket: Path) -> int:
     from tui.app.main import run
     from tui.engine import paths
 
-    outcome = run(str(socket))
-    if outcome.message:
-        print(f"tunedeck: {outcome.message}", file=sys.stderr)
+    result = run(str(socket))
+    if result.message:
+        print(f"tunedeck: {result.message}", file=sys.stderr)
     log = _read_log(socket)
     sys.stderr.write(log)
-    if log and outcome.why in ("quit-stop", "engine-gone"):
+    if log and result.why in ("quit-stop", "engine-gone"):
         paths.log_of(socket).unlink(missing_ok=True)
-    return outcome.exit_code
+    return result.exit_code
 
 
 def _read_log(socket: Path) -> str:

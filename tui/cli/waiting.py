@@ -31,7 +31,7 @@ class _Watch:
         self.state: messages.State | None = None
         self.row: Reload | None = None
 
-    def take(self, message: messages.Message | None) -> None:
+    def take_message(self, message: messages.Message | None) -> None:
         """Take in what the engine says."""
         if not isinstance(message, messages.Event) or message.job != self.job:
             return
@@ -104,7 +104,7 @@ def _follow(socket: Path, watch: _Watch, answer: Callable[[], int | None], timeo
                     message = next(said)
                 except StopIteration:
                     return NEVER
-                watch.take(message)
+                watch.take_message(message)
                 ready = ready or isinstance(message, messages.Ready)
                 if ready and (code := answer()) is not None:
                     return code

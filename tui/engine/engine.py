@@ -360,7 +360,7 @@ class Engine:
     async def _look_after_homes(self) -> None:
         while True:
             await asyncio.sleep(_LOOK)
-            for news in self._histories.look():
+            for news in self._histories.repair():
                 self._tell(*news)
             with contextlib.suppress(OSError, paths.PlaceError):  # it is tried again
                 await self.server.restore(self._socket)
@@ -370,7 +370,7 @@ class Engine:
             for turn in range(_LOOKS):
                 await asyncio.sleep(_KEEP / _LOOKS)
                 for job in self.jobs.values():
-                    await job.verdicts.look()
+                    await job.verdicts.judge_due()
                     if turn % 2:
                         await job.measure()
             for job in self.jobs.values():

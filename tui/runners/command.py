@@ -248,7 +248,7 @@ class CommandRunner:
 
     def stack(self, number: int) -> None:
         """Ask the process that has joined; where there is none, say so."""
-        if not self._members.ask({"kind": "stack", "id": number}):
+        if not self._members.ask_speaker({"kind": "stack", "id": number}):
             text = "no process of the command has called tui.checkpoint: it has no stack to show"
             self._owner.worker_said({"kind": "stack", "id": number, "text": text})
 
@@ -380,7 +380,7 @@ class CommandRunner:
         """Take what a process says that has joined; where it is not the one that takes changes, no receipts."""
         if message["kind"] == "stopping":
             if self._stop is not None:
-                self._stop.take(message["how"])
+                self._stop.take_answer(message["how"])
         elif message["kind"] != "applied" or self.spec.on_change == "reload":
             self._owner.worker_said(message)
 

@@ -183,7 +183,7 @@ class Members:
         """Have all end at their next checkpoints, by whatever means they were to."""
         self._tell({"kind": "leave"})
 
-    def ask(self, message: dict[str, Any]) -> bool:
+    def ask_speaker(self, message: dict[str, Any]) -> bool:
         """Put a question to the member that speaks for the job; return whether there is one."""
         lowest = self.lowest
         if lowest is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.runners.base import Owner, Payload
-from tui.runners.joined import Member, Members, TaskRank
+from tui.runners.members import Member, Members, TaskRank
 from tui.runners.process_tree import JsonLines, Outbox, ProcessTree
 from tui.runners.task import Task
 from tui.runners.termination import Termination
@@ -216,7 +216,7 @@ class ProcessRunner(Task):
         if message["kind"] != "stopping":
             self._owner.worker_said(message)
         elif self._stop is not None:
-            self._stop.take(message["how"])
+            self._stop.take_answer(message["how"])
 
     def _take_member(self, member: Member, *, came: bool) -> None:
         self._owner.worker_said({"kind": "joined" if came else "left", "pid": member.pid})

@@ -59,7 +59,7 @@ class Termination:
         self._hurried = False
         self._news = asyncio.Event()
 
-    def take(self, how: str) -> None:
+    def take_answer(self, how: str) -> None:
         """It says how it ends."""
         if how != self._how:
             self._how, self._since = how, time.monotonic()

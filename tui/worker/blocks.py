@@ -149,9 +149,9 @@ class Blocks:
         with self._lock:
             if self._rows or self._sums or self._newest:
                 self._close()
-        self.tell()
+        self.send_ended()
 
-    def tell(self) -> None:
+    def send_ended(self) -> None:
         """Send the blocks that have ended, in the receiving thread; at the end of the task in that of the task too."""
         with self._telling:
             while self._done:

@@ -38,7 +38,7 @@ class _Guard:
         self._count = 0
         self._told = False
 
-    def look(self, metrics: Mapping[Any, Any], version: int) -> tuple[str, int] | None:
+    def check_metrics(self, metrics: Mapping[Any, Any], version: int) -> tuple[str, int] | None:
         """Return what is wrong and since which version, once it has been so for as many steps as are allowed."""
         names = list(metrics) if self.metric == ALL else [self.metric] if self.metric in metrics else []
         if not names:
@@ -88,11 +88,11 @@ class Guards:
         for guard in self._guards:
             guard.arm()
 
-    def look(self, metrics: Any) -> None:
+    def check_metrics(self, metrics: Any) -> None:
         """Look at what a step has reported."""
         if not isinstance(metrics, Mapping):
             return
         for guard in self._guards:
-            wrong = guard.look(metrics, self._version)
+            wrong = guard.check_metrics(metrics, self._version)
             if wrong is not None:
                 self._tell(*wrong)

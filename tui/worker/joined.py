@@ -2,7 +2,7 @@
 
 The environment of the job's command has ``TUNEDECK=PATH#TOKEN``. The process connects, says who it is, and is sent
 what a worker is sent; from then on its checkpoints are those of `tui.worker.loop`. Its own program must never come to
-harm by that, so here is nothing that waits longer than `PATIENCE`, and nothing that takes its time to import.
+harm by that, so here is nothing that waits longer than `JOIN_PATIENCE`, and nothing that takes its time to import.
 
 ========== ========== ==================================================================================
 direction  kind       further keys
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 PROTOCOL = 1
 
 #: Seconds that a process may be held up by its first checkpoint.
-PATIENCE = 0.045
+JOIN_PATIENCE = 0.045
 
 #: Seconds between two ticks of the receiving thread.
 TICK = 0.05
@@ -149,7 +149,7 @@ class JoinedLoop(Loop):
         self.begin()
         if self._guards is not None:
             with self._lock:
-                self._guards.look(metrics)
+                self._guards.check_metrics(metrics)
         self._attend(metrics)
         if self._stopping and self.stop.leaves(self.step):
             self._leave()
@@ -227,10 +227,10 @@ def join() -> Loop | None:
 
 
 def _join(address: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + JOIN_PATIENCE
     path, _, token = address.rpartition("#")
     try:
-        link = Link(connected(path, PATIENCE / 2))
+        link = Link(connected(path, JOIN_PATIENCE / 2))
     except OSError as error:
         _say(f"no deck answers at {path} ({error.strerror}): the script runs by itself")
         return

@@ -103,7 +103,7 @@ class Loop:
                 # and a checkpoint tells.
                 pass
         self.sample_due = True
-        self._blocks.tell()
+        self._blocks.send_ended()
 
     def asked_to_stop(self) -> bool:
         """Tell whether the job is to stop; the task asks, so it is given the time to end by its own means."""
@@ -203,7 +203,7 @@ class Loop:
         self._latest = self._blocks.add(self.step, metrics)
         if self._guards is not None:
             with self._lock:
-                self._guards.look(metrics)
+                self._guards.check_metrics(metrics)
         if self.sample_due or self.mailbox.event.is_set():
             self._attend(metrics)
         if self._stopping and self.stop.leaves(self.step):
@@ -245,7 +245,7 @@ class Loop:
                 self.step = step = self.step + 1
                 self._latest = add(step, metrics) if metrics is not None else None
                 if guards is not None:
-                    guards.look(metrics)
+                    guards.check_metrics(metrics)
                 if self.sample_due or waiting():
                     self._attend(metrics)
                     if self._stopping and self.stop.leaves(step):
@@ -300,7 +300,7 @@ class Loop:
         self.step += 1
         self._latest = self._blocks.add(self.step, metrics)
         if self._guards is not None:
-            self._guards.look(metrics)
+            self._guards.check_metrics(metrics)
         # A task that never waits would neither let the others run nor the event be set.
         await _GiveWay()
         if self.sample_due or self.mailbox.event.is_set():

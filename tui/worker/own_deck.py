@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tui.worker.loop import Loop
 
 #: Seconds that an engine which has begun may take to hand the config over.
-PATIENCE = 30.0
+HANDOVER_PATIENCE = 30.0
 
 #: So many bytes of output may wait for the engine; what comes then is left out, and counted.
 MOST_OUTPUT = 1 << 16
@@ -125,7 +125,7 @@ def _deck_above() -> Loop | None:
     """Return the reload loop of the deck that has started this process, if one has."""
     address = current.address
     joined.enter()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HANDOVER_PATIENCE
     while address and current.loop is None and joined.is_on_its_way() and time.monotonic() < deadline:
         time.sleep(0.01)
     loop = current.loop or current.hosted.get()
@@ -161,7 +161,7 @@ def _begin(path: str, name: str, output: bool) -> Loop:
     finally:
         theirs.close()
     link = Link(ours)
-    joined.be_part(link, OwnLoop, PATIENCE)
+    joined.be_part(link, OwnLoop, HANDOVER_PATIENCE)
     if current.loop is None:
         link.close()
         raise JoinError(f"the deck of {path} has begun, and has not handed the config over")

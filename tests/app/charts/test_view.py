@@ -88,7 +88,7 @@ async def test_charts(
 async def test_f8_shows_and_hides_them_and_that_is_kept(open_deck: OpenDeck, charts: Callable[..., Any]) -> None:
     async with open_deck() as deck:
         await charts(deck)
-        assert deck.app.choices.charts
+        assert deck.app.preferences.charts
         regions = deck.view.places(deck.view.size)
         assert regions[deck.view.charts_pane].height > 9
         assert regions[deck.view.log_pane].height > 9  # beside the log
@@ -96,7 +96,7 @@ async def test_f8_shows_and_hides_them_and_that_is_kept(open_deck: OpenDeck, cha
         assert not deck.view.charts_pane.display
         assert deck.view.log_view.has_focus
         assert deck.view.charts_pane not in deck.view.places(deck.view.size)
-        assert not deck.app.choices.charts
+        assert not deck.app.preferences.charts
 
 
 async def test_where_there_is_little_room_the_charts_stand_instead_of_the_log(

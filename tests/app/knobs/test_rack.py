@@ -90,7 +90,7 @@ def test_what_is_turned_on_while_it_is_sent_is_no_conflict() -> None:
     found.send(found.due())
     found.turn(1)
     found.load(TEXT.replace("0.05", "0.063"), SCHEMA, (), all_restart=False)
-    found.take({"lr": "0.063"})
+    found.take_values({"lr": "0.063"})
     assert (found.news, found.due()) == (set(), {"lr": "0.08"})
 
 
@@ -117,7 +117,7 @@ def test_undo_takes_back_change_after_change_and_is_none_itself() -> None:
         for key, value in due.items():
             text = text.replace(found.knobs[key].text, value, 1)
         found.load(text, SCHEMA, (), all_restart=False)
-        found.take(due)
+        found.take_values(due)
 
     found.turn(1)
     settle()

@@ -101,7 +101,7 @@ async def test_by_choice_knobs_wait_for_enter_and_go_together(open_deck: OpenDec
         asked = writes(deck)
         rack = await opened(deck)
         await deck.press("a", "right", "down", "down", "left")
-        assert not deck.app.choices.live_knobs
+        assert not deck.app.preferences.live_knobs
         await deck.until(lambda: "2 not sent" in str(deck.view.knobs.border_title))
         assert not asked
         await deck.press("enter")

@@ -64,13 +64,13 @@ def test_a_folder_that_was_deleted_is_made_anew_with_all_that_was_in_it(config: 
     homes = HistoryFolders("me")
     kept = homes.open(config, "job")
     kept.add(applied(1), "one")
-    assert list(homes.look()) == []
+    assert list(homes.repair()) == []
     shutil.rmtree(config.parent / ".tunedeck")
     kept.add(sent(2), "two")  # it is not noticed yet
-    (news,) = homes.look()
+    (news,) = homes.repair()
     assert (news.config, news.severity) == (config, "warning")
     assert "was deleted: it has been made anew" in news.message
-    assert list(homes.look()) == []
+    assert list(homes.repair()) == []
     kept.update(applied(2))
     assert rows(config) == [applied(1), applied(2)] == list(kept.rows())
     assert kept.text(2) == "two"
@@ -98,7 +98,7 @@ def test_no_other_engine_can_take_a_config_whose_lock_was_deleted(config: Path, 
     homes.open(config, "job")
     shutil.rmtree(config.parent / ".tunedeck")
     if look:
-        assert list(homes.look())
+        assert list(homes.repair())
     with pytest.raises(PlaceError, match="in use by me;"):
         HistoryFolders("you").open(config, "job")
     if look:
@@ -115,7 +115,7 @@ def test_a_lock_alone_is_restored_without_a_word(config: Path) -> None:
     homes.open(config, "job")
     for lock in (config.parent / ".tunedeck").glob("*.lock"):
         lock.unlink()
-    assert list(homes.look()) == []
+    assert list(homes.repair()) == []
     with pytest.raises(PlaceError):
         Lock(config.parent / ".tunedeck", config, "you")
     homes.close()
@@ -125,14 +125,14 @@ def test_a_folder_that_can_not_be_made_anew_is_told_once_and_made_when_it_can(co
     homes = HistoryFolders("me")
     kept = homes.open(config, "job")
     shutil.rmtree(config.parent)
-    assert list(homes.look()) == [
+    assert list(homes.repair()) == [
         News(config, f"the history of c.yaml is no longer kept: {config.parent} is gone", "error")
     ]
-    assert list(homes.look()) == []
+    assert list(homes.repair()) == []
     assert config in homes.problems
     kept.add(applied(1), "one")
     config.parent.mkdir()
-    assert [news.severity for news in homes.look()] == ["warning"]
+    assert [news.severity for news in homes.repair()] == ["warning"]
     assert homes.problems == {}
     assert rows(config) == [applied(1)]
     homes.close()
@@ -145,9 +145,9 @@ def test_two_engines_that_share_a_folder_both_restore_what_is_theirs(config: Pat
     one.add(applied(1), "")
     two.add(sent(1), "")
     shutil.rmtree(config.parent / ".tunedeck")
-    assert [news.config for news in first.look()] == [config]
+    assert [news.config for news in first.repair()] == [config]
     two.update(applied(1))
-    assert [news.config for news in second.look()] == [other]
+    assert [news.config for news in second.repair()] == [other]
     two.add(applied(2), "")
     first.close()
     two.add(applied(3), "")
@@ -169,10 +169,10 @@ def test_what_could_not_be_written_is_written_the_next_time(config: Path) -> Non
     assert list(kept.rows()) == [applied(1), applied(2), sent(3)]
     assert (kept.text(2), kept.ran_before(3), kept.ran_before(2), kept.ran_before(1)) == ("two", 2, 1, None)
     assert kept.newest() == 3
-    assert list(homes.look()) == []
+    assert list(homes.repair()) == []
     block(kept, False)
-    assert list(homes.look()) == [News(config, "the history of c.yaml is complete again", "information")]
-    assert list(homes.look()) == []
+    assert list(homes.repair()) == [News(config, "the history of c.yaml is complete again", "information")]
+    assert list(homes.repair()) == []
     assert rows(config) == [applied(1), applied(2), sent(3)]
     homes.close()
     assert list((config.parent / ".tunedeck").glob("*.lock")) == []
@@ -306,7 +306,7 @@ def test_a_damaged_history_is_told_and_left_alone_and_its_numbers_go_on(config: 
         assert config in homes.problems
         given.append(kept.newest() + 1)
         kept.add(sent(given[-1]), "new")
-        assert list(homes.look()) == []
+        assert list(homes.repair()) == []
         homes.close()
         assert (config.parent / ".tunedeck" / "history.db").read_bytes() == raw
     assert given == sorted(set(given))

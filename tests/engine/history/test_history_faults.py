@@ -219,7 +219,7 @@ def test_a_full_disk_is_told_and_what_waits_is_not_said_to_be_kept(tmp_path: Pat
         history.add(rows[1], "two" * 100_000)
     assert history.late
     assert kept(config) == {1: (rows[0], "one")}
-    (news,) = homes.look()
+    (news,) = homes.repair()
     assert "is complete again" in news.message
     assert kept(config)[2] == (rows[1], "two" * 100_000)
     homes.close()

@@ -119,7 +119,7 @@ async def test_pages_and_finds_are_read_from_another_connection_or_from_ours(tmp
     await look()
     assert len(threads) == 5
     other.close()
-    assert [news.severity for news in homes.look()] == ["warning"]
+    assert [news.severity for news in homes.repair()] == ["warning"]
     await look()
     assert len(threads) == 10
     homes.close()

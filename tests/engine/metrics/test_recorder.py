@@ -114,7 +114,7 @@ async def test_one_of_a_newer_version_is_left_alone_and_told(kept: Kept) -> None
 
 async def test_a_clock_that_is_set_moves_no_series(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     def tell(step: int) -> Block:
-        return kept.recorder.take({"first": step, "size": 1, "at": 100.0 + step, "values": {"loss": step}}, 1)
+        return kept.recorder.take_block({"first": step, "size": 1, "at": 100.0 + step, "values": {"loss": step}}, 1)
 
     first = tell(1)
     for jump in (1e9, -1e9):
@@ -155,7 +155,7 @@ async def test_a_metric_that_changes_its_kind_goes_on(kept: Kept) -> None:
     told: list[Any] = [1, 2.5, True, [4, 0.5, 0.0, 1.0, 0.7, 0], [0, None, None, None, None, 1], 1e300]
     for step, value in enumerate(told):
         size = value[0] or 1 if isinstance(value, list) else 1
-        kept.recorder.take({"first": 1 + 4 * step, "size": size, "at": float(step), "values": {"x": value}}, 1)
+        kept.recorder.take_block({"first": 1 + 4 * step, "size": size, "at": float(step), "values": {"x": value}}, 1)
     found = (await kept.columns("x"))["x"]
     assert found["mean"] == [1, 2.5, 1, 0.5, None, 1e300]
     assert (found["max"][3], found["bad"][4]) == (1.0, 1)

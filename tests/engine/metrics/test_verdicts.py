@@ -31,7 +31,7 @@ class Job(Play):
             message = {"kind": "block", "first": max(first, 1), "size": size, "at": float(self.step)}
             self.job.worker_said({**message, "values": {name: told}})
             self.step = max(first, 1) + size - 1
-        await self.job.verdicts.look()
+        await self.job.verdicts.judge_due()
 
     async def change(self, step: int | None = None) -> int:
         self.version += 1
@@ -212,7 +212,7 @@ async def test_all_metrics_are_judged_the_main_one_first(job: Job) -> None:
     job.step = 100
     version = await job.change()
     tell(range(101, 111))
-    await job.job.verdicts.look()
+    await job.job.verdicts.judge_due()
     (row,) = job.history.rows(version, version)
     assert [effect.metric for effect in row.effect] == ["accuracy", "rate", "depth"]
 

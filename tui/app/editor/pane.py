@@ -163,7 +163,7 @@ class ConfigPane(Vertical):
                 await self._write(self.draft.digest)
 
     @work
-    async def settle(self, choice: str) -> None:
+    async def settle_conflict(self, choice: str) -> None:
         """End a conflict as the user wants: ``mine``, ``theirs``, ``difference`` or ``ask``."""
         async with self._saving:
             await self._settle(choice)

@@ -1,3 +1,4 @@
-"""The values of a config as knobs: each a row that is turned by a key."""
+"""The pane of a config's values as knobs: which there are, how each is drawn, and what a key makes of its value.
 
-from __future__ import annotations
+Values are found and nudged as in `tui.app.editor`. No file is written here: a turn is a command to the engine.
+"""

@@ -194,7 +194,7 @@ class Rack:
         self.sent = dict(values)
         self._former = {key: self.knobs[key].text for key in values if key in self.knobs and key != self._undoing}
 
-    def take(self, values: Mapping[str, str]) -> None:
+    def take_values(self, values: Mapping[str, str]) -> None:
         """Some values are in the file now."""
         self._done += self._former.items()
         for key, text in values.items():

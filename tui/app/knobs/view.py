@@ -176,7 +176,7 @@ class KnobsView(Widget, can_focus=True):
             self.draw_again()
             reply = await self._set(messages.Set(0, self._job.name, wanted, base, knob=True))
             if reply.ok:
-                self.rack.take(wanted)
+                self.rack.take_values(wanted)
             elif reply.code == "costs":
                 self.rack.hold()
             else:

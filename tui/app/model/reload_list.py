@@ -61,7 +61,7 @@ class ReloadList:
         self.by_version[reload.version] = reload
         self.judged = self.judged or bool(reload.effect)
 
-    def take(self, first: int, last: int, rows: Iterable[Reload], oldest: int) -> None:
+    def take_page(self, first: int, last: int, rows: Iterable[Reload], oldest: int) -> None:
         """Take a page of older rows; a version without one in it is not in the history."""
         self.oldest = max(self.oldest, oldest)
         self._gone.update(range(first, last + 1))

@@ -30,8 +30,8 @@ PASTE, PASTED = "\x1b[200~", "\x1b[201~"
 QUICK = 0.01
 
 #: Seconds for the rest of a sequence whose first part may be a key by itself, and of any other.
-PATIENCE = constants.ESCAPE_DELAY
-LONG_PATIENCE = 1.0
+ESCAPE_PATIENCE = constants.ESCAPE_DELAY
+SEQUENCE_PATIENCE = 1.0
 
 #: No sequence is longer; 32 is what Textual's parser bears.
 LONGEST, LONGEST_REPORT = 1000, 32
@@ -106,7 +106,7 @@ class TerminalInput:
     def _patience(self) -> float:
         if self._pending[0] != ESC and not self._pasting:
             return QUICK
-        return PATIENCE if len(self._pending) <= len("\x1b[[") and not self._pasting else LONG_PATIENCE
+        return ESCAPE_PATIENCE if len(self._pending) <= len("\x1b[[") and not self._pasting else SEQUENCE_PATIENCE
 
     def _events(self, *, final: bool) -> Iterator[Message]:
         while self._pending:

@@ -311,7 +311,7 @@ class TimelineView(RowView, can_focus=True):
             self._label()
             return False
         self.trouble = ""
-        self._rows.take(data["first"], last, map(reload_of, data["rows"]), data["oldest"])
+        self._rows.take_page(data["first"], last, map(reload_of, data["rows"]), data["oldest"])
         self._rows.forget(kept=last)
         self.sync(self.now)
         return True

@@ -89,7 +89,7 @@ class HistoryFolders:
         )
         return kept
 
-    def look(self) -> Iterator[News]:
+    def repair(self) -> Iterator[News]:
         """Restore what has been deleted, write what could not be written before, and tell of both."""
         for config in self.claims:
             yield from self.follow(config)
@@ -132,7 +132,7 @@ class HistoryFolders:
 
     def close(self) -> None:
         """Write what can be written, close the histories and give the locks back."""
-        for _ in self.look():
+        for _ in self.repair():
             pass  # the viewers have gone
         for home in self.histories.values():
             home.close()

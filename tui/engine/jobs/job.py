@@ -239,7 +239,7 @@ class Job:
         if kind == "metrics":
             self.record.measure(message["step"], message["values"])
         elif kind == "block":
-            self.recorder.take(message, self.reloads.run)
+            self.recorder.take_block(message, self.reloads.run)
         elif kind == "rejected":
             self._refuse(message)
         elif kind == "applied":
@@ -250,7 +250,7 @@ class Job:
             now = {"seen": time.monotonic(), "time": time.time()}
             self._go_back(self.reloads.breach(message["version"], message["message"], **now))
         elif not self.supervisor.hear(message):
-            self._joining.take(message)
+            self._joining.take_message(message)
 
     async def measure(self) -> None:
         """Measure what its processes use; of a job in a host nobody can tell."""

@@ -30,7 +30,7 @@ class Joining:
         self._record = record
         self._reloads = reloads
 
-    def take(self, message: Mapping[str, Any]) -> None:
+    def take_message(self, message: Mapping[str, Any]) -> None:
         """Take what the worker says of its processes."""
         kind = message["kind"]
         if kind == "unjoined":

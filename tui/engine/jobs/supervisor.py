@@ -375,7 +375,7 @@ class Supervisor:
 
     def applied(self) -> None:
         """The worker has taken a config."""
-        self.run.take()
+        self.run.take_config()
         if self._intent is Intent.TRY:
             self._want(Intent.RUN)
 

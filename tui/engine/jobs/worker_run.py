@@ -100,7 +100,7 @@ class WorkerRun:
         else:
             self.kept = version
 
-    def take(self) -> None:
+    def take_config(self) -> None:
         """It has taken a config."""
         self.answered = True
         self.given, self.kept = self.kept or self.given, 0

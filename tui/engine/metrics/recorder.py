@@ -67,7 +67,7 @@ class Recorder:
         savers = self._savers[TASK]
         return savers[-1].series if savers else None
 
-    def take(self, message: Mapping[str, Any], run: int) -> Block:
+    def take_block(self, message: Mapping[str, Any], run: int) -> Block:
         """Take a block that a worker tells."""
         block = block_of(message, self._offset)
         self.add(TASK, block, run)

@@ -108,7 +108,7 @@ class Verdicts:
         self._change = _Change(row.version, step, series, self._cuts.copy())
         self._cuts.append(step)
 
-    async def look(self) -> None:
+    async def judge_due(self) -> None:
         """Take the looks that are due."""
         async with self._turn:
             ended, self._ended = self._ended, []
