@@ -63,6 +63,8 @@ def test_events_are_standard_library_only() -> None:
         "tui",
         *CURRENT,
         "tui.protocol",
+        "tui.protocol.events",
+        "tui.protocol.requests",
         "tui.protocol.messages",
         "tui.protocol.codec",
     }
@@ -99,6 +101,8 @@ def test_the_command_line_is_light(statement: str) -> None:
         "tui.engine",
         "tui.engine.paths",
         "tui.protocol",
+        "tui.protocol.events",
+        "tui.protocol.requests",
         "tui.protocol.messages",
     }
     assert {name for name in modules if name.startswith("tui")} == own

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from tui.protocol import messages
-from tui.protocol.messages import Effect, Judged, Lines, Message, Reload
+from tui.protocol.messages import Effect, Lines, Message, Reload
 
 #: The longest line of JSON that is read: a config, or a batch of lines of output.
 LIMIT = 64 << 20
@@ -151,7 +151,7 @@ def _takers(kind: Any) -> list[tuple[str, Taker]]:
     """Return how the value of each field of `kind` that crosses a boundary is made of JSON."""
     hints = typing.get_type_hints(kind)
     known = [item.name for item in dataclasses.fields(kind) if "local" not in item.metadata]
-    return [(name, taker(name, hints[name], words=issubclass(kind, (Effect, Judged)))) for name in known]
+    return [(name, taker(name, hints[name], words=issubclass(kind, Effect))) for name in known]
 
 
 def taker(name: str, hint: Any, *, words: bool = False) -> Taker:
