@@ -1,22 +1,30 @@
-"""What a script pays for its checkpoints: outside a deck, and joined to one.
+"""What a script pays for its checkpoints, outside a deck and joined to one, and how soon a save reaches it.
 
 Run as ``python tests/bench/joined.py``. Each figure is over a bare function of the same signature, or over a bare
-interpreter, in one run. The engine is a stand-in that answers the first message and reads all that comes.
+interpreter, in one run. There the engine is a stand-in that answers the first message and reads all that comes.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from tests.bench.live import table
+from tests.bench.board import Board
+from tests.bench.live import TASKS, Client, engine, spread, table, ten_keys
+from tests.statuses import FINAL
+from tui.config.disk import store
+from tui.protocol.messages import Metrics, Reload, Save
 from tui.runners.members import pack
 
 ROUNDS = 9
@@ -63,8 +71,39 @@ assert config, config
 IMPORT = "import time; began = time.perf_counter(); import tui; print((time.perf_counter() - began) * 1000)"
 
 
+SCRIPT = """
+import sys
+import time
+import tui
+pause = float(sys.argv[1])
+config = None
+while True:
+    config = tui.checkpoint(config)
+    if pause:
+        time.sleep(pause)
+"""
+
+#: Saves of each job.
+SAVES = 60
+
+
 def main() -> None:
-    """Measure, and print the table."""
+    """Measure, and print the tables."""
+    costs()
+    script = [sys.executable, "-c", SCRIPT]
+    for what, aim, ways in (
+        ("a loop of 1 ms", "median 5 ms", {"a script": {"command": [*script, "0.001"]}}),
+        (
+            "a tight loop",
+            "median 9 ms",
+            {"a script": {"command": [*script, "0"]}, "a task": {"task": f"{TASKS}:tight"}},
+        ),
+    ):
+        table(what, [(f"ctrl+s to its checkpoint: {kind}", spread(saves(job)), aim) for kind, job in ways.items()])
+
+
+def costs() -> None:
+    """Measure what calls and imports cost."""
     with tempfile.TemporaryDirectory() as folder:
         address = f"{folder}/b.join#token"
         serve(Path(folder) / "b.join")
@@ -79,6 +118,29 @@ def main() -> None:
         "a script and its deck, the median of some processes and the least",
         [(what, f"{statistics.median(found):.1f} / {min(found):.1f} {unit}", aim) for what, unit, found, aim in rows],
     )
+
+
+def saves(job: Mapping[str, Any]) -> list[float]:
+    """Return the milliseconds of some saves, from the arrival of the app's command to the checkpoint."""
+    with tempfile.TemporaryDirectory() as name:
+        config, deck = Path(name) / "c.yaml", Path(name) / "deck.yaml"
+        Board.new(Path(name) / "board")
+        config.write_text(ten_keys(board=f"{name}/board", number=0))
+        deck.write_text(json.dumps({"jobs": {"it": {**job, "config": "c.yaml", "settle": 0}}}))
+        with engine(deck) as client:
+            client.until(Reload, lambda row: row.status == "applied")
+            client.until(Metrics)  # it has joined, and comes to its checkpoints
+            found = [_saved(client, config, number) for number in range(1, SAVES + 1)]
+    return found
+
+
+def _saved(client: Client, config: Path, number: int) -> float:
+    time.sleep(random.uniform(0.05, 0.15))
+    text = ten_keys(board=config.with_name("board"), number=number)
+    client.send(Save(number, "it", text, store.read(config).digest))
+    row = client.until(Reload, lambda row: row.status in FINAL)
+    assert row.latency_ms is not None, row
+    return row.latency_ms
 
 
 def run(code: str, address: str) -> list[float]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tui.cli import change
-from tui.protocol.messages import Change, Reload, Reply
+from tui.protocol.messages import Change, Reload, Reply, State
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,15 @@ def test_a_set_that_was_overtaken_is_judged_by_the_keys_that_it_asked_for(
     }
     assert talk.tell_job("job") == code
     assert capsys.readouterr().out.startswith(says)
+
+
+def test_a_set_that_waits_says_what_for(capsys: pytest.CaptureFixture[str]) -> None:
+    talk = change.Talk(["job"], several=False)
+    talk.reply = Reply(1, ok=True, data={"changed": True, "versions": {"job": 3}})
+    talk.rows["job"] = {3: Reload("job", 3, "sent", "set", (Change("a", 0, 1),))}
+    talk.take(State("job", "running", reason="none of its processes has called tui.checkpoint within 10 s"))
+    assert talk.tell("job") == 0
+    assert capsys.readouterr().out == (
+        "v3 is in the file and on its way: the job has not taken it yet, "
+        "none of its processes has called tui.checkpoint within 10 s\n"
+    )

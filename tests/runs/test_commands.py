@@ -18,7 +18,7 @@ import pytest
 
 from tests.patience import PATIENCE
 from tests.runs.folder import ENVIRONMENT, Event, Folder, Run, Wanted, Watch, ask, command, log, row, state
-from tui.protocol.messages import Pause
+from tui.protocol.messages import Pause, Resize, Start
 from tui.worker import process_tree
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs process descriptors and /proc")
@@ -143,6 +143,40 @@ def test_how_python_buffers_is_said_by_the_job_then_by_the_environment(
     folder.write("deck.yaml", f"jobs: {{j: {{command: {shown}, config: c.yaml, on_change: restart{env_key}}}}}")
     run = folder.run("deck.yaml", prefix=prefix)
     run.wait_for(log(f"seen <{seen}>"))
+
+
+def test_only_without_a_terminal_a_width_is_said(folder: Folder) -> None:
+    folder.write("c.yaml", "")
+    said = shell("echo $0 $COLUMNS end", "{config}")
+    jobs = {name: {"command": said, "config": "c.yaml", "on_change": "none", "tty": name == "b"} for name in "ab"}
+    folder.write("deck.yaml", json.dumps({"jobs": jobs}))
+    run = folder.run("deck.yaml", prefix=["env", "COLUMNS=77"])
+    assert run.end() == 0
+    assert sorted(line.partition("c.yaml ")[2] for line in run.lines) == ["77 end", "end"]
+
+
+def test_a_terminal_is_as_large_as_the_log_of_the_last_viewer(folder: Folder) -> None:
+    folder.write(
+        "show.py",
+        """
+        import os, signal, time
+        def show(*_):
+            os.write(1, b"%d x %d\\n" % os.get_terminal_size())
+        signal.signal(signal.SIGWINCH, show)
+        show()
+        while True:
+            time.sleep(600)
+        """,
+    )
+    run = start(folder, "", [sys.executable, "show.py"], tty=True)
+    run.wait_for(log("120 x 40"))
+    deck = folder.path / "deck.yaml"
+    assert ask(deck, Resize(1, "a", rows=12, columns=77)).ok
+    run.wait_for(log("77 x 12"))
+    assert ask(deck, Resize(2, "a", rows=13, columns=0)).ok
+    run.wait_for(log("1 x 13"))
+    assert ask(deck, Start(3, "a")).ok
+    run.wait_for(lambda event: log("1 x 13")(event) and run.lines.count("1 x 13") == 2)
 
 
 @pytest.mark.parametrize("tty", [False, True])

@@ -270,6 +270,30 @@ def test_another_command_tells_the_program(folder: Folder) -> None:
     assert (folder.path / "told").read_text() == "lr is 2\nlr is 3\n"
 
 
+def test_command_that_tells_the_program_is_spelled_the_same_on_the_command_line(folder: Folder) -> None:
+    folder.write("c.conf", "1\n")
+    tell = "{command: 'cat {config} >> told; exit 3'}"
+    run = folder.run("-c", "c.conf", "--on-change", tell, "--", "sleep", "600")
+    run.wait_for(row(1, "applied"))
+    folder.save("c.conf", "2\n")
+    assert "ended with exit code 3" in run.wait_for(row(2, "rejected"))["error"]["message"]
+    assert (folder.path / "told").read_text() == "2\n"
+
+
+@pytest.mark.parametrize("text", ["{command: }", "{command: [a]}", "{cmd: a}", "{command: a, b: 1}", "{command: a"])
+def test_another_mapping_is_refused_on_the_command_line(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tui.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["tunedeck", "run", "-c", "c.conf", "--on-change", text, "--", "sleep", "1"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--on-change: " in capsys.readouterr().err
+
+
 def test_deck_refuses_a_mapping_without_a_command(folder: Folder) -> None:
     folder.write("c.yaml", "lr: 1\n")
     run = folder.run_deck("jobs: {it: {command: [sleep, '1'], config: c.yaml, on_change: {}}}\n")
@@ -283,6 +307,27 @@ def test_stopped_script_ends_by_its_checkpoint(folder: Folder) -> None:
     assert run.stop() == 128 + signal.SIGTERM
     assert run.states[-1] == "stopped"
     assert not list(Path("/tmp").glob(f"tunedeck-*/engine-{run.pid}-*.join"))
+
+
+def test_guard_takes_back_what_a_script_has_taken(folder: Folder) -> None:
+    folder.write(
+        "script.py",
+        """
+        import time, tui
+        config = {"lr": 1}
+        while True:
+            config = tui.checkpoint(config, loss=config["lr"])
+            time.sleep(0.001)
+        """,
+    )
+    folder.write("c.yaml", "lr: 1\n")
+    job = {"command": [sys.executable, "script.py"], "config": "c.yaml", "guards": {"loss": {"max": 10, "for": 5}}}
+    run = folder.run_deck(json.dumps({"jobs": {"it": job}}))
+    run.wait_for(lambda event: event["event"] == "metrics" and event["values"] == {"loss": 1})
+    folder.save("c.yaml", "lr: 99\n")
+    assert "loss" in run.wait_for(row(2, "reverted"))["error"]["message"]
+    assert run.wait_for(row(3, "applied"))["source"] == "guard"
+    assert run.states == ["starting", "running"]
 
 
 def test_pause_holds_the_script(folder: Folder) -> None:

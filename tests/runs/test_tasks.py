@@ -197,6 +197,8 @@ def run(config):
     reason = f"the task has ended, its process waits for {words}"
     run.wait_for(lambda event: event["event"] == "state" and event["reason"] == reason)
     assert run.states == ["starting", "running"]
+    folder.save("c.yaml", "lr: 2\n")
+    assert run.wait_for(row(2, "failed"))["error"]["message"] == reason
     folder.write("go", "")
     assert run.end() == 0
     assert run.states[-1] == "finished"
@@ -274,17 +276,15 @@ def test_a_stop_ends_such_a_sleep_too(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_a_child_of_the_task_is_outside_the_deck(folder: Folder, method: str) -> None:
+def test_a_child_of_the_task_joins_by_each_way_to_start_one(folder: Folder, method: str) -> None:
     run = folder.run_task(
         f"""
         import multiprocessing, tui
 
         def child():
-            config = {{"own": 1}}
             for _ in range(3):
-                assert tui.checkpoint(config, loss=1.0) is config
-            tui.sleep(0.001)
-            print("child did its plain work")
+                assert tui.checkpoint({{"own": 1}}, loss=1.0) == {{"lr": 1}}
+            print("child is rank", tui.rank(), "of", tui.ranks())
 
         def run(config):
             process = multiprocessing.get_context({method!r}).Process(target=child)
@@ -297,8 +297,8 @@ def test_a_child_of_the_task_is_outside_the_deck(folder: Folder, method: str) ->
         "run",
     )
     assert run.end() == 0
-    assert run.lines == ["child did its plain work", "child ended with 0", "parent goes on with 1"]
-    assert [event["step"] for event in run.events if event["event"] == "metrics"] in ([1], [1, 1])
+    assert run.lines == ["child is rank 1 of 2", "child ended with 0", "parent goes on with 1"]
+    assert [event["step"] for event in run.events if event["event"] == "metrics"][-1] == 1, "that of the task"
 
 
 def test_nothing_of_ours_is_open_in_the_children_of_a_task(folder: Folder) -> None:

@@ -243,7 +243,7 @@ class Talk:
             self.wanted = [tuple(map(str, keys.steps(path))) for path in command.values]
         self._deadline = time.monotonic() + client.ANSWER_PATIENCE
         for message in self._messages(connection, stream):
-            self._take(message)
+            self.take(message)
             if isinstance(message, messages.Ready):
                 self._sent = True
                 stream.write(codec.encode(command))
@@ -284,7 +284,8 @@ class Talk:
             except StopIteration:
                 raise ConnectionError("the engine closed the connection") from None
 
-    def _take(self, message: messages.Message | None) -> None:
+    def take(self, message: messages.Message | None) -> None:
+        """Take what the engine says."""
         if isinstance(message, messages.Reply):
             self.reply = message
         elif isinstance(message, messages.State):

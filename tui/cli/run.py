@@ -39,7 +39,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--on-change",
         metavar="reload|restart|none|SIGNAL",
         help="a task: reload (else) or restart; a command: reload by its tui.checkpoint (else, where CONFIG is YAML or "
-        "JSON), restart, none (it watches CONFIG itself), or a signal name such as SIGHUP",
+        "JSON), restart, none (it watches CONFIG itself), a signal name such as SIGHUP, or '{command: CMD}', "
+        "another one that tells it",
     )
     run.add_argument(
         "--once",
@@ -124,13 +125,37 @@ def _command(what: str | None, command: list[str], given: set[str], arguments: a
         raise UsageError("--runner is for tasks")
     if "once" in given:
         raise UsageError("--once is for tasks")
+    if (arguments.on_change or "").startswith("{"):
+        return {**_command_job(command, arguments), "on_change": "command", "tell": _teller(arguments.on_change)}
     problem = on_change_problem(arguments.on_change, Path(arguments.config))
     if problem is not None:
         raise UsageError(
             f"--on-change: {problem}" if "on_change" in given else problem.replace("on_change:", "--on-change")
         )
+    return _command_job(command, arguments)
+
+
+def _command_job(command: list[str], arguments: argparse.Namespace) -> dict[str, object]:
     keys = ("config", "name", "on_change", "check")
     return {"what": command, **{key: getattr(arguments, key) for key in keys}, **_place(arguments)}
+
+
+def _teller(text: str) -> str:
+    """Return CMD of ``{command: CMD}``, spelled as in a deck.
+
+    Raises:
+        UsageError: It is spelled in another way.
+    """
+    from tui.config import document
+
+    try:
+        found = document.parse(text).data
+    except document.ConfigError as error:
+        raise UsageError(f"--on-change: {error.problem.message}") from error
+    command = found.get("command")
+    if len(found) != 1 or not isinstance(command, str) or not command:
+        raise UsageError("--on-change: a mapping is {command: CMD}, such as {command: './reload.sh {config}'}")
+    return command
 
 
 def _place(arguments: argparse.Namespace) -> dict[str, object]:

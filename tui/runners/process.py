@@ -204,6 +204,9 @@ class ProcessRunner(Task):
         elif kind not in ("metrics", "block") or self._members.speaker is self._rank:
             if kind == "loaded":
                 self._judges = message["rules"]
+            elif kind == "lingers":  # its children may go on
+                self._rank.counts = self._rank.counts and not message["over"]
+                message = {**message, "over": message["over"] and self._members.lowest is None}
             self._owner.worker_said(message)
 
     def _pass_on(self, version: int) -> None:

@@ -9,7 +9,8 @@ direction  kind       further keys
 ========== ========== ==================================================================================
 to worker  host       first message of a process that will hold many jobs
 to worker  setup      task, version, config, loop, runner (process, thread or asyncio), validate (may be left out),
-                      guards: metrics by name with their max, min, finite and for (may be left out)
+                      guards: metrics by name with their max, min, finite and for, args, signal, state_dir (may be left
+                      out)
 to worker  reload     version, config
 to worker  judge      id, config: what would be said to it? Nothing is taken
 to worker  stack      id: where is the task?
@@ -21,11 +22,12 @@ to engine  loaded     the task is imported and about to be called; rules: it has
                       of an annotation also schema (JSON Schema or null) and restart (keys that can't change live)
 to engine  unloadable message: why the task could not be imported
 to engine  raised     message: the exception that ended the task; step, traceback
-to engine  lingers    message: the task has ended, and what its process waits for
+to engine  lingers    message: the task has ended, and what its process waits for; over: it takes no config any more
 to engine  up         the interpreter runs this program
 to engine  breached   version, step, message: a metric has left its bounds under this version
 to engine  rejected   version, message: the task will not get this config, and why; the worker that is to start with it
                       ends. errors: what belongs to single values, as pairs of the steps to the value and the words
+to engine  passed     version: the task will get it, so its children may; told where there are rules
 to engine  judged     id, message (null: nothing is wrong), errors as in rejected, effective as in applied
 to engine  stack      id, text: the stack of the task
 to engine  applied    version, step, at (seconds of the monotonic clock), superseded (versions); effective: where the

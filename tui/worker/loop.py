@@ -53,6 +53,7 @@ class Loop:
         state_dir: A folder of the job that lasts over its restarts.
         effective: Where the config that runs is not what the file says; see `tui.worker.differences`.
         stop: What is known of its stop.
+        over: The task has ended, and takes nothing any more, though its process goes on.
         sample_due: Set by `sample` when metrics are wanted; the next checkpoint then reports. It stays
             set while the task is paused, so that no checkpoint takes the short way.
     """
@@ -66,6 +67,7 @@ class Loop:
         self.effective: list[Any] = []
         self.rank, self.ranks = 0, 1
         self.state_dir: str | None = None
+        self.over = False
         self.sample_due = True
         self.stop = Stopping(self._tell_stopping)
         self._metrics = MetricsReporter(channel, self._complain)
@@ -335,7 +337,7 @@ class Loop:
     def _look(self, metrics: Any) -> None:
         if self.mailbox.event.is_set():
             self._sort(self.mailbox.take())
-        if self._reloads and not self._paused and not self._stopping:
+        if self._reloads and not self._paused and not self._stopping and not self.over:
             reloads, self._reloads = self._reloads, []
             self.config = reloads[-1]["config"]
             self.version = reloads[-1]["version"]

@@ -80,15 +80,21 @@ def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
         mine.send(raised(error, loop.step))
         raise SystemExit(1) from None
     finally:
-        threading.Thread(target=_tell_lingering, args=(mine,), name="tunedeck-lingering", daemon=True).start()
+        threading.Thread(target=_tell_lingering, args=(mine, loop), name="tunedeck-lingering", daemon=True).start()
 
 
-def _tell_lingering(channel: JobChannel) -> None:
-    """Where the process is still here a while after its task has ended, say what it waits for."""
+def _tell_lingering(channel: JobChannel, loop: Loop) -> None:
+    """Where the process is still here a while after its task has ended, say what it waits for.
+
+    A thread that goes on with checkpoints takes changes as before; else nobody will, and it is told once.
+    """
+    step = loop.step
     time.sleep(LINGER)
+    loop.over = loop.step == step
     left = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
     what = f"{len(left)} thread{'s' * (len(left) > 1)}" if left else "what it does at its exit"
-    channel.send({"kind": "lingers", "message": f"the task has ended, its process waits for {what}"})
+    words = f"the task has ended, its process waits for {what}"
+    channel.send({"kind": "lingers", "message": words, "over": loop.over})
 
 
 def _leave_deck(channel: Channel) -> None:

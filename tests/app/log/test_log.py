@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import replace
 
 import pytest
 from textual.geometry import Offset
 from textual.selection import Selection
 
 from tests.app.conftest import OpenDeck, text_of
-from tests.app.fake import NOW, Deck
+from tests.app.fake import NOW, Deck, backlog
 from tests.app.insides import driver_of
 from tui.app.log.view import LogView
 from tui.app.model.log_buffer import SLAB, LogBuffer
-from tui.protocol.messages import Begun, Lines
+from tui.protocol.messages import Begun, JobInfo, Lines, Resize
 
 
 def output(first: int, count: int) -> Lines:
@@ -184,3 +185,23 @@ async def test_log_goes_to_a_version_and_says_which_one_it_shows(open_deck: Open
         await deck.until(lambda: log.version_in_view() == 8)
         await deck.press("g")
         await deck.until(lambda: log.version_in_view() == 4)
+
+
+@pytest.mark.parametrize("tty", [False, True])
+async def test_terminal_of_the_job_is_as_large_as_its_log(open_deck: OpenDeck, tty: bool) -> None:
+    info, *rest = backlog()
+    assert isinstance(info, JobInfo)
+    async with open_deck([replace(info, tty=tty), *rest], size=(120, 40)) as deck:
+
+        def told() -> list[Resize]:
+            deck.app.main.tick(NOW)
+            return [command for command in deck.engine.commands if isinstance(command, Resize)]
+
+        if not tty:
+            assert not told()
+            return
+        await deck.until(told)
+        before, room = told()[-1], deck.view.log_view.room
+        assert (before.rows, before.columns) == (room.height, room.width - deck.view.log_view.text.margin)
+        await deck.pilot.resize_terminal(100, 30)
+        await deck.until(lambda: told()[-1].rows < before.rows and told()[-1].columns < before.columns)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,35 @@ from tui.engine.reloads.candidate import Candidate
 from tui.engine.reloads.checks import Gate, problem_of
 from tui.protocol.messages import Problem
 from tui.runners import readiness
+from tui.runners.command import CommandSpec
 
 CONFIG = Path("/etc/it's/nginx.conf")
 
 
 def spec(command: str, cwd: Path = Path()) -> JobSpec:
     return JobSpec("job", None, None, CONFIG, check=command, cwd=cwd)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="can't read TOML")
+@pytest.mark.parametrize(
+    ("name", "runs", "text", "place"),
+    [
+        ("c.toml", "a = 1\n", "a = \n", (1, 5)),
+        ("c.toml", "a = 1\r\n", "a = 1\r\nb = [1,\r\n", (3, 1)),
+        ("c.toml", "a = 1\n", "a = 2\n", None),
+        ("c.toml", "an own language", "another sentence", None),
+        ("c.toml", None, "an own language", None),
+        ("c.conf", "a = 1\n", "a = \n", None),
+    ],
+)
+def test_toml_that_no_longer_parses_is_invalid(
+    name: str, runs: str | None, text: str, place: tuple[int, int] | None
+) -> None:
+    command = CommandSpec("job", ("true",), Path(name), "restart")
+    job = JobSpec("job", None, command, Path(name), on_change="restart")
+    found = checks.examine(Candidate(text, None, None, "disk", 0.0, keyed=False), job, runs)
+    assert (found.data is None) == (place is not None)
+    assert ((found.problem.line, found.problem.column) if found.problem else None) == place
 
 
 class Bench:

@@ -134,6 +134,7 @@ def single(
     *,
     runner: str = "process",
     on_change: str | None = None,
+    tell: str = "",
     check: str | None = None,
     loop: bool | None = None,
     args: Sequence[str] = (),
@@ -148,6 +149,7 @@ def single(
         name: Of the job; else the function's, or the command's base name.
         runner: Of a task.
         on_change: What a change does; a command must say it.
+        tell: The command that tells it of a change, where that is so.
         check: Of a command.
         loop: Whether a plain function is called again; None: unless it has called `tui.checkpoint`.
         args: What a task finds in ``sys.argv[1:]``.
@@ -169,7 +171,7 @@ def single(
             raise ConfigError(Problem(missing))
         name = name or Path(what[0]).name
         plain = {name: literal(value) for name, value in (env or {}).items()}  # as it was typed
-        command = CommandSpec(name, what, path, on_change, env=plain, tty=tty, cwd=cwd)
+        command = CommandSpec(name, what, path, on_change, tell, env=plain, tty=tty, cwd=cwd)
         job = JobSpec(name, None, command, path, on_change=on_change, check=check, cwd=cwd)
     if (problem := name_problem(name)) is not None:
         raise ConfigError(Problem(problem))

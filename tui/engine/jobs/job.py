@@ -132,7 +132,7 @@ class Job:
 
     def offer(self, candidate: Candidate) -> None:
         """Take new content; where the job has a check, once it has passed it."""
-        candidate = checks.examine(candidate, self.spec)
+        candidate = checks.examine(candidate, self.spec, self.reloads.text)
         if self._gate is None:
             self._admit(candidate)
         else:
@@ -196,7 +196,7 @@ class Job:
             return
         if text != candidate.text:
             candidate = await self.file.draft(text.encode("utf-8", "replace"), "start", 0.0)
-        data = checks.examine(candidate, self.spec).data
+        data = checks.examine(candidate, self.spec, None).data
         if data is not None:
             self.reloads.former = version, data
 

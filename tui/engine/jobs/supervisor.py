@@ -245,6 +245,8 @@ class Supervisor:
             if run.asked != version:
                 run.asked = version
                 self.tasks.start(self._judge(run, version, candidate.data))
+        elif run.over and not renew:
+            self._record.update(self._reloads.missed(run.over))
         elif renew or not self.slot.send(version, candidate):
             run.ending = run.ending or "replace"  # from now on its end is no answer to what it was given before
             self.tasks.start(self._replace())
@@ -359,11 +361,20 @@ class Supervisor:
                 self._tell(state, f"held at step {message['step']:,}")
         elif kind in ("blocking", "lingers"):
             self._tell(state, lifecycle.blocking_words(message) if kind == "blocking" else message["message"])
+            if message.get("over"):
+                self._lose_task(message["message"])
         elif kind in ("unloadable", "refused", "raised", "host ended", "departed"):
             self.run.blame(message)
         else:
             return False
         return True
+
+    def _lose_task(self, why: str) -> None:
+        """The task has ended, though its process goes on: no change reaches it any more."""
+        self.run.over = why
+        pending = self._reloads.pending
+        if pending is not None and pending[1].data is not None and not self._renews(pending[1].data):
+            self._record.update(self._reloads.missed(why))
 
     def loaded(self, rules: bool, patterns: Patterns) -> None:
         """The worker has loaded its task, and has `rules` to judge a config by, or none."""

@@ -63,6 +63,7 @@ class WorkerRun:
         renewed: It was started in the place of one that a reload has ended.
         asked: The version that it was asked last to judge for a new worker.
         accepted: The newest of those that it has accepted.
+        over: Why its task takes nothing any more, though its process goes on; empty as long as it does.
         unloadable: It could not even load its task.
         traceback: Of the exception that ended it, if it has told one.
         step: Checkpoints that it had completed then.
@@ -82,6 +83,7 @@ class WorkerRun:
     renewed: bool = False
     asked: int = 0
     accepted: int = 0
+    over: str = ""
     unloadable: bool = False
     traceback: str = ""
     step: int | None = None

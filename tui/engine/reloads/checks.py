@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tui import reading, wording
+from tui.config import toml_text
 from tui.config.disk import store
 from tui.engine.deck.spec import JobSpec
 from tui.engine.reloads.candidate import Candidate, Unanswered
@@ -46,9 +47,19 @@ def problem_with(file: ConfigFile, spec: JobSpec) -> Problem | None:
     return file.problem or _fault(file.data, file.faults, spec)
 
 
-def examine(candidate: Candidate, spec: JobSpec) -> Candidate:
-    """Return what a job makes of a content: its text where that is all it wants, or a problem."""
+def examine(candidate: Candidate, spec: JobSpec, runs: str | None) -> Candidate:
+    """Return what a job makes of a content: its text where that is all it wants, or a problem.
+
+    Args:
+        candidate: The content.
+        spec: The job.
+        runs: The text that runs: where that is TOML, what is none is a mistake and no language of the command's own.
+    """
     if candidate.readable and spec.takes_text(keyed=candidate.keyed):
+        if spec.config.suffix == ".toml" and runs is not None and toml_text.problem(runs) is None:
+            broken = toml_text.problem(candidate.text)
+            if broken is not None:
+                return replace(candidate, data=None, problem=broken)
         return replace(candidate, data=candidate.text, problem=None)
     fault = _fault(candidate.data, candidate.faults, spec)
     return candidate if fault is None else replace(candidate, data=None, problem=fault)

@@ -191,6 +191,10 @@ class Reloads:
         self.trial.close()
         return self._answer_all("failed", **_errors(Problem(reason)))
 
+    def missed(self, reason: str) -> list[Reload]:
+        """The worker goes on without the task, which takes nothing any more: what it has not answered has failed."""
+        return self._answer_all("failed", **_errors(Problem(reason)))
+
     def revert(self, reason: str, *, seen: float, time: float, trial: bool = False) -> list[Reload]:
         """The worker died of the newest reload: go back to the last good version, as a new one.
 

@@ -90,7 +90,7 @@ def _may_lose(job: Job) -> bool:
 
 def _loss(job: Job, candidate: Candidate) -> Loss | None:
     since = job.running.since
-    data = checks.examine(candidate, job.spec).data
+    data = checks.examine(candidate, job.spec, job.reloads.text).data
     if (
         not _may_lose(job)
         or since is None

@@ -59,7 +59,7 @@ class DryRun:
 
 async def run_dry(job: Job, candidate: Candidate, *, brief: bool = False) -> DryRun:
     """Return what would become of a config: of its text, schema, the worker's word and, if not `brief`, the check."""
-    candidate = checks.examine(candidate, job.spec)
+    candidate = checks.examine(candidate, job.spec, job.reloads.text)
     outlook = DryRun(job.name, job.reloads.running)
     if candidate.data is None:
         return replace(outlook, status="invalid", problem=candidate.problem)
