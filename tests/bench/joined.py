@@ -83,6 +83,12 @@ while True:
         time.sleep(pause)
 """
 
+PACED: dict[str, dict[str, Any]] = {"a script": {"command": [sys.executable, "-c", SCRIPT, "0.001"]}}
+TIGHT: dict[str, dict[str, Any]] = {
+    "a script": {"command": [sys.executable, "-c", SCRIPT, "0"]},
+    "a task": {"task": f"{TASKS}:tight"},
+}
+
 #: Saves of each job.
 SAVES = 60
 
@@ -90,16 +96,8 @@ SAVES = 60
 def main() -> None:
     """Measure, and print the tables."""
     costs()
-    script = [sys.executable, "-c", SCRIPT]
-    for what, aim, ways in (
-        ("a loop of 1 ms", "median 5 ms", {"a script": {"command": [*script, "0.001"]}}),
-        (
-            "a tight loop",
-            "median 9 ms",
-            {"a script": {"command": [*script, "0"]}, "a task": {"task": f"{TASKS}:tight"}},
-        ),
-    ):
-        table(what, [(f"ctrl+s to its checkpoint: {kind}", spread(saves(job)), aim) for kind, job in ways.items()])
+    for what, aim, jobs in (("a loop of 1 ms", "median 5 ms", PACED), ("a tight loop", "median 9 ms", TIGHT)):
+        table(what, [(f"ctrl+s to its checkpoint: {kind}", spread(saves(job)), aim) for kind, job in jobs.items()])
 
 
 def costs() -> None:

@@ -30,7 +30,7 @@ def test_a_set_that_waits_says_what_for(capsys: pytest.CaptureFixture[str]) -> N
     talk.reply = Reply(1, ok=True, data={"changed": True, "versions": {"job": 3}})
     talk.rows["job"] = {3: Reload("job", 3, "sent", "set", (Change("a", 0, 1),))}
     talk.take(State("job", "running", reason="none of its processes has called tui.checkpoint within 10 s"))
-    assert talk.tell("job") == 0
+    assert talk.tell_job("job") == 0
     assert capsys.readouterr().out == (
         "v3 is in the file and on its way: the job has not taken it yet, "
         "none of its processes has called tui.checkpoint within 10 s\n"
