@@ -17,6 +17,7 @@ from textual.app import App
 from tests.app.fake import NOW, Deck, FakeEngine
 from tests.app.insides import drawn_rows
 from tui.app.app import DeckApp
+from tui.app.own_keys import KeysFile
 from tui.protocol import messages
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -54,12 +55,15 @@ def open_deck() -> OpenDeck:
 
     @asynccontextmanager
     async def opened(
-        *backlogs: list[messages.Event], size: tuple[int, int] = (120, 40), focus_job: str | None = None
+        *backlogs: list[messages.Event],
+        size: tuple[int, int] = (120, 40),
+        focus_job: str | None = None,
+        own_keys: KeysFile | None = None,
     ) -> AsyncIterator[Deck]:
         # A short path: the name of a unix socket holds about a hundred characters.
         with tempfile.TemporaryDirectory(prefix="deck") as folder:
             async with FakeEngine(Path(folder, "s"), *backlogs) as engine:
-                app = DeckApp(engine.path, focus_job, clock=lambda: NOW)
+                app = DeckApp(engine.path, focus_job, clock=lambda: NOW, own_keys=own_keys)
                 app.animation_level = "none"
                 async with app.run_test(size=size, notifications=True) as pilot:
                     deck = Deck(app, pilot, engine)

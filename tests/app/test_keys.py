@@ -258,7 +258,10 @@ STEPS: dict[str, list[Step]] = {
         Step("x", sent(messages.Stack), "timeline", first=("x",), then=("escape",)),
         Step("r", screen, "timeline", first=("x",), then=("escape",)),
     ],
-    "HelpScreen": [Step(key, screen, "log", first=("f1",)) for key in ("escape", "q", "f1", "ctrl+p")],
+    "HelpScreen": [
+        Step("slash", focus, "log", first=("f1",), then=("escape", "escape")),
+        *(Step(key, screen, "log", first=("f1",)) for key in ("escape", "q", "f1", "ctrl+p")),
+    ],
     "PreviewScreen": [
         *(Step(key, screen, "config", first=("f2",)) for key in ("escape", "q", "f2")),
         Step("ctrl+s", sent(messages.Save), "config", first=("f2",)),

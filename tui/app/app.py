@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
@@ -25,8 +26,9 @@ from tui.app.client import Client
 from tui.app.dialogs.dialog import Choice, Dialog, StoppingScreen
 from tui.app.dialogs.loss import work_lost
 from tui.app.frame_scheduler import FrameScheduler
-from tui.app.main_screen import MainScreen
+from tui.app.main_screen import MainScreen, panes
 from tui.app.model.job import JobModel, Part
+from tui.app.own_keys import KeysFile, WrongKeyError, keymap
 from tui.app.preferences import Preferences
 from tui.app.result import Result
 from tui.app.sanitize import plain
@@ -60,6 +62,7 @@ SILENCE = 1.0
 class DeckApp(KeyQueueApp):
     """A viewer of one deck."""
 
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {commands.DeckCommands}
     CSS_PATH = "app.tcss"
     TITLE = "tunedeck"
     HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (40, "-narrow"), (100, "-wide")]  # noqa: RUF012
@@ -72,8 +75,16 @@ class DeckApp(KeyQueueApp):
         Binding("ctrl+p", "command_palette", "Commands", show=False, tooltip="All commands by name", id="palette"),
     ]
 
-    def __init__(self, path: Path, focus_job: str | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        focus_job: str | None = None,
+        clock: Callable[[], float] = time.time,
+        own_keys: KeysFile | None = None,
+    ) -> None:
         super().__init__(TitledDriver)
+        self.keymap: dict[str, str] = {}
+        self._own_keys = own_keys or KeysFile()
         self.clock = clock
         self.preferences = Preferences()
         self._preferences_path = preferences.default_path()
@@ -110,10 +121,22 @@ class DeckApp(KeyQueueApp):
     def on_mount(self) -> None:
         """Listen to signals."""
         loop = asyncio.get_running_loop()
+        self._take_keys()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, self._end, "signal", number)
         loop.add_signal_handler(signal.SIGCONT, self._resume)
         self.set_interval(1, self._tick)
+
+    def _take_keys(self) -> None:
+        """Use the user's own keys, all of them or none."""
+        trouble = self._own_keys.trouble
+        try:
+            self.keymap = keymap(self._own_keys.wishes, panes(type(self)))
+            self.set_keymap(self.keymap)
+        except WrongKeyError as error:
+            trouble = f"{self._own_keys.path}:{error}"
+        if trouble:
+            self._toast(f"{plain(trouble)}\nThe keys are as they are without it.", "error", "Own keys not taken")
 
     def _resume(self) -> None:
         """Go on after a stop: the screen shows what the shell has left there."""
@@ -376,16 +399,15 @@ class DeckApp(KeyQueueApp):
 
     # The command palette
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Yield all that keys do, then the jobs and what Textual has."""
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """Yield all that keys do, first in the pane in use, then the jobs and the colours."""
         for place, node in self.main.places():
-            yield from commands.of(place, node)
+            yield from commands.of(place, node, self.keymap)
         for name in self.jobs:
             if name != self.main.current:
                 show = partial(self.main.show_job, name)
                 yield SystemCommand(f"Show {plain(name)}", "Switch to this job", show)
-        twice = ("Keys", "Maximize", "Minimize", "Quit")
-        yield from (command for command in super().get_system_commands(screen) if command.title not in twice)
+        yield SystemCommand("Theme", "Choose the colours", self.action_change_theme)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -24,6 +24,7 @@ class RunningDeck(Protocol):
         clock: Tells the time of the day.
         jobs: Those of the deck, by their names.
         preferences: What the user has chosen.
+        keymap: The user's own keys, by the ids of bindings.
         greeted: The engine has told all that it knows.
         frames: What is to be drawn with the next frame.
     """
@@ -31,6 +32,7 @@ class RunningDeck(Protocol):
     clock: Callable[[], float]
     jobs: dict[str, JobModel]
     preferences: Preferences
+    keymap: dict[str, str]
     greeted: bool
     frames: FrameScheduler
 

@@ -66,7 +66,7 @@ class JobView(Container):
             priority=True,  # an editor takes alt and a letter for the letter
             id="pane.enlarge",
         ),
-        Binding("f7", "knobs", "Knobs", show=False, tooltip="Show or hide the values as knobs", id="pane.knobs"),
+        Binding("f7", "knobs", "Knobs", tooltip="Show or hide the values as knobs", id="pane.knobs"),
         Binding("f8", "charts", "Charts", tooltip="Show or hide the charts of the metrics", id="pane.charts"),
         # Before the log and the timeline, where escape clears a search or a filter.
         Binding("escape", "restore", "All panes", tooltip="After f10", priority=True, id="pane.restore"),

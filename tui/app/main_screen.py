@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.dom import DOMNode
-from textual.events import MouseEvent
+from textual.events import Key, MouseEvent
 from textual.reactive import var
 from textual.widgets import Static, TextArea
 
@@ -43,6 +43,21 @@ from tui.app.widgets.tabs import JobTabs
 
 #: What can't be done to a host.
 _OF_JOBS = frozenset({"save", "preview", "edit_outside", "settle", "restart", "stop", "pause"})
+
+#: What has keys in each pane, the innermost first.
+PANES: dict[str, tuple[type, ...]] = {
+    "config": (ConfigEditor, TextArea),
+    "knobs": (KnobsView, KnobsPane),
+    "charts": (ChartsView, ChartsPane),
+    "log": (LogView, LogPane),
+    "timeline": (TimelineView, TimelinePane),
+}
+
+#: The keys of everywhere in the line at the bottom, those that go last where there is little room first.
+RANKS = (
+    "pane.restore", "write_back", "save", "pane.knobs", "palette", "job.restart", "job.stop", "pane.charts", "jump",
+    "pane.next", "job.next", "preview", "job.pause", "edit", "pane.enlarge", "job.previous",
+)  # fmt: skip
 
 #: What leads to the jobs in jump mode: their numbers, then the letters that lead to no pane.
 JOB_KEYS = "123456789abdefghijkmnopqrsuvwxyz"
@@ -122,7 +137,7 @@ class MainScreen(FrugalScreen):
         yield self._advice
         yield Container(*self._views.values(), id="views")
         yield Static("This terminal is too small for the deck. The job goes on; ctrl+q quits.", id="tiny")
-        yield KeyBar()
+        yield KeyBar(RANKS, ("help", "quit"))
 
     def on_mount(self) -> None:
         """Say how the jobs are that were known before anything could be drawn."""
@@ -358,12 +373,16 @@ class MainScreen(FrugalScreen):
             await job_actions.roll_back(self.deck, view.job, version, unsaved=view.config.dirty)
 
     def places(self) -> Iterator[tuple[str, DOMNode]]:
-        """Yield what has keys of its own, each with the name of where that is on the screen."""
-        yield from (("", self), ("", self.app))
+        """Yield what has keys of its own, each with its name on the screen: the pane in use, everywhere, the others."""
         view = self.view(self.current)
-        if view is None or not view.ready:
-            return
-        yield "Panes", view
+        found = list(self._pane_places(view)) if view is not None and view.ready else []
+        yield from (place for place in found if view is not None and place[0].lower() == view.used)
+        yield from (("", self), ("", self.app))
+        if view is not None and found:
+            yield "Panes", view
+            yield from (place for place in found if place[0].lower() != view.used)
+
+    def _pane_places(self, view: JobView) -> Iterator[tuple[str, DOMNode]]:
         yield from (("Log", view.log_pane), ("Log", view.log_view))
         if not view.job.is_host:
             yield from (("Config", view.config.editor), ("Config", view.query_one(FindBar)))
@@ -374,18 +393,43 @@ class MainScreen(FrugalScreen):
                 yield from (("Knobs", view.knobs_pane), ("Knobs", view.knobs))
 
     def action_help(self) -> None:
-        """Show all keys."""
-        sections = [
-            ("Everywhere", [*own_bindings(type(self)), *own_bindings(type(self.app))]),
-            ("Panes", own_bindings(JobView)),
-            ("Config", own_bindings(ConfigEditor)),
-            ("Find in the config", own_bindings(FindBar)),
-            ("Log", [*own_bindings(LogPane), *own_bindings(LogView)]),
-            ("Timeline", [*own_bindings(TimelinePane), *own_bindings(TimelineView)]),
-            ("Knobs", [*own_bindings(KnobsPane), *own_bindings(KnobsView)]),
-            ("Charts", [*own_bindings(ChartsPane), *own_bindings(ChartsView)]),
-            ("Details of a reload", own_bindings(DetailScreen)),
-            ("Difference", own_bindings(DiffView)),
-            ("Editing text", own_bindings(TextArea)),
+        """Show all keys, those of the pane in use first."""
+
+        def keys(*kinds: type) -> list[Binding]:
+            return [key for kind in kinds for key in own_bindings(kind, self.deck.keymap)]
+
+        view = self.view(self.current)
+        used = view.used if view is not None else ""
+        of_panes = {name: keys(*(kind for kind in kinds if kind is not TextArea)) for name, kinds in PANES.items()}
+        sections = [(name.capitalize(), found) for name, found in of_panes.items() if name == used]
+        sections += [("Everywhere", keys(type(self), type(self.app))), ("Panes", keys(JobView))]
+        sections += [(name.capitalize(), found) for name, found in of_panes.items() if name != used]
+        sections += [
+            ("Find in the config", keys(FindBar)),
+            ("Details of a reload", keys(DetailScreen)),
+            ("Difference", keys(DiffView)),
+            ("Editing text", keys(TextArea)),
         ]
         self.app.push_screen(HelpScreen(sections))
+
+    def on_key(self, event: Key) -> None:
+        """Say of a key that means nothing here where it does."""
+        if event.key in self.active_bindings:
+            return
+        said = {
+            f"{one.description}: {name}": one
+            for name, kinds in PANES.items()
+            for kind in kinds
+            if kind is not TextArea
+            for one in own_bindings(kind, self.deck.keymap)
+            if one.key == event.key and one.id is not None
+        }
+        if said:
+            shown = self.app.get_key_display(next(iter(said.values())))
+            self.query_one(KeyBar).say(f"{shown} {' · '.join(said)}")
+
+
+def panes(app: type) -> dict[str, tuple[type, ...]]:
+    """Return for each place of the screen of an app the classes whose keys hold there, the innermost first."""
+    found = {name: (*kinds, JobView, MainScreen, app) for name, kinds in PANES.items()}
+    return {**found, "details": (DiffView, DetailScreen, app)}

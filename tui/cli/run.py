@@ -268,9 +268,10 @@ def _attached(what: dict[str, Any], socket: Path) -> bool:
 def show(socket: Path) -> int:
     """Open a viewer on the engine that listens at a socket, and return the exit code."""
     from tui.app.main import run
+    from tui.cli import keys_file
     from tui.engine import paths
 
-    result = run(str(socket))
+    result = run(str(socket), own_keys=keys_file.read())
     if result.message:
         print(f"tunedeck: {result.message}", file=sys.stderr)
     log = _read_log(socket)

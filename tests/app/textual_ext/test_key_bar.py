@@ -31,25 +31,39 @@ async def test_line_follows_the_focus(open_deck: OpenDeck) -> None:
         await deck.until(lambda: "Rollback" not in bar(deck) and "Follow" in bar(deck))
 
 
-@pytest.mark.parametrize(("columns", "gap", "palette"), [(120, "  ", True), (112, " ", True), (80, " ", False)])
-async def test_keys_stand_closer_before_one_is_left_out(
-    open_deck: OpenDeck, columns: int, gap: str, *, palette: bool
+@pytest.mark.parametrize(
+    ("columns", "gap", "more", "jump"), [(200, "  ", True, True), (120, " ", False, True), (80, " ", False, False)]
+)
+async def test_the_line_uses_the_width_it_has_by_rank(
+    open_deck: OpenDeck, columns: int, gap: str, *, more: bool, jump: bool
 ) -> None:
+    """Where there is room, more keys; where there is little they stand closer, then those go that matter least."""
     async with open_deck(size=(columns, 30)) as deck:
         deck.app.main.set_focus(deck.view.timeline)
         await deck.until(lambda: "Rollback" in bar(deck))
         assert f"⏎ Diff{gap}r Rollback{gap}" in bar(deck)
-        assert bar(deck).endswith("^p Commands" if palette else "^q Quit")
+        assert bar(deck).endswith(f"f1 Help{gap}^q Quit")
+        assert "f7 Knobs" in bar(deck)
+        assert ("e Note" in bar(deck), "^o Jump" in bar(deck)) == (more, jump)
 
 
 async def test_help_and_quit_are_there_whatever_else_is(open_deck: OpenDeck) -> None:
-    async with open_deck(size=(100, 24)) as deck:
+    async with open_deck(size=(80, 24)) as deck:
         deck.app.main.set_focus(deck.view.timeline)
         await deck.news(Running("digits", 7, NOW, differs=True))
         await deck.press("f10")
         await deck.until(lambda: "All panes" in bar(deck) and "Write back" in bar(deck))
         assert bar(deck).endswith("f1 Help ^q Quit")
         assert "Stop" not in bar(deck)
+
+
+async def test_a_key_that_means_nothing_here_says_where_it_does(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        deck.app.main.set_focus(deck.view.log_view)
+        await deck.press("r")
+        await deck.until(lambda: bar(deck).strip() == "r Run's start: knobs · Rollback: timeline")
+        await deck.press("f6")
+        await deck.until(lambda: "^q Quit" in bar(deck))
 
 
 async def test_a_click_presses_the_key(open_deck: OpenDeck) -> None:
@@ -78,7 +92,7 @@ async def test_a_key_under_the_pointer_is_marked_and_says_more(open_deck: OpenDe
 
 
 async def test_a_key_that_does_nothing_now_is_not_pressed(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with open_deck() as deck:
+    async with open_deck(size=(200, 40)) as deck:
         monkeypatch.setattr(deck.app.main, "check_action", lambda action, _: None if action == "stop" else True)
         deck.app.main.refresh_bindings()
         deck.app.main.set_focus(deck.view.timeline)

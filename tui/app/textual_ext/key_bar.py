@@ -6,18 +6,31 @@ whenever the focus moves, which takes as long as all else that happens then.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.style import Style
 from rich.text import Text
 from textual import events
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.app.styles import TONES, drawn, tone
 
+#: Of the keys of everywhere so many come before those of the pane that their bindings do not want shown.
+SURE = 9
+
+#: From this rank on, keys are shown only where there is room to spare.
+SPARE = 500
+
 _BOLD = Style(bold=True)
+
+
+#: Seconds for which something is said in the place of the keys.
+SAID = 4.0
 
 
 class _Key(NamedTuple):
@@ -29,6 +42,7 @@ class _Key(NamedTuple):
         label: What it does.
         tip: More about it.
         enabled: Whether it does that now.
+        rank: The one with the highest goes first where there is little room.
     """
 
     key: str
@@ -36,6 +50,7 @@ class _Key(NamedTuple):
     label: str
     tip: str
     enabled: bool
+    rank: int
 
     @property
     def width(self) -> int:
@@ -44,59 +59,93 @@ class _Key(NamedTuple):
 
 
 class KeyBar(Widget):
-    """The keys that do something where the focus is, on one line; a click presses one."""
+    """The keys that do something where the focus is, on one line; a click presses one.
+
+    The keys of the pane come first, then those of everywhere; what a binding does not want shown comes after them,
+    where there is room.
+
+    Args:
+        ranks: The ids of the keys of everywhere, those that matter most first.
+        last: The ids of those at the end, which are always there.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 
-    def __init__(self) -> None:
+    def __init__(self, ranks: Sequence[str], last: Sequence[str]) -> None:
         super().__init__()
+        self._ranks = ranks
+        self._last = last
         self._keys: list[_Key] = []
-        self._last: _Key | None = None  # the palette's, at the right end
         self._spans: list[tuple[int, int, _Key]] = []
         self._under: _Key | None = None  # the one under the pointer
+        self._said = ""
+        self._ends: Timer | None = None
 
     def on_mount(self) -> None:
         """Follow the focus."""
         self.screen.bindings_updated_signal.subscribe(self, self._take)
 
-    def _take(self, screen: Screen[object]) -> None:
-        actions: dict[str, _Key] = {}
-        last = None
-        for _, binding, enabled, tooltip in screen.active_bindings.values():
-            key = _Key(binding.key, self.app.get_key_display(binding), binding.description, tooltip, enabled)
-            if binding.key == self.app.COMMAND_PALETTE_BINDING:
-                last = key
-            elif binding.show:
-                actions.setdefault(binding.action, key)
-        keys = list(actions.values())
-        if (keys, last) != (self._keys, self._last):
-            self._keys, self._last = keys, last
+    def say(self, words: str) -> None:
+        """Say something in the place of the keys, for a moment."""
+        self._said = words
+        if self._ends is not None:
+            self._ends.stop()
+        self._ends = self.set_timer(SAID, self._hush)
+        self.refresh()
+
+    def _hush(self) -> None:
+        if self._said:
+            self._said = ""
             self.refresh()
 
+    def _take(self, screen: Screen[object]) -> None:
+        actions: dict[str, _Key] = {}
+        for _, binding, enabled, tooltip in screen.active_bindings.values():
+            if binding.description and (binding.show or binding.id is not None):
+                shown = self.app.get_key_display(binding)
+                key = _Key(binding.key, shown, binding.description, tooltip, enabled, self._rank(binding))
+                actions.setdefault(binding.action, key)
+        keys = sorted(actions.values(), key=lambda key: key.rank)
+        self._hush()
+        if keys != self._keys:
+            self._keys = keys
+            self.refresh()
+
+    def _rank(self, binding: Binding) -> int:
+        if binding.id in self._last:
+            return -1
+        if binding.id in self._ranks:
+            place = self._ranks.index(binding.id)
+            return place + (100 if place < SURE else 1000)
+        return 0 if binding.show else SPARE
+
+    def _fitting(self, room: int) -> tuple[list[_Key], int]:
+        """Return the keys that have room, by their ranks, and the gap between them: closer, before one is left out."""
+        for gap in (2, 1):
+            kept, width = [], -gap
+            for key in self._keys:
+                if width + gap + key.width > room:
+                    break
+                kept.append(key)
+                width += gap + key.width
+            if len(kept) == len(self._keys) or (kept and kept[-1].rank >= SPARE):
+                break
+        return kept, gap
+
     def render_line(self, y: int) -> Strip:  # noqa: ARG002
-        """Return the line: where there is little room, the keys stand closer, then the palette's is left out.
-
-        After it those before the last two, help and quit: the help has them all.
-        """
+        """Return the line."""
         room = self.size.width
-        keys, last = self._keys.copy(), self._last
-
-        def width(gap: int) -> int:
-            return sum(key.width + gap for key in keys) + (last.width if last is not None else -gap)
-
-        gap = 2 if width(2) <= room else 1
-        if width(gap) > room:
-            last = None
-        while width(gap) > room and len(keys) > 2:
-            del keys[-3]
         line = Text()
         self._spans.clear()
-        for key in keys:
+        if self._said:
+            line.append(self._said, tone(self, "wait"))
+            line.truncate(room, overflow="ellipsis")
+            return drawn(self, line)
+        keys, gap = self._fitting(room)
+        last = [key for key in keys if key.rank < 0]
+        for key in [*(key for key in keys if key.rank >= 0), *last]:
             self._add(line, key)
             line.append(" " * gap)
-        if last is not None:
-            line.append(" " * (room - last.width - line.cell_len))
-            self._add(line, last)
         line.truncate(room)
         line.pad_right(room - line.cell_len)
         return drawn(self, line)
