@@ -154,6 +154,17 @@ def _dismantle(root: MappingNode) -> None:
         stack += [part for part in (item if isinstance(item, tuple) else (item,)) if not isinstance(part, ScalarNode)]
 
 
+class PureYAML(YAML):
+    """ruamel.yaml's own reader of plain data, which looks for no plug-ins in its folder for each text."""
+
+    def __init__(self) -> None:
+        super().__init__(typ="safe", pure=True)
+
+    def official_plug_ins(self) -> list[str]:
+        """Return that there are none."""
+        return []
+
+
 def compose(
     text: str, composer: type[Composer] = Composer, scanner: type[Scanner] = Scanner
 ) -> tuple[YAML, MappingNode]:
@@ -162,7 +173,7 @@ def compose(
     Raises:
         ConfigError: It is no YAML, or not one mapping.
     """
-    yaml = YAML(typ="safe", pure=True)
+    yaml = PureYAML()
     yaml.Composer, yaml.Scanner = composer, scanner
     yaml.max_depth = DEPTH
     yaml.composer.warn_double_anchors = False

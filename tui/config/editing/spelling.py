@@ -8,7 +8,6 @@ import re
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.tokens import AliasToken, AnchorToken, ScalarToken, TagToken
 
@@ -80,7 +79,7 @@ def _whole(text: str) -> Any:
     if text and (found.marks["v"].start, found.marks["v"].end) != (begin, end):
         raise ConfigError(Problem("only a part of it is the value"))
     literal = []
-    for token in YAML(typ="safe", pure=True).scan(found.text):
+    for token in document.PureYAML().scan(found.text):
         if isinstance(token, (AliasToken, AnchorToken, TagToken)):
             raise ConfigError(Problem("an anchor, alias or tag in it would be lost"))
         if isinstance(token, ScalarToken):
