@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.patience import PATIENCE
+from tests.runs import forks
 
 
 def compile_once() -> None:
@@ -39,7 +40,7 @@ os.environ[MARK] = str(os.getpid())
 # The suite tries the same examples each time; what is new is looked for by the thorough runs.
 settings.register_profile(
     "patient",
-    max_examples=50,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=True,
@@ -74,6 +75,7 @@ def started() -> dict[int, str]:
 def no_process_is_left() -> Iterator[None]:
     """Whatever the tests have started has ended when they have."""
     yield
+    forks.close()
     deadline = time.monotonic() + PATIENCE
     while left := started():
         assert time.monotonic() < deadline, left

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-import functools
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-import tui
-
-ROOT = Path(tui.__file__).parent
+from tests import sources
+from tests.sources import ROOT
 
 
 def name_of(file: Path) -> str:
@@ -24,16 +22,14 @@ def name_of(file: Path) -> str:
 MODULES = {name_of(file): file for file in sorted(ROOT.rglob("*.py")) if ROOT / "path" not in file.parents}
 
 
-@functools.cache
 def trees() -> dict[str, ast.Module]:
-    """Return the code of all modules; it is read by who looks at it, not by each process of the tests."""
-    return {name: ast.parse(file.read_text()) for name, file in MODULES.items()}
+    return {name: sources.trees()[file.relative_to(ROOT)] for name, file in MODULES.items()}
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
     """Yield what is imported when the code runs, in functions too."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -79,6 +75,11 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
 
+def names_private(call: ast.Call) -> bool:
+    """Return whether the second argument is a private name."""
+    return any(isinstance(word, ast.Constant) and is_private(str(word.value)) for word in call.args[1:2])
+
+
 def private_ways(tree: ast.AST) -> Iterator[str]:
     """Yield where a test reaches for what is private to something else."""
     for node in ast.walk(tree):
@@ -88,10 +89,8 @@ def private_ways(tree: ast.AST) -> Iterator[str]:
                 yield f"{owner}.{node.attr}"
         elif isinstance(node, ast.ImportFrom) and str(node.module).startswith(("tui.", "tests.")):
             yield from (f"{node.module}.{alias.name}" for alias in node.names if is_private(alias.name))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr") and len(node.args) > 1:
-            name = node.args[1]
-            if isinstance(name, ast.Constant) and is_private(str(name.value)):
-                yield ast.unparse(node)
+        elif isinstance(node, ast.Call) and names_private(node) and ast.unparse(node.func).endswith("setattr"):
+            yield ast.unparse(node)
 
 
 def test_tests_use_what_is_public() -> None:

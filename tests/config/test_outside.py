@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import tui
+from tests import sources
 from tui.app.model.query import query
 from tui.config.document import ConfigError
 from tui.config.key_patterns import parse
@@ -18,8 +17,6 @@ from tui.engine.deck.spec import LONGEST_NAME, name_problem, single
 from tui.protocol import codec, messages
 from tui.regexes import LONGEST, Pattern, PatternError, TooLongError
 from tui.runners.readiness import Readiness
-
-ROOT = Path(tui.__file__).parent
 
 #: Where a pattern is looked for that is not written there: the names of its parts are ours, or are escaped.
 OWN_PATTERNS = {
@@ -53,17 +50,17 @@ NAMES = {"engine/deck/load.py", "engine/deck/spec.py"}
 REGEX_CALLS = {"compile", "search", "match", "fullmatch", "findall", "finditer", "sub", "subn", "split", "template"}
 
 
-def calls() -> Iterator[tuple[str, str, str, ast.Call]]:
-    """Yield every call in the package, with its module, and what it is called on and by which name."""
-    for path in ROOT.rglob("*.py"):
-        place = path.relative_to(ROOT).as_posix()
-        if place.startswith("samples/"):
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                yield place, ast.unparse(node.func.value), node.func.attr, node
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                yield place, "", node.func.id, node
+@functools.cache
+def calls() -> list[tuple[str, str | None, str, ast.Call]]:
+    """Return every call in the package, with its module, and what it is called on, if that has a name, and by which."""
+    found: list[tuple[str, str | None, str, ast.Call]] = []
+    for place, nodes in sources.calls().items():
+        for node in nodes if not place.startswith("samples/") else []:
+            if isinstance(node.func, ast.Attribute):
+                found.append((place, getattr(node.func.value, "id", None), node.func.attr, node))
+            elif isinstance(node.func, ast.Name):
+                found.append((place, "", node.func.id, node))
+    return found
 
 
 def constant(node: ast.expr) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import functools
 import os
 import socket
 from pathlib import Path
 
 import pytest
 
-import tui
+from tests.sources import calls
 from tui import reading
 from tui.app import preferences
 from tui.config import schema
@@ -18,8 +17,6 @@ from tui.config.disk import store
 from tui.config.disk.store import StoreError
 from tui.config.document import parse
 from tui.config.schema import SchemaError
-
-HOME = Path(tui.__file__).parent
 
 #: What opens a file, or connects to one, by whatever name it is called.
 OPENERS = {
@@ -69,13 +66,6 @@ OTHERS = {
 NO_FILES = {"_histories", "_homes", "home", "homes", "server", "intake", "FindBar", "outlet"}
 
 
-@functools.cache
-def calls() -> dict[str, list[ast.Call]]:
-    """Return all calls in our modules."""
-    trees = {str(path.relative_to(HOME)): ast.parse(path.read_text(encoding="utf-8")) for path in HOME.rglob("*.py")}
-    return {name: [node for node in ast.walk(tree) if isinstance(node, ast.Call)] for name, tree in trees.items()}
-
-
 def opened(found: list[ast.Call]) -> set[str]:
     """Return which of these calls open files."""
     return {name for call in found if (name := _opener(call.func)) is not None}
@@ -94,17 +84,22 @@ def _opener(function: ast.expr) -> str | None:
 
 
 def test_what_others_have_made_is_read_in_one_place() -> None:
-    found = {name: opened(calls) for name, calls in calls().items()}
-    reads = {name: calls for name, calls in found.items() if any("read_" in call for call in calls)}
+    found = {name: opened(nodes) for name, nodes in calls().items()}
+    reads = {name: openers for name, openers in found.items() if any("read_" in opener for opener in openers)}
     assert set(reads) <= {"samples/anneal.py", "engine/metrics/usage.py"}
     strangers = {name: calls for name, calls in found.items() if calls and name not in OTHERS}
     assert strangers == {}, "read it with tui.reading.read, or say in OTHERS what it opens"
     assert {name for name in OTHERS if not found.get(name)} == set(), "these open nothing any more"
 
 
+def called(call: ast.Call) -> tuple[str, str]:
+    """Return what is called, and of which module."""
+    return getattr(getattr(call.func, "value", None), "id", ""), getattr(call.func, "attr", "")
+
+
 def test_who_reads_what_others_have_made() -> None:
-    readers = ("reading.read", "store.read", "store.found")
-    callers = {name for name, found in calls().items() if any(ast.unparse(call.func) in readers for call in found)}
+    readers = {("reading", "read"), ("store", "read"), ("store", "found")}
+    callers = {name for name, found in calls().items() if readers & set(map(called, found))}
     assert callers == {
         "app/preferences.py",  # what the user chose on the screen
         "cli/check.py",  # a deck or a config

@@ -178,6 +178,6 @@ def test_a_deck_and_a_set_run_as_ever_in_a_shell_without_streams(folder: Folder,
     done = subprocess.run(
         ["bash", "-c", script], cwd=folder.path, env=ENVIRONMENT, capture_output=True, text=True, timeout=4 * PATIENCE
     )
-    assert (folder.path / "code").read_text() == "0 0\n"
+    assert (folder.path / "code").read_text() == "0 0\n", done
     assert "Traceback" not in done.stdout + done.stderr
     assert (folder.path / "c.yaml").read_text() == "lr: 2\n"

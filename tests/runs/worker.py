@@ -158,14 +158,18 @@ class Worker:
     def wait_for(self, wanted: Wanted, count: int = 1) -> Message:
         """Return the message that is the `count`-th of those wanted, waiting until there is one."""
 
-        def enough() -> list[Message]:
-            return list(filter(wanted, self.messages))[count - 1 :]
+        found: list[Message] = []
+        seen = 0
+
+        def enough() -> bool:
+            nonlocal seen
+            found.extend(filter(wanted, self.messages[seen:]))  # no message is looked at twice: there may be thousands
+            seen = len(self.messages)
+            return len(found) >= count
 
         with self._change:
-            self._change.wait_for(enough, PATIENCE)
-            found = enough()
-            assert found, "\n".join(map(str, [*self.messages[-100:], self.output]))
-            return found[0]
+            assert self._change.wait_for(enough, PATIENCE), "\n".join(map(str, [*self.messages[-100:], self.output]))
+            return found[count - 1]
 
     def wait_for_output(self, text: str) -> None:
         """Wait until the descriptors 1 and 2 have been written this to."""

@@ -49,7 +49,7 @@ STYLES: dict[str, Callable[[str], str]] = {
 
 
 #: So many places of each file are enough for a suite that is to stay quick.
-SOME = 3
+SOME = 2
 
 
 def changed(tree: Tree, place: str, value: Any, path: Path) -> Tree | None:

@@ -126,15 +126,15 @@ def killed_at(config: Path, at: int) -> list[str]:
     return said
 
 
-def some(items: list[tuple[str, int]], most: int) -> list[tuple[str, int]]:
-    """Return all of them, or `most` that lie evenly among them."""
-    every = settings().max_examples >= THOROUGH
-    return items if every else items[:: max(1, len(items) // most)]
+def some(items: list[tuple[str, int]], most: int, begin: float) -> list[tuple[str, int]]:
+    """Return all of them, or `most` that lie evenly among them, other ones for each `begin` from 0 to 1."""
+    step = max(1, len(items) // most)
+    return items if settings().max_examples >= THOROUGH else items[int(begin * step) :: step]
 
 
 def test_a_kill_at_any_step_of_the_database_loses_nothing_that_was_kept(tmp_path: Path) -> None:
     ends = []
-    step = 1 if settings().max_examples >= THOROUGH else 40
+    step = 1 if settings().max_examples >= THOROUGH else 60
     for at in range(0, 2_000, step):
         config = tmp_path / str(at) / "c.yaml"
         config.parent.mkdir()
@@ -184,25 +184,28 @@ def traced(config: Path, *inject: str) -> tuple[list[str], str]:
     return done.stdout.splitlines(), trace.read_text()
 
 
-def each(folder: Path, calls: list[tuple[str, int]]) -> Iterator[tuple[str, int, Path]]:
-    for name, at in some(calls, 12):
+def each(folder: Path, calls: list[tuple[str, int]], most: int, begin: float = 0) -> Iterator[tuple[str, int, Path]]:
+    for name, at in some(calls, most, begin):
         config = folder / f"{name}-{at}" / "c.yaml"
         config.parent.mkdir()
         yield name, at, config
 
 
 def test_a_kill_at_any_system_call_loses_nothing_that_was_kept(tmp_path: Path, calls: list[tuple[str, int]]) -> None:
-    for name, at, config in each(tmp_path, calls):
+    for name, at, config in each(tmp_path, calls, 8):
         said, _ = traced(config, "-e", f"inject={name}:signal=SIGKILL:when={at}")
         assert "closed" not in said
         check(config, said)
 
 
-@pytest.mark.parametrize("code", ["ENOSPC", "EACCES", "EIO"])
+CODES = ["ENOSPC", "EACCES", "EIO"]
+
+
+@pytest.mark.parametrize("code", CODES)
 def test_a_failure_of_any_system_call_loses_nothing_that_was_kept(
     tmp_path: Path, calls: list[tuple[str, int]], code: str
 ) -> None:
-    for name, at, config in each(tmp_path, calls):
+    for name, at, config in each(tmp_path, calls, 5, CODES.index(code) / len(CODES)):
         if name in ("close", "mmap", "munmap"):
             continue  # what the injection leaves undone is not what a failure would
         said, _ = traced(config, "-e", f"inject={name}:error={code}:when={at}")

@@ -354,7 +354,7 @@ class JobLives(RuleBasedStateMachine):
 def test_whatever_comes_a_job_does_what_it_promises() -> None:
     JobLives.seen.clear()
     run_state_machine_as_test(
-        JobLives, settings=settings(max_examples=max(100, settings().max_examples), stateful_step_count=30)
+        JobLives, settings=settings(max_examples=max(60, settings().max_examples), stateful_step_count=30)
     )
     wanted = {("breached", "guard"), ("reverted", "disk"), ("applied", "guard"), ("superseded", "disk")}
     assert wanted <= JobLives.seen, "what never comes proves nothing"

@@ -61,30 +61,33 @@ async def job() -> Job:
     return made
 
 
-async def judged(kind: str, deviations: float, seed: int) -> str | None:
-    """Return the verdict of the engine on a series after 40 points."""
-    series, deviation = SERIES[kind](440, random.Random(seed))
-    job = Job(metrics={"x": "max"})
+async def judged(kind: str, deviations: float) -> list[str | None]:
+    """Return the verdicts of the engine on twenty series, each a metric of one job, after 40 points."""
+    made = {f"x{seed}": SERIES[kind](440, random.Random(seed)) for seed in range(20)}
+    job = Job(metrics=dict.fromkeys(made, "max"))
     await job.run()
-    await job.report(*series[:400], name="x")
-    version = await job.change()
-    for end in (410, 420, 440):
-        step = deviations * deviation
-        await job.report(
-            *(value + step for value in series[end - (10 if end < 420 else end // 2 - 200) : end]), name="x"
-        )
-    return job.effect(version, "x").verdict
+    version = 0
+    for step in range(1, 441):
+        later = step > 400
+        values = {name: points[step - 1] + later * deviations * deviation for name, (points, deviation) in made.items()}
+        job.job.worker_said({"kind": "block", "first": step, "size": 1, "at": float(step), "values": values})
+        if step == 400:
+            job.step = step
+            version = await job.change()
+        if step in (410, 420, 440):
+            await job.job.verdicts.judge_due()
+    return [job.effect(version, name).verdict for name in made]
 
 
 @pytest.mark.parametrize("kind", SERIES)
 async def test_what_moves_by_itself_is_seldom_called_clear(kind: str) -> None:
-    verdicts = [await judged(kind, 0.0, seed) for seed in range(20)]
+    verdicts = await judged(kind, 0.0)
     assert verdicts.count("none") >= 16  # fewer come by chance once in 400
 
 
 @pytest.mark.parametrize(("kind", "deviations"), NOISES)
 async def test_a_step_is_seen(kind: str, deviations: float) -> None:
-    verdicts = [await judged(kind, deviations, seed) for seed in range(20)]
+    verdicts = await judged(kind, deviations)
     assert verdicts.count("better") >= 13
     assert verdicts.count("worse") <= 1
 

@@ -47,7 +47,7 @@ class Reader:
 
 
 #: So much waits in these tests; with what waits else they would take long.
-WAITING = 1 << 18
+WAITING = 1 << 16
 
 
 @pytest.fixture(params=[True, False], ids=["blocking", "non-blocking"])
