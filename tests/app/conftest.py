@@ -15,7 +15,7 @@ from rich.style import Style
 from textual.app import App
 
 from tests.app.fake import NOW, Deck, FakeEngine
-from tests.app.insides import drawn_rows
+from tests.app.insides import drawn_rows, share_stylesheets
 from tui.app.app import DeckApp
 from tui.app.own_keys import KeysFile
 from tui.protocol import messages
@@ -30,6 +30,18 @@ def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the pilot look every 4 ms whether the app is idle, not every 20 ms: it does so three times for a key."""
     monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
     monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0004)
+
+
+@pytest.fixture(autouse=True)
+def stylesheets_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find out what a widget looks like once for all apps of the same text."""
+    share_stylesheets(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def toasts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No toast goes before it was looked at, though the machine is so busy that its seconds are over by then."""
+    monkeypatch.setattr("textual.notifications.Notification.time_left", 1000.0)
 
 
 @pytest.fixture(autouse=True)

@@ -170,10 +170,11 @@ class Deck:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until `condition` holds, for as long as no working viewer would take."""
-        deadline = time.monotonic() + PATIENCE
+        deadline, delay = time.monotonic() + PATIENCE, 0.005
         while not condition():
             assert time.monotonic() < deadline, insides.drawn_rows(self.app)
-            await self.pilot.pause(0.005)
+            await self.pilot.pause(delay)  # which asks every widget whether it is done
+            delay = min(1.5 * delay, 0.05)
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:

@@ -349,8 +349,8 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
             deck.app.screen.set_focus(deck.app.screen.query_one(DiffView))
         for step in STEPS[name]:
             await come_to(deck, step.at)
-            for key in step.first:
-                await deck.press(key)
+            if step.first:
+                await deck.press(*step.first)
                 await deck.pilot.pause()
             if name.endswith("Dialog") or (name.endswith("Screen") and name != "MainScreen"):
                 await deck.until(lambda: screen(deck) == name)

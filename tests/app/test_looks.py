@@ -122,11 +122,12 @@ async def test_diff_has_colours(open_deck: OpenDeck) -> None:
         assert len(colors) == 3
 
 
-async def test_pane_in_use_has_another_frame_in_every_theme(open_deck: OpenDeck) -> None:
+async def test_every_theme_can_be_drawn_and_the_pane_in_use_has_another_frame(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         for theme in deck.app.available_themes:
             deck.app.theme = theme
             await deck.pilot.pause()
+            assert "lr: 0.05" in text_of(deck.app)
             for pane, used, other in (
                 (deck.view.log_view, "log", "timeline"),
                 (deck.view.timeline, "timeline", "log"),

@@ -33,6 +33,8 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self.raw = b""
         self._stream = pyte.ByteStream(self.screen)
+        self._text = ""
+        self._changed = True
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         environment["XDG_STATE_HOME"] = str(cwd / ".state")
         for name in ("NO_COLOR", "COLUMNS", "LINES"):
@@ -59,12 +61,16 @@ class Terminal:
             with self._lock:
                 self.raw += data
                 self._stream.feed(data)
+                self._changed = True
 
     @property
     def text(self) -> str:
         """What is on the screen."""
         with self._lock:
-            return "\n".join(self.screen.display)
+            if self._changed:  # else whoever waits would have it put together fifty times a second
+                self._text = "\n".join(self.screen.display)
+                self._changed = False
+            return self._text
 
     def wait(self, condition: str | Callable[[str], object]) -> str:
         """Wait until the screen shows a text or fulfils a condition, and return it."""
@@ -82,12 +88,14 @@ class Terminal:
         """Have nothing on the screen any more, without a word to the program."""
         with self._lock:
             self.screen.erase_in_display(2)
+            self._changed = True
 
     def resize(self, rows: int) -> None:
         """Become higher or lower."""
         columns = self.screen.columns
         with self._lock:
             self.screen.resize(rows, columns)
+            self._changed = True
         self.process.setwinsize(rows, columns)
 
     def ended(self) -> int:

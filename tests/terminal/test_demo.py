@@ -41,7 +41,7 @@ def open_demo(terminal: Start, **size: int) -> Terminal:
     return screen
 
 
-def test_edit_a_value_see_the_receipt_and_the_effect(terminal: Start, tmp_path: Path) -> None:
+def test_a_change_in_the_editor_and_one_on_disk_reach_the_job(terminal: Start, tmp_path: Path) -> None:
     screen = open_demo(terminal)
     config = tmp_path / "tunedeck-demo" / "digits.yaml"
     assert {"three_ways.yaml", "case100.yaml"} < {item.name for item in config.parent.iterdir()}
@@ -55,6 +55,12 @@ def test_edit_a_value_see_the_receipt_and_the_effect(terminal: Start, tmp_path: 
     screen.wait("disk = v2")
     assert config.read_text() == before.replace("lr: 0.01 ", "lr: 0.02 ", 1)
 
+    temporary = config.with_suffix(".new")
+    temporary.write_text(before.replace("lr: 0.01 ", "lr: 0.03 ", 1))
+    temporary.replace(config)
+    screen.wait(lambda text: re.search(r"v3\s+● applied .* disk .* lr 0\.02 → 0\.03", text))
+    screen.wait("lr: 0.03")
+
     screen.type(CTRL_Q)
     screen.wait("stop the jobs")
     screen.type("s")
@@ -62,7 +68,7 @@ def test_edit_a_value_see_the_receipt_and_the_effect(terminal: Start, tmp_path: 
     assert LEAVE_ALTERNATE_SCREEN in screen.raw
     wait_until(lambda: not below(tmp_path), lambda: f"left running: {below(tmp_path)}")
     rows = tunedeck(tmp_path, "history", "tunedeck-demo/digits.yaml").splitlines()
-    assert [row.split()[2:4] for row in rows] == [["v1", "applied"], ["v2", "applied"]]
+    assert [row.split()[2:4] for row in rows] == [[f"v{n}", "applied"] for n in (1, 2, 3)]
 
 
 def test_what_is_typed_before_the_first_frame_and_in_one_go_is_not_lost(terminal: Start) -> None:
@@ -71,16 +77,6 @@ def test_what_is_typed_before_the_first_frame_and_in_one_go_is_not_lost(terminal
     screen.wait(lambda text: re.search(r"1 +▎?early # ", text))
     screen.type("\x0fl/epoch\r")  # jump to the log and search it
     screen.wait(lambda text: re.search(r"─ log · .* · epoch", text))
-
-
-def test_a_change_on_disk_reaches_the_job_and_the_editor(terminal: Start, tmp_path: Path) -> None:
-    screen = open_demo(terminal)
-    config = tmp_path / "tunedeck-demo" / "digits.yaml"
-    temporary = config.with_suffix(".new")
-    temporary.write_text(config.read_text().replace("lr: 0.01 ", "lr: 0.03 ", 1))
-    temporary.replace(config)
-    screen.wait(lambda text: re.search(r"v2\s+● applied .* disk .* lr 0\.01 → 0\.03", text))
-    screen.wait("lr: 0.03")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
@@ -118,7 +114,7 @@ def test_a_killed_viewer_leaves_an_engine_that_owns_the_worker(terminal: Start, 
     assert not [pid for pid, _ in owned if Path(f"/proc/{pid}").exists()]
 
 
-def test_the_users_own_editor_has_the_terminal_and_its_interrupts(
+def test_the_users_own_editor_has_the_terminal_and_its_interrupts_and_may_be_missing(
     terminal: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "own-editor"
@@ -129,6 +125,9 @@ def test_the_users_own_editor_has_the_terminal_and_its_interrupts(
     screen.type("\x05")
     screen.wait(lambda text: re.search(r"v2\s+● applied .* disk .* lr 0\.01 → 0\.07", text))
     screen.wait("lr: 0.07")
+    script.unlink()
+    screen.type("\x05")
+    screen.wait(lambda text: "VISUAL" in text and "─ digits.yaml" in text)
     screen.type(CTRL_Q)
     screen.wait("stop the jobs")
     screen.type("s")
@@ -284,17 +283,6 @@ def test_every_size_can_be_used(terminal: Start, columns: int, rows: int) -> Non
     screen.wait(lambda text: ("stop" if rows == 5 else "stop the jobs") in text or not screen.process.isalive())
     if screen.process.isalive():
         screen.type("s")
-    assert screen.ended() == 0
-
-
-def test_an_editor_that_is_missing_is_told_and_the_viewer_goes_on(terminal: Start) -> None:
-    screen = terminal("demo", prefix=("env", "VISUAL=/no/such/editor"))
-    screen.wait("running  v1")
-    screen.type("\x05")
-    screen.wait(lambda text: "VISUAL" in text and "─ digits.yaml" in text)
-    screen.type(CTRL_Q)
-    screen.wait("leave them running")
-    screen.type("s")
     assert screen.ended() == 0
 
 

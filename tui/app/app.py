@@ -35,6 +35,7 @@ from tui.app.sanitize import plain
 from tui.app.textual_ext.driver import TitledDriver
 from tui.app.textual_ext.key_queue import KeyQueueApp
 from tui.app.textual_ext.resume import resume
+from tui.app.textual_ext.stylesheet import FrugalStylesheet
 from tui.app.theme import DARK, LIGHT
 from tui.protocol import messages
 
@@ -83,6 +84,7 @@ class DeckApp(KeyQueueApp):
         own_keys: KeysFile | None = None,
     ) -> None:
         super().__init__(TitledDriver)
+        self.stylesheet = FrugalStylesheet(variables=self.get_css_variables())
         self.keymap: dict[str, str] = {}
         self._own_keys = own_keys or KeysFile()
         self.clock = clock

@@ -49,7 +49,7 @@ async def test_in_the_editor_it_is_text_and_does_nothing_else(open_deck: OpenDec
             assert deck.app.focused is editor
             assert deck.engine.orders == []
 
-        @settings(max_examples=MANY // 10)
+        @settings(max_examples=MANY // 15)
         @given(TEXT_ONLY, st.integers(0, 1 << 30))
         def all_of_them(pieces: list[Piece], seed: int) -> None:
             asyncio.run_coroutine_threadsafe(check(pieces, seed), loop).result()
