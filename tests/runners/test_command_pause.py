@@ -68,18 +68,18 @@ async def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(command, "ProcessTree", FakeTree)
     case = Case(tmp_path, None if request.param == "settles" else Readiness(line="up"))
     yield case
-    case.runner.tree_gone()
+    case.runner.worker_gone()
 
 
 @pytest.mark.parametrize("when", ["before it exists", "before it is up"])
 async def test_a_program_that_is_held_has_not_taken_its_first_config(case: Case, when: str) -> None:
     if when == "before it exists":
         case.runner.pause()
-        case.runner.tree_started(42)
+        case.runner.worker_started(42)
     else:
-        case.runner.tree_started(42)
+        case.runner.worker_started(42)
         case.runner.pause()
-    case.runner.tree_wrote(b"up\n")  # what it wrote before the signal came to it
+    case.runner.worker_wrote(b"up\n")  # what it wrote before the signal came to it
     await asyncio.sleep(10 * SETTLE)
     assert case.applied == []
     case.runner.resume()
@@ -88,8 +88,8 @@ async def test_a_program_that_is_held_has_not_taken_its_first_config(case: Case,
 
 
 async def test_a_signal_for_a_program_that_is_held_then_is_answered_when_it_goes_on(case: Case) -> None:
-    case.runner.tree_started(42)
-    case.runner.tree_wrote(b"up\n")
+    case.runner.worker_started(42)
+    case.runner.worker_wrote(b"up\n")
     await case.answered.wait()
     case.answered.clear()
     assert case.runner.send(Payload(2, "lr: 2\n", "lr: 2\n"))
@@ -106,7 +106,7 @@ async def test_a_signal_for_a_program_that_is_held_then_is_answered_when_it_goes
 async def test_nobody_that_joins_is_told(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "JOINING", 0)
     monkeypatch.setattr(case.runner, "spec", dataclasses.replace(case.runner.spec, on_change="reload"))
-    case.runner.tree_started(42)
+    case.runner.worker_started(42)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert {"kind": "unjoined", "seconds": 0} in case.said

@@ -49,6 +49,32 @@ class Owner(Protocol):
         """The worker and all its descendants are gone and their output has been read."""
 
 
+class Relay:
+    """Passes on to the owner of a worker what one is told of a process; who takes part in it overrides that."""
+
+    _owner: Owner
+
+    def worker_started(self, pid: int) -> None:
+        """The process exists."""
+        self._owner.worker_started(pid)
+
+    def worker_said(self, message: Mapping[str, Any]) -> None:
+        """It sent `message`, or its shim says why it is refused."""
+        self._owner.worker_said(message)
+
+    def worker_wrote(self, data: bytes) -> None:
+        """It, or a child of it, wrote `data`."""
+        self._owner.worker_wrote(data)
+
+    def worker_exited(self, code: int | None) -> None:
+        """It ended."""
+        self._owner.worker_exited(code)
+
+    def worker_gone(self) -> None:
+        """Nothing of it is left."""
+        self._owner.worker_gone()
+
+
 class Worker(Protocol):
     """What a job needs of its worker."""
 

@@ -24,7 +24,7 @@ from tui import reading
 from tui.config.keys import find
 from tui.regexes import TooLongError
 from tui.runners import readiness
-from tui.runners.base import LaunchError, Owner, Payload
+from tui.runners.base import LaunchError, Owner, Payload, Relay
 from tui.runners.members import Member, Members
 from tui.runners.process_tree import ProcessTree
 from tui.runners.readiness import Readiness
@@ -152,7 +152,7 @@ def is_passable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-class CommandRunner:
+class CommandRunner(Relay):
     """A running command.
 
     Args:
@@ -301,7 +301,7 @@ class CommandRunner:
         """Wait until the program and all its descendants are gone."""
         await self.tree.wait_gone()
 
-    def tree_started(self, pid: int) -> None:
+    def worker_started(self, pid: int) -> None:
         """The program runs; the receipt comes when it is ready."""
         self._owner.worker_started(pid)
         if self.spec.ready is None:
@@ -310,11 +310,7 @@ class CommandRunner:
         if self.spec.on_change == "reload":
             self._unjoined = asyncio.get_running_loop().call_later(JOINING, self._say_unjoined)
 
-    def tree_refused(self, reason: str) -> None:
-        """The program could not be started."""
-        self._owner.worker_said({"kind": "refused", "message": reason})
-
-    def tree_wrote(self, data: bytes) -> None:
+    def worker_wrote(self, data: bytes) -> None:
         """Pass output on, and look for the line that says ready."""
         self._owner.worker_wrote(data)
         ready = self.spec.ready
@@ -329,13 +325,13 @@ class CommandRunner:
                 self._line_seen.set()
             self._tail = self._tail[-4096:]
 
-    def tree_exited(self, code: int | None) -> None:
+    def worker_exited(self, code: int | None) -> None:
         """The program ended."""
         if self._settling is not None:
             self._settling.cancel()
         self._owner.worker_exited(code)
 
-    def tree_gone(self) -> None:
+    def worker_gone(self) -> None:
         """Nothing of it is left."""
         if self._unjoined is not None:
             self._unjoined.cancel()

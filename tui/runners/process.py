@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tui.runners.base import Owner, Payload
+from tui.runners.base import Owner, Payload, Relay
 from tui.runners.members import Member, Members, TaskRank
 from tui.runners.process_tree import JsonLines, Outbox, ProcessTree
 from tui.runners.task import Task
@@ -35,7 +35,7 @@ class Place:
     tty: bool = False
 
 
-class Process:
+class Process(Relay):
     """A worker process and the engine's end of its channel.
 
     Args:
@@ -82,7 +82,7 @@ class Process:
             self._outbox.close()
             self._channel.close()
 
-    def tree_started(self, pid: int) -> None:
+    def worker_started(self, pid: int) -> None:
         """The worker process exists."""
         self._pid = pid
         if self._up:
@@ -97,20 +97,12 @@ class Process:
             self._up = True
             self._owner.worker_started(self._pid)
 
-    def tree_refused(self, reason: str) -> None:
-        """The interpreter can't be a worker."""
-        self._owner.worker_said({"kind": "refused", "message": reason})
-
-    def tree_wrote(self, data: bytes) -> None:
-        """The worker or a child of it wrote `data`."""
-        self._owner.worker_wrote(data)
-
-    def tree_exited(self, code: int | None) -> None:
+    def worker_exited(self, code: int | None) -> None:
         """The worker ended: first take all that it said."""
         self._read()
         self._owner.worker_exited(code)
 
-    def tree_gone(self) -> None:
+    def worker_gone(self) -> None:
         """Nothing is left."""
         self.hang_up()
         self._owner.worker_gone()
@@ -120,7 +112,7 @@ class Process:
             self._loop.remove_reader(self._channel)
 
 
-class ProcessRunner(Task):
+class ProcessRunner(Task, Relay):
     """One task in a process of its own.
 
     Args:
@@ -223,18 +215,6 @@ class ProcessRunner(Task):
 
     def _take_member(self, member: Member, *, came: bool) -> None:
         self._owner.worker_said({"kind": "joined" if came else "left", "pid": member.pid})
-
-    def worker_started(self, pid: int) -> None:
-        """Pass it on."""
-        self._owner.worker_started(pid)
-
-    def worker_wrote(self, data: bytes) -> None:
-        """Pass it on."""
-        self._owner.worker_wrote(data)
-
-    def worker_exited(self, code: int | None) -> None:
-        """Pass it on."""
-        self._owner.worker_exited(code)
 
     def worker_gone(self) -> None:
         """Nothing of it is left."""

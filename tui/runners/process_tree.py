@@ -20,10 +20,11 @@ import sys
 import termios
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import tui.worker
 from tui.runners import fd_limits
+from tui.runners.base import Owner
 from tui.runners.output_reader import OutputReader
 from tui.worker import process_tree
 
@@ -47,25 +48,6 @@ _KEPT: list[int] = []
 _FOREIGN: set[int] = set()
 
 
-class TreeWatcher(Protocol):
-    """Who is told what becomes of a tree."""
-
-    def tree_started(self, pid: int) -> None:
-        """The program runs, as process `pid`."""
-
-    def tree_refused(self, reason: str) -> None:
-        """The program could not be started; its end follows."""
-
-    def tree_wrote(self, data: bytes) -> None:
-        """The program or a child of it wrote `data`."""
-
-    def tree_exited(self, code: int | None) -> None:
-        """The program ended, with its exit code or minus a signal; None when the shim was killed with it."""
-
-    def tree_gone(self) -> None:
-        """All descendants are gone and all output has been read."""
-
-
 class ProcessTree:
     """One program and its descendants.
 
@@ -83,7 +65,7 @@ class ProcessTree:
 
     def __init__(
         self,
-        watcher: TreeWatcher,
+        owner: Owner,
         arguments: Sequence[str],
         *,
         cwd: Path | None = None,
@@ -91,7 +73,7 @@ class ProcessTree:
         tty: bool = False,
         pass_fds: Sequence[int] = (),
     ) -> None:
-        self._watcher = watcher
+        self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._began = False
         self._exited = False
@@ -138,7 +120,7 @@ class ProcessTree:
         control.setblocking(False)
         self._told = JsonLines(control, self._from_shim)
         self._outbox = Outbox(control)
-        self._output = OutputReader(output, watcher.tree_wrote)
+        self._output = OutputReader(output, owner.worker_wrote)
         self._loop.add_reader(control, self._read_control)
 
     @property
@@ -207,14 +189,14 @@ class ProcessTree:
         self._outbox.close()
         self._control.close()
         self._gone.set()
-        self._watcher.tree_gone()
+        self._owner.worker_gone()
 
     def _from_shim(self, message: Mapping[str, Any]) -> None:
         if "pid" in message:
             self._began = True
-            self._watcher.tree_started(message["pid"])
+            self._owner.worker_started(message["pid"])
         elif "refused" in message:
-            self._watcher.tree_refused(message["refused"])
+            self._owner.worker_said({"kind": "refused", "message": message["refused"]})
         else:
             self._exit(message["exit"])
 
@@ -223,7 +205,7 @@ class ProcessTree:
         if not self._exited:
             self._exited = True
             self._output.read_all()
-            self._watcher.tree_exited(code)
+            self._owner.worker_exited(code)
 
 
 class Outbox:

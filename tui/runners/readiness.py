@@ -7,8 +7,10 @@ import contextlib
 import signal
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tui.regexes import Pattern
 from tui.runners.process_tree import ProcessTree
@@ -88,23 +90,23 @@ class _ProbeOutput:
         self.data = bytearray()
         self.code: int | None = None
 
-    def tree_started(self, pid: int) -> None:
+    def worker_started(self, pid: int) -> None:
         """Nobody wants to know."""
 
-    def tree_refused(self, reason: str) -> None:
+    def worker_said(self, message: Mapping[str, Any]) -> None:
         """There is no shell."""
-        self.data += reason.encode()
+        self.data += message["message"].encode()
 
-    def tree_wrote(self, data: bytes) -> None:
+    def worker_wrote(self, data: bytes) -> None:
         """Keep the beginning of what it says."""
         if len(self.data) < 1 << 16:
             self.data += data
 
-    def tree_exited(self, code: int | None) -> None:
+    def worker_exited(self, code: int | None) -> None:
         """Keep its exit code."""
         self.code = code
 
-    def tree_gone(self) -> None:
+    def worker_gone(self) -> None:
         """`run` waits for it."""
 
 

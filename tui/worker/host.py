@@ -10,16 +10,12 @@ from __future__ import annotations
 
 import sys
 import threading
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable
 
 from tui.worker import current, job_context, stdio, task_import
 from tui.worker.channel import Channel, listen
 from tui.worker.failures import describe, print_traceback, raised
-from tui.worker.inbox import Inbox
-from tui.worker.loop import Loop
-from tui.worker.run import run
-from tui.worker.validation import load_rules
+from tui.worker.run import TaskRun
 
 if TYPE_CHECKING:
     from tui.worker.event_loop import JobEventLoop
@@ -44,7 +40,7 @@ class Host:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, HostedRun] = {}
         self._coroutines: JobEventLoop | None = None
         self._starting = threading.Lock()
         self._turn = 0
@@ -59,7 +55,7 @@ class Host:
         """Start a run, or hand a message to the one that it is for; it may have ended just now."""
         job = message["job"]
         if message["kind"] == "setup":
-            self._runs[job] = Run(self, self._channel, message)
+            self._runs[job] = HostedRun(self, self._channel, message)
             self._runs[job].start()
         elif job in self._runs:
             self._runs[job].intake.put(message)
@@ -82,31 +78,20 @@ class Host:
                 self._coroutines = JobEventLoop()
             return self._coroutines
 
-    def forget(self, ended: Run) -> None:
+    def forget(self, ended: HostedRun) -> None:
         """Give up a run before it tells its end: the job may be set up again at once."""
         if self._runs.get(ended.job) is ended:
             del self._runs[ended.job]
 
 
-class Run:
-    """One run of one job: from its setup to `ended`.
-
-    Args:
-        host: Who holds it.
-        channel: The connection to the engine.
-        setup: The message that asks for it.
-    """
+class HostedRun(TaskRun):
+    """One run of one job of a host: from its setup to `ended`."""
 
     def __init__(self, host: Host, channel: Channel, setup: dict[str, Any]) -> None:
         self.job = setup["job"]
         self._host = host
-        self._setup = setup
         self._outlet = stdio.Outlet(channel, self.job)
-        self._module: ModuleType | None = None
-        self.loop = Loop(self._outlet, setup["version"], setup["config"])
-        self.loop.guard(setup.get("guards", {}))
-        self.loop.state_dir = setup.get("state_dir")
-        self.intake = Inbox(self.loop)
+        super().__init__(self._outlet, setup)
 
     def start(self) -> None:
         """Load and run the task elsewhere."""
@@ -122,7 +107,7 @@ class Run:
         current.hosted.set(self.loop)
         code: int | None = 1
         try:
-            function = self._load()
+            function = self.load(hosted=True)
             if function is not None and self._setup["runner"] == "asyncio":
                 self._host.coroutines().start(self._run_async(function))
                 code = None
@@ -132,27 +117,9 @@ class Run:
             if code is not None:
                 self._end(code)
 
-    def _load(self) -> Callable[[Any], Any] | None:
-        target = self._setup["task"]
-        try:
-            self._module = task_import.load_module(target)
-            function = task_import.find(self._module, target)
-            if self._setup["runner"] == "asyncio" and not task_import.is_async(function):
-                raise task_import.TaskError(f"{target} is no async function; use runner: thread")
-            rules = load_rules(self._setup.get("validate"), target, self._module, function)
-        except BaseException as error:  # whatever it is, it is this job's alone
-            if not isinstance(error, task_import.TaskError):
-                print_traceback(error)
-            self._outlet.send({"kind": "unloadable", "message": describe(error)})
-            return None
-        if not self.intake.admit(rules):
-            return None
-        self.intake.open(hosted=True)
-        return function
-
     def _run(self, function: Callable[[Any], Any]) -> int:
         try:
-            run(self.loop, function, self._setup["loop"])
+            self.call(function)
         except BaseException as error:
             return self._tell(error)
         return 0
@@ -184,8 +151,8 @@ class Run:
         return 1
 
     def _end(self, code: int) -> None:
-        if self._module is not None:
-            task_import.forget(self._module)
+        if self.module is not None:
+            task_import.forget(self.module)
         self._host.forget(self)
         self.intake.close()
         self.loop.put({"kind": "over"})  # for a thread that the task has left behind: it ends at its next checkpoint

@@ -12,11 +12,10 @@ from typing import Any
 
 from tui.worker import current, native, process_tree, stopping, task_import
 from tui.worker.channel import Channel, JobChannel, listen
-from tui.worker.failures import describe, print_traceback, raised
+from tui.worker.failures import print_traceback, raised
 from tui.worker.inbox import Inbox
 from tui.worker.loop import Loop
-from tui.worker.run import run
-from tui.worker.validation import load_rules
+from tui.worker.run import TaskRun
 
 #: Seconds after the end of a task from which on its process counts as one that does not end.
 LINGER = 1.0
@@ -54,33 +53,22 @@ def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
     if os.environ.get("TUNEDECK"):
         from tui.worker import joined as _  # noqa: F401 - by which its children join
     mine = JobChannel(channel, setup.get("job", ""))
-    loop = current.loop = Loop(mine, setup["version"], setup["config"])
-    loop.guard(setup.get("guards", {}))
-    loop.state_dir = setup.get("state_dir")
-    intake = Inbox(loop)
-    native.start_thread(feed, (channel, loop, intake))
+    run = TaskRun(mine, setup)
+    current.loop = run.loop
+    native.start_thread(feed, (channel, run.loop, run.intake))
     task_import.set_program(setup["task"], setup.get("args", ()))
     stopping.install(setup.get("signal", signal.SIGTERM))
-    try:
-        module = task_import.load_module(setup["task"])
-        function = task_import.find(module, setup["task"])
-        rules = load_rules(setup.get("validate"), setup["task"], module, function)
-    except (Exception, SystemExit) as error:
-        if not isinstance(error, task_import.TaskError):
-            print_traceback(error)
-        mine.send({"kind": "unloadable", "message": describe(error)})
-        raise SystemExit(1) from None
-    if not intake.admit(rules):
+    function = run.load(hosted=False)
+    if function is None:
         raise SystemExit(1)
-    intake.open(hosted=False)
     try:
-        run(loop, function, setup["loop"])
+        run.call(function)
     except Exception as error:
         print_traceback(error)
-        mine.send(raised(error, loop.step))
+        mine.send(raised(error, run.loop.step))
         raise SystemExit(1) from None
     finally:
-        threading.Thread(target=_tell_lingering, args=(mine, loop), name="tunedeck-lingering", daemon=True).start()
+        threading.Thread(target=_tell_lingering, args=(mine, run.loop), name="tunedeck-lingering", daemon=True).start()
 
 
 def _tell_lingering(channel: JobChannel, loop: Loop) -> None:

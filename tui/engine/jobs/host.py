@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from tui import wording
-from tui.engine.scrollback import Output, Scrollback
-from tui.protocol import messages
-from tui.protocol.messages import State
+from tui.engine.jobs.publisher import Emit, Publisher
 from tui.runners.host import HostProcess
 
 
-class HostJob:
+class HostJob(Publisher):
     """One host, started when the first of its jobs is; another process after each end.
 
     Args:
@@ -22,18 +19,12 @@ class HostJob:
         python: Its interpreter; ours where none is named.
         cwd: The folder in which it runs.
         emit: Takes its events.
-
-    Attributes:
-        state: The last `State` event.
     """
 
-    def __init__(self, name: str, python: str | None, cwd: Path, emit: Callable[[messages.Event], None]) -> None:
-        self.name = name
-        self.scrollback = Scrollback()
-        self.state = State(name, "stopped", reason="none of its jobs has been started yet")
+    def __init__(self, name: str, python: str | None, cwd: Path, emit: Emit) -> None:
+        super().__init__(name, emit, "none of its jobs has been started yet")
         self._python = python
         self._cwd = cwd
-        self._emit = emit
         self._host: HostProcess | None = None
         self._asked = False
         self._cause: str | None = None
@@ -47,7 +38,7 @@ class HostJob:
         if self._host is None or not self._host.open:
             self._asked, self._cause = False, None
             self._host = HostProcess(self, self._python, self._cwd)
-            self._move("starting")
+            self.move("starting")
         return self._host
 
     async def end(self) -> None:
@@ -58,7 +49,7 @@ class HostJob:
 
     def worker_started(self, pid: int) -> None:
         """The process exists."""
-        self._move("running", pid=pid)
+        self.move("running", pid=pid)
 
     def worker_said(self, message: Mapping[str, Any]) -> None:
         """Keep what keeps the host itself from running."""
@@ -66,23 +57,16 @@ class HostJob:
 
     def worker_wrote(self, data: bytes) -> None:
         """Take output that can't be told apart by job."""
-        self._emit(Output(self.name, self.scrollback.write(data, None, time.time())))
+        self.write(data, None)
 
     def worker_exited(self, code: int | None) -> None:
         """The process ended."""
         reason = None if self._asked else self._cause or wording.exit_words(code)
-        self._move("stopped" if self._asked else "crashed", exit_code=code, reason=reason)
+        self.move("stopped" if self._asked else "crashed", exit_code=code, reason=reason)
 
     def worker_gone(self) -> None:
         """Nothing of it is left."""
-        self._end_line()
-
-    def _move(self, state: str, **fields: Any) -> None:
-        self.state = State(self.name, state, **fields)
-        self._emit(self.state)
-
-    def _end_line(self) -> None:
-        self._emit(Output(self.name, self.scrollback.finish(None, time.time())))
+        self.end_lines(None)
 
 
 def free_name(taken: Collection[str]) -> str:

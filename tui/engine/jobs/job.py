@@ -22,7 +22,7 @@ from tui.engine import paths
 from tui.engine.deck.spec import JobSpec
 from tui.engine.history.job_history import History
 from tui.engine.jobs.joining import Joining
-from tui.engine.jobs.publisher import Emit, Publisher
+from tui.engine.jobs.publisher import Emit, JobPublisher
 from tui.engine.jobs.supervisor import Supervisor
 from tui.engine.jobs.worker_slot import Launch
 from tui.engine.metrics.recorder import Recorder
@@ -65,7 +65,7 @@ class Job:
         # Other commands have no checkpoints to count.
         settle = spec.settle if spec.counts else spec.settle._replace(steps=0)
         self.reloads = Reloads(self.name, history.newest(), paths.who(), history.run(), settle=settle)
-        self.record = Publisher(self.name, history, emit)
+        self.record = JobPublisher(self.name, history, emit)
         self._gate = checks.Gate(spec, self._admit, self._skip) if spec.check is not None else None
         self.supervisor = Supervisor(spec, self.reloads, self.record, launch, self)
         self._checked: deque[tuple[float, int]] = deque(maxlen=100)  # when a content was seen, and its version

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tui.engine.deck.spec import JobSpec
-from tui.engine.jobs.publisher import Publisher
+from tui.engine.jobs.publisher import JobPublisher
 from tui.engine.reloads.reloads import Reloads
 from tui.protocol.messages import LIVE
 from tui.worker import process_tree
@@ -25,7 +25,7 @@ class Joining:
         reloads: The job's.
     """
 
-    def __init__(self, spec: JobSpec, record: Publisher, reloads: Reloads) -> None:
+    def __init__(self, spec: JobSpec, record: JobPublisher, reloads: Reloads) -> None:
         self._spec = spec
         self._record = record
         self._reloads = reloads

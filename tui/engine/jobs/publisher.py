@@ -17,7 +17,49 @@ Emit = Callable[[messages.Event], None]
 
 
 class Publisher:
-    """What was told of one job, and who is told.
+    """What was told of a job, or of a host, and who is told.
+
+    Args:
+        name: What it is called in events.
+        emit: Takes every event.
+        reason: Why it does not run yet.
+
+    Attributes:
+        scrollback: The newest lines of its output.
+        state: The last `State` event.
+    """
+
+    def __init__(self, name: str, emit: Emit, reason: str) -> None:
+        self.name = name
+        self.scrollback = Scrollback()
+        self.state = State(name, "stopped", reason=reason)
+        self.emit = emit
+
+    def move(self, state: str, **fields: Any) -> None:
+        """Bring it into a state.
+
+        Raises:
+            ValueError: It can't come into that one.
+        """
+        lifecycle.move(self.name, self.state.state, state)
+        self.be(State(self.name, state, **fields))
+
+    def be(self, state: State) -> None:
+        """Tell the state with all that is known of it."""
+        self.state = state
+        self.emit(state)
+
+    def write(self, data: bytes, version: int | None) -> None:
+        """Take output, and tell the lines that it completes."""
+        self.emit(Output(self.name, self.scrollback.write(data, version, time.time())))
+
+    def end_lines(self, version: int | None) -> None:
+        """Tell what is left of the output: it has ended."""
+        self.emit(Output(self.name, self.scrollback.finish(version, time.time())))
+
+
+class JobPublisher(Publisher):
+    """The same of a job, whose reloads are kept too.
 
     Args:
         job: Its name.
@@ -25,39 +67,20 @@ class Publisher:
         emit: Takes every event.
 
     Attributes:
-        scrollback: The newest lines of its output.
-        state: The last `State` event.
         metrics: The last `Metrics` event of the worker that runs.
         secrets: What of the config is told to nobody.
     """
 
     def __init__(self, job: str, history: History, emit: Emit) -> None:
-        self.job = job
-        self.scrollback = Scrollback()
-        self.state = State(job, "stopped", reason="not started yet")
+        super().__init__(job, emit, "not started yet")
         self.metrics: messages.Metrics | None = None
         self.secrets = Secrets(history.secrets())
         self._history = history
-        self.emit = emit
         self._running: Running | None = None
-
-    def move(self, state: str, **fields: Any) -> None:
-        """Bring the job into a state.
-
-        Raises:
-            ValueError: It can't come into that one.
-        """
-        lifecycle.move(self.job, self.state.state, state)
-        self.be(State(self.job, state, **fields))
-
-    def be(self, state: State) -> None:
-        """Tell the state with all that is known of it."""
-        self.state = state
-        self.emit(state)
 
     def measure(self, step: int, values: Any) -> None:
         """Tell the metrics of a step."""
-        self.metrics = messages.Metrics(self.job, step, values)
+        self.metrics = messages.Metrics(self.name, step, values)
         self.emit(self.metrics)
 
     def run(self, running: Running) -> None:
@@ -70,14 +93,6 @@ class Publisher:
         ):
             self._running = running
             self.emit(running)
-
-    def write(self, data: bytes, version: int | None) -> None:
-        """Take output, and tell the lines that it completes."""
-        self.emit(Output(self.job, self.scrollback.write(data, version, time.time())))
-
-    def end_lines(self, version: int | None) -> None:
-        """Tell what is left of the output: it has ended."""
-        self.emit(Output(self.job, self.scrollback.finish(version, time.time())))
 
     def add(self, row: Reload, text: str) -> None:
         """Keep and tell a new reload."""
@@ -109,7 +124,7 @@ class Publisher:
         """Keep what a version did, and tell what is news of it."""
         self._keep(lambda: self._history.judge(version, effect))
         for found in news:
-            self.emit(messages.Judged(self.job, version, **vars(found)))
+            self.emit(messages.Judged(self.name, version, **vars(found)))
 
     def annotate(self, version: int, note: str | None = None, tag: str | None = None) -> bool:
         """Keep and tell what the user says of a version; return whether there is such a version.
@@ -124,7 +139,7 @@ class Publisher:
 
     def notice(self, message: str, severity: str = "information") -> None:
         """Tell the user a sentence."""
-        self.emit(messages.Notice(self.job, message, severity))
+        self.emit(messages.Notice(self.name, message, severity))
 
     def _keep(self, write: Callable[[], None]) -> None:
         """Write to the history; where that fails the job goes on and the user is told."""

@@ -17,7 +17,7 @@ from tui.engine.background import BackgroundTasks
 from tui.engine.deck.spec import JobSpec
 from tui.engine.jobs import lifecycle, worker_slot
 from tui.engine.jobs.lifecycle import Intent
-from tui.engine.jobs.publisher import Publisher
+from tui.engine.jobs.publisher import JobPublisher
 from tui.engine.jobs.worker_run import Then, WorkerEnd, WorkerRun
 from tui.engine.jobs.worker_slot import Launch, WorkerSlot
 from tui.engine.reloads.candidate import Data, Unanswered
@@ -46,7 +46,7 @@ class Supervisor:
         tasks: What goes on in the background: the worker is asked or replaced, or another one tried.
     """
 
-    def __init__(self, spec: JobSpec, reloads: Reloads, record: Publisher, launch: Launch, owner: Owner) -> None:
+    def __init__(self, spec: JobSpec, reloads: Reloads, record: JobPublisher, launch: Launch, owner: Owner) -> None:
         self.slot = WorkerSlot(spec, launch, owner)
         self.run = WorkerRun()
         self.patterns = Patterns(spec.restart_keys)
@@ -101,13 +101,9 @@ class Supervisor:
 
     @contextlib.asynccontextmanager
     async def restart(self, *, held: bool) -> AsyncIterator[bool]:
-        """End the worker for a new one, which the next valid config starts once `expect` was called.
+        """End the worker for a new one, `held` or not, which the next valid config starts once `expect` was called.
 
-        Args:
-            held: The new one is paused from the beginning.
-
-        Yields:
-            Whether there may be a new one.
+        It yields whether there may be a new one.
 
         Raises:
             StuckError: The old one did not end.
@@ -132,15 +128,11 @@ class Supervisor:
         return self._intent is Intent.WAIT
 
     async def stop(self) -> None:
-        """End the worker in order, and wait until nothing of it is left.
-
-        Raises:
-            StuckError: It did not end.
-        """
+        """End the worker in order, and wait until nothing of it is left; see `Job.stop`."""
         self.hurry()
-        self._wait_no_longer()
+        self._wait_no_longer(Intent.NOTHING)
         async with self._wish():
-            self._wait_no_longer()
+            self._wait_no_longer(Intent.NOTHING)
             await self._quit()
             state = self._record.state
             if state.state == "stopped" and state.reason is not None and self._intent is not Intent.CLOSE:
@@ -189,9 +181,9 @@ class Supervisor:
         if self._intent is not Intent.CLOSE:
             self._intent = intent
 
-    def _wait_no_longer(self) -> None:
+    def _wait_no_longer(self, then: Intent) -> None:
         if self._intent is Intent.WAIT:
-            self._want(Intent.NOTHING)
+            self._want(then)
 
     @property
     def _without_worker(self) -> str:
@@ -299,8 +291,7 @@ class Supervisor:
 
     def _start(self, *, renewed: bool = False) -> None:
         """Start a worker with the newest config that is to be taken, or with the one that ran last."""
-        if self._intent is Intent.WAIT:
-            self._want(Intent.TRY)
+        self._wait_no_longer(Intent.TRY)
         self._record.metrics = None
         chosen = self._reloads.pending or self._reloads.last
         assert chosen is not None
@@ -420,8 +411,7 @@ class Supervisor:
     def _start_after_refusal(self) -> None:
         """Start with the newest config once the worker that has refused an older one is gone."""
         self._reloads.lost()
-        if self._intent is Intent.WAIT:
-            self._want(Intent.TRY)
+        self._wait_no_longer(Intent.TRY)
         self.run.given = 0
         self._record.move("starting")
         self.tasks.start(self._replace())
