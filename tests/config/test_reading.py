@@ -105,6 +105,7 @@ def test_who_reads_what_others_have_made() -> None:
         "cli/check.py",  # a deck or a config
         "cli/completion.py",  # a config and its schema
         "cli/history.py",
+        "cli/keys_file.py",  # own keys
         "cli/run.py",  # the log of an engine
         "config/disk/store.py",  # a config
         "config/disk/watch.py",
