@@ -94,7 +94,8 @@ class Layout:
         after = self.entries[number] if number < len(self.entries) else None
         last = before[-1] if before else None
         line = max(self.text.rfind("\n", 0, place), self.text.rfind("\r", 0, place)) + 1
-        if last is not None and self.text[line:place].strip(" \t\ufeff"):
+        before_it = self.text[line:place].strip(" \t\ufeff")
+        if last is not None and before_it and not before_it.startswith("#"):  # what it stands in is a comment
             return {last.path}
         if last is not None and place < last.content and (last.flow or last.kind in ("scalar", "alias")):
             return {last.path}

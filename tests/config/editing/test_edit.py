@@ -17,7 +17,7 @@ from tui.config.editing.tree import Tree
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("lr: 0.1  # keep\nb: 'x'\n", {"lr": spelling.read("1e-3"), "b": "y"}, "lr: 1e-3  # keep\nb: 'y'\n"),
     ("a:  # c\n  - 64\n  - 32\nb: 1\n", {"a": [1, 2, 3]}, "a:  # c\n  - 1\n  - 2\n  - 3\nb: 1\n"),
-    ("a:  # c\n  # d\n- 64\n# tail\nb: 1\n", {"a": 5}, "a: 5  # c\n  # d\n# tail\nb: 1\n"),
+    ("a:  # c\n  # d\n- 64\n# tail\nb: 1\n", {"a": 5}, "a:  # c\n  # d\n  5\n# tail\nb: 1\n"),
     ("a:\r\n  b: 1 # x\r\n\r\nc: 2\r\n", {"a.d.e": 2}, "a:\r\n  b: 1 # x\r\n  d:\r\n    e: 2\r\n\r\nc: 2\r\n"),
     ("a: |  # c\n  x\n\nb: 1\n", {"a": "one\ntwo\n"}, "a: |  # c\n  one\n  two\n\nb: 1\n"),
     ("a: >-  # c\n  x\n  y\n\nb: 1\n", {"a": "one"}, "a: one  # c\n\nb: 1\n"),
@@ -63,6 +63,8 @@ CASES += [  # comments, anchors and tags before the value
     ("a: !!null # c\nb: 1\n", {"a": 3}, "a: 3 # c\nb: 1\n"),
     ("a: &x # c\n  - 1\nb: 1\n", {"a": 3}, "a: &x 3 # c\nb: 1\n"),
     ("b: 1\n? |\n  block key\n: v\n", {"c": 3}, "b: 1\n? |\n  block key\n: v\nc: 3\n"),
+    ("l:\n-\n  # c\n  a: 1\n- 2\n", {"l[0]": "x"}, "l:\n-\n  # c\n  x\n- 2\n"),
+    ("name: &x\n  !\n\n  '1'\n", {"name": 2}, "name: &x\n\n  2\n"),
     ("names:\n  0: person\n  1: cat\n", {"names.1": "dog"}, "names:\n  0: person\n  1: dog\n"),
 ]
 
@@ -78,6 +80,10 @@ CASES += [  # entries that come, go, move and stay
     ("l: [1e-3]\n", {"l": spelling.read("[1e-3, 0x1F]")}, "l: [1e-3, 0x1F]\n"),
     ("m:\n  a: 1\n  b: 2\n", {"m": {"b": 2}}, "m:\n  b: 2\n"),
     ("l:\n  - a: 1\n    b: 2\n", {"l": [{"b": 2}]}, "l:\n  - b: 2\n"),
+    ("k:\n- - a\n  # one\n  - 1\n", {"k[0]": [1, "a"]}, "k:\n-\n  # one\n  - 1\n  - a\n"),
+    ("m:\n  a: 'q'\n  b: |\n    x", {"m": {"a": "q", "b": "x", "c": 1}}, "m:\n  a: 'q'\n  c: 1\n  b: |\n    x"),
+    ("l:\n- 'q'\n- a: |\n    x", {"l": ["q", {"a": "x"}, 1]}, "l:\n- 'q'\n- a: \"x\"\n- 1"),
+    ("# about a\na: |\n  x", {"b": 1}, "b: 1\n# about a\na: |\n  x"),
 ]
 
 REFUSED = [

@@ -241,10 +241,7 @@ class _Edit:
             return
         lines = self._lines(node, rest)
         entries = Entries(self._tree, node, begin_of(self._tree, node))
-        count = len(entries.slots)
-        yield partial(entries.changed, {}, {count: [lines]})
-        # A block scalar that ends with the file, without a newline, would get one.
-        yield partial(entries.changed, {}, {count - 1: [lines]})
+        yield partial(entries.changed, {}, {entries.place(): [lines]})
 
     def _lines(self, node: MappingNode, rest: tuple[Any, ...]) -> str:
         """Return a new entry, and the mappings in which it is the only one, in lines of their own."""

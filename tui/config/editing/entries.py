@@ -80,6 +80,11 @@ class Entries:
             return self._in_flow(gone, added)
         return self._in_block(gone, added)
 
+    def place(self) -> int:
+        """Return before which number a key is added: after all, but before what would get a newline by that."""
+        open_end = self._ends[-1] == len(self._tree.text) and self._tree.open_ended()
+        return len(self.slots) - (1 if open_end else 0)
+
     def require_bare(self, index: int) -> None:
         """Raise `Lost` where an entry has comments."""
         if comments := self.comments(index):
@@ -136,6 +141,9 @@ class Entries:
                 place = tree.line_end(self._ends[index - 1])
                 splices.append(Splice(place, place, "".join(f"{newline}{indent}{text}" for text in texts)))
             elif compact:
+                if texts[0].startswith("#"):  # on the line of the outer dash it would belong to that
+                    first = self.slots[0].start
+                    splices.append(Splice(tree.end_before(first), first, newline + indent))
                 place = self.slots[kept].start
                 splices.append(Splice(place, place, "".join(f"{text}{newline}{indent}" for text in texts)))
             else:
@@ -202,5 +210,4 @@ def begin_of(tree: Tree, node: Node) -> int:
     if flow(node):
         start = tree.content(node)
         return start + 1 if tree.text[start] in "[{" else start
-    first = tree.entry(node, 0).start
-    return tree.token_before(first).end if first else 0
+    return tree.end_before(tree.entry(node, 0).start)

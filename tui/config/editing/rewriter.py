@@ -13,10 +13,10 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from tui.config.diff import same
 from tui.config.editing import spelling
 from tui.config.editing.entries import Entries, Impossible, Lost, Splice, begin_of
-from tui.config.editing.tree import Slot, Tree, flow, ordered
+from tui.config.editing.tree import Slot, Token, Tree, flow, ordered
 
 _INDICATOR = re.compile(r"[|>][-+0-9]*")
-_BLANKS = re.compile(r"[ \t]*")
+_BLANKS = re.compile(r"[ \t]*(\r\n?|\n)?")
 
 
 class Rewriter:
@@ -69,19 +69,20 @@ class Rewriter:
             return [*self._without_tags(slot), Splice(slot.content, end, inline)]
         if comments := tree.comments(slot.content, tree.line_end(end)):
             raise Lost(self._text[slice(*comments[0])].rstrip())
-        return self._hoisted(slot, end, inline)
+        return self._in_one_line(slot, end, inline)
 
     def _without_tags(self, slot: Slot) -> list[Splice]:
-        splices = []
-        for token in slot.properties:
-            if token.kind == "<tag>":
-                blanks = _BLANKS.match(self._text, token.end)
-                end = blanks.end() if blanks else token.end
-                start = token.start
-                if self._text[end : end + 1] in ("\r", "\n"):
-                    start = len(self._text[:start].rstrip(" \t"))
-                splices.append(Splice(start, end, ""))
-        return splices
+        return [self._without(token) for token in slot.properties if token.kind == "<tag>"]
+
+    def _without(self, token: Token) -> Splice:
+        """Return how a tag goes, with the blanks around it, or with its line where nothing else is on that."""
+        start, blanks = token.start, _BLANKS.match(self._text, token.end)
+        assert blanks is not None
+        if blanks[1] is None:
+            return Splice(start, blanks.end(), "")
+        if self._tree.begins_line(start):
+            return Splice(self._tree.line_start(start), blanks.end(), "")
+        return Splice(len(self._text[:start].rstrip(" \t")), blanks.start(1), "")
 
     def _fill(self, slot: Slot, new: str) -> list[Splice]:
         """Put a value where there is nothing, but perhaps an anchor or a tag."""
@@ -102,11 +103,15 @@ class Rewriter:
             return [*self._without_tags(slot._replace(properties=slot.properties[:-1])), Splice(*last[:2], new)]
         return [*self._without_tags(slot), Splice(last.end, last.end, f" {new}")]
 
-    def _hoisted(self, slot: Slot, end: int, new: str) -> list[Splice]:
-        """Put a value in one line in the place of several: before the comments that follow its colon."""
+    def _in_one_line(self, slot: Slot, end: int, new: str) -> list[Splice]:
+        """Put a value in one line in the place of several: behind its colon, or below the comments that follow that."""
         tree, place = self._tree, slot.properties[-1].end if slot.properties else slot.after
         if place is None or not tree.begins_line(slot.content):
             return [*self._without_tags(slot), Splice(slot.content, end, new)]
+        if any(tree.begins_line(start) for start, _ in tree.comments(place, slot.content)):
+            # Behind the colon the value would leave them to the next entry. A list may begin in the column of its key.
+            deeper = "" if tree.column(slot.content) > tree.column(slot.start) else "  "
+            return [*self._without_tags(slot), Splice(slot.content, end, deeper + new)]
         line = tree.line_start(slot.content)
         line -= 2 if self._text[line - 2 : line] == "\r\n" else 1
         head = self._behind_properties(slot, new) if slot.properties else [Splice(place, place, f" {new}")]
@@ -149,7 +154,7 @@ class Rewriter:
         entries = Entries(self._tree, node, begin_of(self._tree, node))
         texts = [self._entry(key, value, node) for key, value in added.items()]
         numbers = dict.fromkeys((slots[kind][0] for kind in gone), False)
-        return splices + entries.changed(numbers, {len(entries.slots): texts} if texts else {})
+        return splices + entries.changed(numbers, {entries.place(): texts} if texts else {})
 
     def _slots(self, node: Node) -> dict[Any, tuple[int, Slot]]:
         """Return the slots of the keys that a mapping, or an ordered one, has of its own, with their numbers."""
@@ -205,12 +210,20 @@ class Rewriter:
             for offset in range(pairs):
                 splices += self.value(entries.slots[a + offset], old[a + offset], new[b + offset])
             gone.update(dict.fromkeys(range(a + pairs, a_end), False))
+            if a == len(old) > entries.place():
+                splices += self._closed(entries.slots[-1])
             if b + pairs < b_end:
                 added[a + pairs if a_end - a > pairs else a_end] = list(range(b + pairs, b_end))
         if not gone and not added:
             return splices
         texts = dict(self._added(node, entries, gone, added, before, after, new))
         return splices + entries.changed(gone, texts)
+
+    def _closed(self, slot: Slot) -> list[Splice]:
+        """Return how the block scalar at the end of a value becomes text in quotes, which can be followed."""
+        while not isinstance(slot.node, ScalarNode):
+            slot = self._tree.entry(slot.node, len(slot.node.value) - 1)
+        return self.whole(slot, slot.node.value, '"')
 
     def _added(
         self,

@@ -310,6 +310,11 @@ class Tree:
             place += len(line)
         return header.end(), end, indent
 
+    def open_ended(self) -> bool:
+        """Return whether the text ends with a block scalar, without a newline, which it would get by what follows."""
+        header = _HEADER.match(self.text, self._starts[-1])
+        return header is not None and "-" not in header[1] and not self.text.endswith(("\n", "\r"))
+
     def comments(self, start: int = 0, end: int | None = None) -> list[Span]:
         """Return where the comments stand that begin in a range of the text."""
         first = bisect_left(self._comments, (start, 0))
@@ -338,9 +343,10 @@ class Tree:
         """Return whether only blanks stand before a place on its line."""
         return not self.text[self.line_start(place) : place].strip(" \t")
 
-    def token_before(self, place: int) -> Token:
-        """Return the last token that begins before a place."""
-        return self._tokens[bisect_left(self._starts, place) - 1]
+    def end_before(self, place: int) -> int:
+        """Return the end of the last token that begins before a place, that of nothing where none does."""
+        number = bisect_left(self._starts, place)
+        return self._tokens[number - 1].end if number else 0
 
     def token_after(self, place: int) -> Token:
         """Return the first token that begins at a place or after it."""
