@@ -83,6 +83,7 @@ CASES += [  # entries that come, go, move and stay
     ("k:\n- - a\n  # one\n  - 1\n", {"k[0]": [1, "a"]}, "k:\n-\n  # one\n  - 1\n  - a\n"),
     ("m:\n  a: 'q'\n  b: |\n    x", {"m": {"a": "q", "b": "x", "c": 1}}, "m:\n  a: 'q'\n  c: 1\n  b: |\n    x"),
     ("l:\n- 'q'\n- a: |\n    x", {"l": ["q", {"a": "x"}, 1]}, "l:\n- 'q'\n- a: \"x\"\n- 1"),
+    ("m: {a:, b: 1}\n", {"m": {"a:": None}}, "m: {a:,}\n"),
     ("# about a\na: |\n  x", {"b": 1}, "b: 1\n# about a\na: |\n  x"),
 ]
 

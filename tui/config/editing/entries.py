@@ -165,7 +165,7 @@ class Entries:
 
     def _out_of_flow(self, index: int, *, first: bool) -> Splice:
         tree, start, end = self._tree, self.slots[index].start, self._ends[index]
-        whole = Splice(start, self.slots[index + 1].start, "") if first else Splice(self._ends[index - 1], end, "")
+        whole = Splice(start, self.slots[index + 1].start, "") if first else Splice(self._end_before(index), end, "")
         if not tree.comments(whole.start, whole.end):
             return whole
         comma = tree.token_after(end)
@@ -175,6 +175,12 @@ class Entries:
             start, end = tree.line_start(start), tree.line_end(end)
             end += len(tree.newline) if tree.text.startswith(tree.newline, end) else 0
         return Splice(start, end, "")
+
+    def _end_before(self, index: int) -> int:
+        """Return where the entry before another ends, with its comma where ``a:`` would mean ``a`` without one."""
+        tree, end = self._tree, self._ends[index - 1]
+        bare = self.slots[index - 1].after is None and tree.text[end - 1] == ":"
+        return tree.token_after(end).end if bare and tree.token_after(self._ends[index]).kind != "," else end
 
     def _first_in_flow(self, kept: int, texts: list[str]) -> Splice:
         tree, start = self._tree, self.slots[kept].start
