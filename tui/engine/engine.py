@@ -15,10 +15,10 @@ from tui.config.problems import in_file
 from tui.engine import locks, paths
 from tui.engine.background import BackgroundTasks
 from tui.engine.deck.spec import Deck, JobSpec
-from tui.engine.history.folders import HistoryFolders, state_folder
-from tui.engine.jobs.host import HostJob, free_name
+from tui.engine.history.folders import HistoryFolders
+from tui.engine.jobs.host import HostJob
 from tui.engine.jobs.job import Job
-from tui.engine.jobs.worker_slot import Launch
+from tui.engine.jobs.launcher import Launcher
 from tui.engine.metrics import recorder
 from tui.engine.reloads.candidate import Unanswered
 from tui.engine.reloads.config_file import ConfigFile
@@ -27,10 +27,7 @@ from tui.engine.service.server import Server
 from tui.protocol import messages
 from tui.protocol.messages import ENDED, Document, Event, Message, Notice, Problem, Reply
 from tui.runners import fd_limits, process_tree
-from tui.runners.base import Owner, Payload, StuckError, Worker
-from tui.runners.command import CommandRunner
-from tui.runners.guest import GuestRunner
-from tui.runners.process import Place, ProcessRunner
+from tui.runners.base import StuckError
 
 #: Seconds between two looks at the folders of the histories: somebody may have deleted them.
 _LOOK = 1.0
@@ -76,7 +73,7 @@ class Engine:
         self.headless = headless
         self.asked = False
         self.jobs: dict[str, Job] = {}
-        self._hosts: dict[str | None, HostJob] = {}  # by their interpreters
+        self._launcher = Launcher([spec.name for spec in deck.jobs], self._emit)
         self._listener = listener
         self._files: dict[Path, ConfigFile] = {}
         self._left: dict[Path, str] = {}  # what is told of a text that a killed save has left
@@ -86,7 +83,6 @@ class Engine:
         self._started = self._refused = False
         self._between = 0  # commands that may start again what they have ended
         self._signal: int | None = None
-        self._joins = Path()
         self._watcher = watch.Watcher([spec.config for spec in deck.jobs], self._on_disk)
         hello = messages.Hello(messages.PROTOCOL, deck.name, str(deck.path or ""), os.getpid())
         self.server = Server(hello, self._snapshot, self._obey)
@@ -110,7 +106,7 @@ class Engine:
         except paths.PlaceError as error:
             raise BadStart(str(error)) from error
         process_tree.keep(presence.descriptor)
-        self._joins = presence.joins
+        self._launcher.joins = presence.joins
         self._histories = HistoryFolders(
             f"the deck {self.deck.path or self.deck.name} (process {os.getpid()})", presence.name
         )
@@ -126,7 +122,7 @@ class Engine:
             await self._over.wait()
             await asyncio.gather(*map(_close, self.jobs.values()))
             await asyncio.gather(*(job.recorder.close() for job in self.jobs.values()))
-            await asyncio.gather(*(host.end() for host in self._hosts.values()))
+            await asyncio.gather(*(host.end() for host in self._launcher.hosts.values()))
         finally:
             await self._close()
             presence.release()
@@ -158,7 +154,7 @@ class Engine:
                 history = self._histories.open(spec.config, spec.name)
             except paths.PlaceError as error:
                 raise BadStart(str(error)) from error
-            job = self.jobs[spec.name] = Job(spec, file, history, self.launcher(spec), self._emit)
+            job = self.jobs[spec.name] = Job(spec, file, history, self._launcher.of(spec), self._emit)
             if job.problem is not None and self.headless:
                 problems.append(describe(spec.config, job.problem))
         if problems:
@@ -180,7 +176,7 @@ class Engine:
     async def _listen(self) -> Path:
         try:
             socket = self._socket
-            talkers: list[Job | HostJob] = [*self.jobs.values(), *self._hosts.values()]
+            talkers: list[Job | HostJob] = [*self.jobs.values(), *self._launcher.hosts.values()]
             await self.server.open(socket, {talker.name: talker.scrollback for talker in talkers})
         except (OSError, paths.PlaceError) as error:
             raise BadStart(str(error)) from error
@@ -198,38 +194,6 @@ class Engine:
         # Before the connections end: who waits for that may start the deck again at once.
         self._histories.close()
         await self.server.close()
-
-    def launcher(self, spec: JobSpec) -> Launch:
-        """Return what starts the workers of a job."""
-        state_dir = str(state_folder(spec.config, spec.name))
-        setup = {
-            "job": spec.name,
-            "task": spec.task,
-            "loop": spec.loop,
-            "runner": spec.runner,
-            "validate": spec.validate,
-            "guards": spec.guards,
-            "args": list(spec.args),
-            "signal": int(signal.Signals[spec.stop_signal]),
-            "state_dir": state_dir,
-        }
-        if spec.hosted:
-            if spec.python not in self._hosts:
-                taken = [*(job.name for job in self.deck.jobs), *(host.name for host in self._hosts.values())]
-                self._hosts[spec.python] = HostJob(free_name(taken), spec.python, spec.cwd, self._emit)
-            host = self._hosts[spec.python]
-            return lambda owner, payload: host.host().seat(owner, setup, payload)
-
-        def launch(owner: Owner, payload: Payload) -> Worker:
-            joining = {"guards": spec.guards, "state_dir": state_dir}
-            if spec.guest is not None:
-                return GuestRunner(owner, spec.guest, payload, joining)
-            if spec.command is not None:
-                return CommandRunner(owner, spec.command, payload, joining, self._joins)
-            place = Place(spec.cwd, spec.env, tty=spec.tty)
-            return ProcessRunner(owner, setup, payload, python=spec.python, place=place, joins=self._joins)
-
-        return launch
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -307,7 +271,7 @@ class Engine:
 
     def _snapshot(self) -> Iterator[Message]:
         yield from self._snapshot_of_jobs()
-        for host in self._hosts.values():
+        for host in self._launcher.hosts.values():
             yield messages.JobInfo(host.name, "the host of thread and asyncio jobs", "", "host")
             yield host.state
 
@@ -433,7 +397,7 @@ class Engine:
     async def _end_host(self, job: Job, others: Iterable[Job]) -> None:
         """End the host that `job` is in, and the other jobs that run in it."""
         await asyncio.gather(*map(_stop, others))
-        await self._hosts[job.spec.python].end()
+        await self._launcher.hosts[job.spec.python].end()
 
 
 def describe(path: Path, problem: Problem) -> str:

@@ -25,6 +25,7 @@ from tests.patience import PATIENCE
 from tui.config.disk import store
 from tui.engine.deck.spec import Deck, JobSpec
 from tui.engine.engine import Engine
+from tui.engine.jobs.launcher import Launcher
 from tui.protocol import messages
 from tui.runners.base import Owner, Payload
 
@@ -191,7 +192,7 @@ class Bench:
 async def running(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     (folder / "s.json").write_text('{"properties": {"lr": {"type": "number"}}}')
     bench = Bench(folder, "s.json")
-    monkeypatch.setattr(Engine, "launcher", lambda *_: bench.launch)
+    monkeypatch.setattr(Launcher, "of", lambda *_: bench.launch)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(Threads(bench.hook))
     ready = asyncio.Event()
@@ -238,7 +239,7 @@ async def test_whatever_fails_is_told_and_the_next_save_works(
     async with running(tmp_path, monkeypatch) as bench:
         steps = await steps_of(bench, how)
         names = {code.co_name for code in steps}
-        assert names >= {"read", "parse", "named_by", "check", "changes", "begin", "add", "_deliver", "worker_said"}
+        assert names >= {"read", "parse", "named_by", "check", "changes", "begin", "add", "deliver", "worker_said"}
         assert names >= ({"_look", "changed"} if how == "disk" else {"place_file", "_write", "settle_file"})
         silent, missed = [], []
         for code in steps if THOROUGHLY else steps[:: len(steps) // FEW]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.patience import PATIENCE
-from tui.config.disk import store
+from tui.config.disk import store, to_disk
 from tui.config.disk.store import Conflict, Content, StoreError
 from tui.engine.reloads.candidate import Candidate
 from tui.engine.reloads.config_file import PARSE_INLINE, ConfigFile
@@ -250,7 +250,7 @@ async def test_a_save_that_may_not_stay_is_told_and_is_what_runs(
     def fail(folder: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(store, "sync_folder", fail)
+    monkeypatch.setattr(to_disk, "sync_folder", fail)
     with pytest.raises(StoreError, match="is written, but may be lost"):
         await file.save("lr: 2\n", file.digest, False, 1.0)
     assert (file.text, file.digest, file.path.read_text()) == ("lr: 2\n", store.digest(b"lr: 2\n"), "lr: 2\n")

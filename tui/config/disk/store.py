@@ -9,13 +9,13 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from tui import reading
-from tui.config.disk import atomic
+from tui.config.disk import atomic, to_disk
 from tui.config.document import ConfigError
 from tui.protocol.messages import Clash, Problem
 
@@ -134,11 +134,7 @@ def write(path: Path, raw: bytes, *, base: str | None, in_place: bool = False, f
 
 
 def found(path: Path, *, create: bool) -> Content | None:
-    """Return what is in a file; None where it is missing and may be.
-
-    Raises:
-        StoreError: See `read`.
-    """
+    """Return what is in a file, as `read` does; None where it is missing and may be."""
     try:
         return read(path)
     except Missing:
@@ -147,28 +143,34 @@ def found(path: Path, *, create: bool) -> Content | None:
         return None
 
 
+def attempts() -> Iterator[contextlib.AbstractContextManager[None]]:
+    """Yield contexts to write in, one for each attempt: where somebody else was faster, the next one follows.
+
+    Raises:
+        Conflict: The last attempt has ended so.
+    """
+    for attempt in range(ATTEMPTS):
+        yield contextlib.suppress(Conflict) if attempt < ATTEMPTS - 1 else contextlib.nullcontext()
+
+
 def update(path: Path, change: Callable[[bytes], bytes], *, create: bool = False) -> bool:
     """Change what is in a file; return whether there was anything to change.
 
     Args:
         path: The file.
-        change: Is given what is there and returns what shall be; it is asked anew where somebody else was faster.
-        create: A missing file is made; for `change` it is an empty one.
+        change: Is given what is there, nothing where a missing file is to be made, and returns what shall be.
+        create: A missing file is made.
 
     Raises:
         StoreError: See `read` and `write`; and what `change` raises.
     """
-    for attempt in range(ATTEMPTS):
+    for attempt in attempts():
         content = found(path, create=create)
         new = change(content.raw if content is not None else b"")
         if content is not None and new == content.raw:
             return False
-        try:
+        with attempt:
             write(path, new, base=content.digest if content is not None else None)
-        except Conflict:
-            if attempt == ATTEMPTS - 1:
-                raise
-        else:
             return True
     raise AssertionError("the last attempt returns or raises")
 
@@ -225,7 +227,7 @@ def settle_file(path: Path, placed: Placed) -> None:
             placed.old.unlink()
     if placed.folder is not None:
         try:
-            sync_folder(placed.folder)
+            to_disk.sync_folder(placed.folder)
         except OSError as error:
             message = f"{path} is written, but may be lost in a power failure: {error.strerror}"
             raise StoreError(message) from error
@@ -271,12 +273,6 @@ def _target(path: Path) -> Path:
         return Path(os.path.realpath(path, strict=True))
     except FileNotFoundError:
         return Path(os.path.realpath(path))
-
-
-def _close(descriptor: int) -> None:
-    """Close a file that was only read, or whose data is on disk already: an error now says nothing of it."""
-    with contextlib.suppress(OSError):
-        os.close(descriptor)
 
 
 def expect(real: Path, base: str | None) -> Content | None:
@@ -392,11 +388,11 @@ def _prepare(path: Path, real: Path, temporary: Path, raw: bytes, syncing: Calla
     try:
         if not new:
             _inherit(path, descriptor, real.stat())
-        _write_all(descriptor, raw)
+        to_disk.write_all(descriptor, raw)
         syncing()
         os.fsync(descriptor)
     finally:
-        _close(descriptor)
+        to_disk.close(descriptor)
 
 
 def _inherit(path: Path, descriptor: int, status: os.stat_result) -> None:
@@ -414,25 +410,6 @@ def _inherit(path: Path, descriptor: int, status: os.stat_result) -> None:
     os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
 
 
-def _write_all(descriptor: int, raw: bytes) -> None:
-    view = memoryview(raw)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder written to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some file systems have no such call: there is nothing to wait for.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        _close(descriptor)
-
-
 def _unwritable(path: Path, error: OSError, *, solid: bool) -> StoreError:
     if solid and error.errno in _SOLID:
         message = f"{path} can't be replaced ({error.strerror}), only overwritten in place: nothing was written"
@@ -446,20 +423,13 @@ def _overwrite(path: Path, real: Path, old: bytes, new: bytes) -> None:
     """Write over the file itself; what went wrong is undone, as far as the disk allows."""
     descriptor = os.open(real, os.O_RDWR | os.O_CLOEXEC)
     try:
-        _put(descriptor, new)
+        to_disk.overwrite(descriptor, new)
     except OSError:
         try:
-            _put(descriptor, old)
+            to_disk.overwrite(descriptor, old)
         except OSError as error:
             message = f"{path} is damaged, writing failed halfway ({error.strerror}): save the text elsewhere"
             raise StoreError(message) from error
         raise
     finally:
-        _close(descriptor)
-
-
-def _put(descriptor: int, raw: bytes) -> None:
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    _write_all(descriptor, raw)
-    os.ftruncate(descriptor, len(raw))
-    os.fsync(descriptor)
+        to_disk.close(descriptor)

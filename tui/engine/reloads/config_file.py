@@ -212,7 +212,7 @@ class ConfigFile:
         Raises:
             ConfigError: It was refused, or could not be written; the file is as it was.
         """
-        for attempt in range(store.ATTEMPTS):
+        for attempt in store.attempts():
             await self._at_rest()
             content = store.found(self.path, create=create)
             new = self._encoded(await asyncio.to_thread(change, content.raw if content is not None else b""))
@@ -221,15 +221,10 @@ class ConfigFile:
             parsed = await self._parse(store.Content(new, store.digest(new)))
             if accept is not None:
                 await accept(parsed.candidate(source, seen, self.keyed))
-            try:
+            with attempt:
                 async with self._lock:
                     base = content.digest if content is not None else None
                     await self._write(new, base, source, seen, told=told, parsed=parsed)
-            except store.Conflict:
-                # Somebody was faster: the change is made to what is there now.
-                if attempt == store.ATTEMPTS - 1:
-                    raise
-            else:
                 return True
         raise AssertionError("the last attempt returns or raises")
 
