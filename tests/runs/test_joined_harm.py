@@ -276,3 +276,59 @@ def test_nothing_is_left_of_those_that_have_left(folder: Folder) -> None:
     folder.save("c.yaml", "lr: 3\n")
     run.wait_for(row(3, "applied"))
     assert open_files() <= after < 60
+
+
+@pytest.mark.parametrize("order", ["patched first", "tui first"])
+def test_gevent_and_the_deck_leave_each_other_alone(folder: Folder, order: str) -> None:
+    pytest.importorskip("gevent")
+    imports = ["from gevent import monkey; monkey.patch_all()", "import tui"]
+    run = start(
+        folder,
+        f"""
+        {"; ".join(imports if order == "patched first" else reversed(imports))}
+        import gevent
+        others = []
+        def count():
+            while True:
+                others.append(1)
+                gevent.sleep(0.001)
+        gevent.spawn(count)
+        config = None
+        while config is None or config["lr"] != 2:
+            config = tui.checkpoint(config, loss=1)
+            gevent.sleep(0.001)
+        before = len(others)
+        tui.sleep(0.05)
+        print("others ran meanwhile", len(others) > before)
+        while True:
+            tui.checkpoint(config)
+            gevent.sleep(0.001)
+        """,
+    )
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", "lr: 2\n")
+    run.wait_for(row(2, "applied"))
+    run.wait_for(log("others ran meanwhile True"))
+    assert run.stop() == 128 + signal.SIGTERM
+    assert run.states[-1] == "stopped"
+
+
+def test_task_file_whose_package_patches_all_at_its_import(folder: Folder) -> None:
+    pytest.importorskip("gevent")
+    (folder.path / "patching").mkdir()
+    folder.write("patching/__init__.py", "from gevent import monkey\nmonkey.patch_all()\n")
+    run = folder.run_task(
+        """
+        import time
+        import patching
+        def train(config):
+            while True:
+                time.sleep(0.001)
+                config = yield
+        """,
+        "train",
+    )
+    run.wait_for(row(1, "applied"))
+    folder.save("c.yaml", "lr: 2\n")
+    run.wait_for(row(2, "applied"))
+    assert run.stop() == 128 + signal.SIGTERM

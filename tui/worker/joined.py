@@ -65,12 +65,13 @@ class JoinedLoop(Loop):
     def __init__(self, link: Link, setup: dict[str, Any]) -> None:
         super().__init__(link, setup["version"], setup["config"], JoinedMailbox())
         self.due = True
-        self._began = False
         self.rank, self.ranks = setup["rank"], setup["ranks"]
         self.state_dir = setup["state_dir"]
         self._thread = native.main_thread()
         self._rules: Rules | None = None
-        self._early: list[dict[str, Any]] = []  # reloads that have come before the program said what it wants
+        # Reloads that have come before the program said what it wants; None once it has. No flag beside it: objects of
+        # more than 30 attributes are slower.
+        self._early: list[dict[str, Any]] | None = []
         self._gate = native.new_lock()
         self.guard(setup["guards"])
         if setup["stopping"]:
@@ -80,10 +81,12 @@ class JoinedLoop(Loop):
 
     def begin(self) -> None:
         """Answer for the config that came by joining: the program is about to have it."""
-        if self._began:
+        if self._early is None:
             return
         with self._gate:
-            self._began = True
+            if self._early is None:
+                return  # another thread came first
+            early, self._early = self._early, None
             self._rules = _rules_for(_part.given)
             first = self._judged({"version": self.version, "config": self.config})
             if first is None:
@@ -91,13 +94,13 @@ class JoinedLoop(Loop):
             else:
                 self.config, self.effective = first["config"], first.get("effective", [])
                 self._answer([])
-            for message in self._early:
+            for message in early:
                 self._put(message)
 
     def put(self, message: dict[str, Any]) -> None:
         """Take a message of the engine: first into the mailbox, then the flag."""
         with self._gate:
-            if message["kind"] == "reload" and not self._began:
+            if message["kind"] == "reload" and self._early is not None:
                 self._early.append(message)
             else:
                 self._put(message)

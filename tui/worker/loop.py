@@ -58,6 +58,8 @@ class Loop:
             set while the task is paused, so that no checkpoint takes the short way.
     """
 
+    over = False
+
     def __init__(self, channel: Outlet, version: int, config: Any, mailbox: Mailbox | None = None) -> None:
         self.channel = channel
         self.mailbox = mailbox or Mailbox()
@@ -67,7 +69,6 @@ class Loop:
         self.effective: list[Any] = []
         self.rank, self.ranks = 0, 1
         self.state_dir: str | None = None
-        self.over = False
         self.sample_due = True
         self.stop = Stopping(self._tell_stopping)
         self._metrics = MetricsReporter(channel, self._complain)
