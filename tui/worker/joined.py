@@ -81,10 +81,10 @@ class JoinedLoop(Loop):
 
     def begin(self) -> None:
         """Answer for the config that came by joining: the program is about to have it."""
-        if self._early is None:
+        if self._begun:
             return
         with self._gate:
-            if self._early is None:
+            if self._begun:
                 return  # another thread came first
             early, self._early = self._early, None
             self._rules = _rules_for(_part.given)
@@ -94,8 +94,12 @@ class JoinedLoop(Loop):
             else:
                 self.config, self.effective = first["config"], first.get("effective", [])
                 self._answer([])
-            for message in early:
+            for message in early or ():
                 self._put(message)
+
+    @property
+    def _begun(self) -> bool:
+        return self._early is None
 
     def put(self, message: dict[str, Any]) -> None:
         """Take a message of the engine: first into the mailbox, then the flag."""
