@@ -81,12 +81,12 @@ class JoinedLoop(Loop):
 
     def begin(self) -> None:
         """Answer for the config that came by joining: the program is about to have it."""
-        if self._begun:
+        if self._has_begun():  # also where the user's own class comes to a checkpoint, made below
             return
         with self._gate:
-            if self._begun:
-                return  # another thread came first
             early, self._early = self._early, None
+            if early is None:
+                return  # another thread came first
             self._rules = _rules_for(_part.given)
             first = self._judged({"version": self.version, "config": self.config})
             if first is None:
@@ -94,11 +94,10 @@ class JoinedLoop(Loop):
             else:
                 self.config, self.effective = first["config"], first.get("effective", [])
                 self._answer([])
-            for message in early or ():
+            for message in early:
                 self._put(message)
 
-    @property
-    def _begun(self) -> bool:
+    def _has_begun(self) -> bool:
         return self._early is None
 
     def put(self, message: dict[str, Any]) -> None:
