@@ -84,7 +84,10 @@ while True:
         time.sleep(pause)
 """
 
-PACED: dict[str, dict[str, Any]] = {"a script": {"command": [sys.executable, "-c", SCRIPT, "0.001"]}}
+PACED: dict[str, dict[str, Any]] = {
+    "a script": {"command": [sys.executable, "-c", SCRIPT, "0.001"]},
+    "a task, to compare with": {"task": f"{TASKS}:paced"},
+}
 TIGHT: dict[str, dict[str, Any]] = {
     "a script": {"command": [sys.executable, "-c", SCRIPT, "0"]},
     "a task": {"task": f"{TASKS}:tight"},
@@ -124,7 +127,7 @@ def saves(job: Mapping[str, Any]) -> list[float]:
     with tempfile.TemporaryDirectory() as name:
         config, deck = Path(name) / "c.yaml", Path(name) / "deck.yaml"
         Board.new(Path(name) / "board")
-        config.write_text(ten_keys(board=f"{name}/board", number=0))
+        config.write_text(ten_keys(board=f"{name}/board", number=0, pause=0.001))
         deck.write_text(json.dumps({"jobs": {"it": {**job, "config": "c.yaml", "settle": 0}}}))
         with engine(deck) as client:
             client.until(Reload, lambda row: row.status == "applied")
@@ -135,7 +138,7 @@ def saves(job: Mapping[str, Any]) -> list[float]:
 
 def _saved(client: Client, config: Path, number: int) -> float:
     time.sleep(random.uniform(0.05, 0.15))
-    text = ten_keys(board=config.with_name("board"), number=number)
+    text = ten_keys(board=config.with_name("board"), number=number, pause=0.001)
     client.send(Save(number, "it", text, store.read(config).digest))
     row = client.until(Reload, lambda row: row.status in FINAL)
     assert row.latency_ms is not None, row
