@@ -10,6 +10,7 @@ import re
 import socket
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BufferedRWPair
 from pathlib import Path
@@ -33,25 +34,13 @@ _PLAIN = re.compile(r"[A-Za-z_]\w*|[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 _FINAL = frozenset({"applied", "rejected", "failed", "invalid", "superseded", "reverted"})
 
 
-def set_values(
-    config: str,
-    words: list[str],
-    job: str | None,
-    timeout: float,
-    *,
-    add: bool,
-    restart: bool,
-    json_lines: bool,
-) -> int:
+def set_values(arguments: Namespace) -> int:
     """Carry out ``tunedeck set``, and return its exit code."""
-    values = _values(words)
+    values = _values(arguments.values)
     return _change(
-        config,
-        job,
-        timeout,
-        lambda name: messages.Set(1, name, values, add=add, restart=restart),
-        lambda raw: _edited(raw, values, add=add),
-        json_lines=json_lines,
+        arguments,
+        lambda name: messages.Set(1, name, values, add=arguments.add, restart=arguments.restart),
+        lambda raw: _edited(raw, values, add=arguments.add),
     )
 
 
@@ -62,24 +51,12 @@ def _edited(raw: bytes, values: Mapping[str, str], *, add: bool) -> str:
     return edit.set_typed(document.decode(raw), values, add=add)
 
 
-def roll_back(
-    config: str,
-    version: int,
-    job: str | None,
-    timeout: float,
-    stored: Callable[[], str],
-    *,
-    restart: bool,
-    json_lines: bool,
-) -> int:
+def roll_back(arguments: Namespace, version: int, stored: Callable[[], str]) -> int:
     """Carry out ``tunedeck rollback``, and return its exit code; `stored` reads the version where no engine runs."""
     return _change(
-        config,
-        job,
-        timeout,
-        lambda name: messages.Rollback(1, name, version, restart=restart),
+        arguments,
+        lambda name: messages.Rollback(1, name, version, restart=arguments.restart),
         lambda _: stored(),
-        json_lines=json_lines,
         versions=True,
     )
 
@@ -103,20 +80,18 @@ def _values(words: list[str]) -> dict[str, str]:
 
 
 def _change(
-    config: str,
-    job: str | None,
-    timeout: float,
+    arguments: Namespace,
     command: Callable[[str], messages.Command],
     change: Callable[[bytes], str],
     *,
-    json_lines: bool,
     versions: bool = False,
 ) -> int:
     """Have the config changed by its engine, or change it here.
 
     With `versions`, which each job has of its own, a whole one is written, and brings a deleted file back. With
-    `json_lines`, standard output gets the reloads and nothing else.
+    ``--json``, standard output gets the reloads and nothing else.
     """
+    config, job, json_lines = str(arguments.config), arguments.job, arguments.json
     path = paths.absolute(config)
     if not versions and not path.exists():
         raise UsageError(f"{config} is missing")
@@ -137,7 +112,7 @@ def _change(
     talk = Talk(names if job is None else [job], several=len(names) > 1, json_lines=json_lines)
     try:
         with client.connect_to_deck(found.socket) as (connection, stream):
-            return talk.run(connection, stream, command(job or names[0]), timeout)
+            return talk.run(connection, stream, command(job or names[0]), arguments.timeout)
     except (ConnectionError, FileNotFoundError) as error:
         raise UsageError(f"the engine of {config} ended meanwhile: look what is in the file") from error
 

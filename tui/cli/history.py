@@ -125,15 +125,7 @@ def _add_receipt(command: argparse.ArgumentParser) -> None:
 def _set(arguments: argparse.Namespace) -> int:
     from tui.cli import change as cli_change
 
-    return cli_change.set_values(
-        arguments.config,
-        arguments.values,
-        arguments.job,
-        arguments.timeout,
-        add=arguments.add,
-        restart=arguments.restart,
-        json_lines=arguments.json,
-    )
+    return cli_change.set_values(arguments)
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
@@ -151,15 +143,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
                 raise UsageError(f"version {number} was never valid: tunedeck history says why")
         return text
 
-    return cli_change.roll_back(
-        str(arguments.config),
-        number,
-        arguments.job,
-        arguments.timeout,
-        stored,
-        restart=arguments.restart,
-        json_lines=arguments.json,
-    )
+    return cli_change.roll_back(arguments, number, stored)
 
 
 def _history(arguments: argparse.Namespace) -> int:
