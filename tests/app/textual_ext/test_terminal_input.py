@@ -89,6 +89,14 @@ async def test_a_paste_comes_though_the_terminal_has_lost_the_focus(open_deck: O
         await deck.until(lambda: deck.view.config.editor.text == "pasted" + TEXT)
 
 
+@pytest.mark.parametrize("button", [0, 35, 64])
+async def test_a_mouse_outside_of_the_screen_takes_no_focus(open_deck: OpenDeck, button: int) -> None:
+    async with open_deck() as deck:
+        deck.type(f"\x1b[<{button};121;41M\x1b[<{button};300;2mtext")
+        await deck.until(lambda: deck.view.config.editor.text == "text" + TEXT)
+        assert deck.app.focused is deck.view.config.editor
+
+
 async def test_a_paste_where_no_text_goes_does_nothing(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         deck.view.timeline.focus()
