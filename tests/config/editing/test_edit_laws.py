@@ -91,7 +91,8 @@ def _followed(rest: Path, old: Any, new: Any) -> list[Path]:
     if not isinstance(old, list) or not isinstance(new, list):
         return []
     stay = [(index, *rest[1:]) for index, item in enumerate(new) if same(item, old[step])]
-    if len(old) == len(new) and not any(same(new[step], item) for item in old):
+    gone = [item for item, now in zip(old, new, strict=False) if not same(item, now)]
+    if len(old) == len(new) and not any(same(new[step], item) for item in gone):  # else it may have come from there
         stay += [(step, *more) for more in _followed(rest[1:], old[step], new[step])]
     return stay
 
