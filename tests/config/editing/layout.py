@@ -95,7 +95,8 @@ class Layout:
         last = before[-1] if before else None
         line = max(self.text.rfind("\n", 0, place), self.text.rfind("\r", 0, place)) + 1
         before_it = self.text[line:place].strip(" \t\ufeff")
-        if last is not None and before_it and not before_it.startswith("#"):  # what it stands in is a comment
+        # What stands in a comment, or behind the document's end, is not beside an entry.
+        if last is not None and before_it and not before_it.startswith(("#", "...")):
             return {last.path}
         if last is not None and place < last.content and (last.flow or last.kind in ("scalar", "alias")):
             return {last.path}
