@@ -105,6 +105,7 @@ REFUSED = [
     ("l:\n  - a: 1\n    b: 2 # two\n", {"l": [{"a": 1}]}, "'# two' in it would be lost", 2),
     ("a:\n  - 1  # one\n  - 2\n", {"a": [2]}, "'# one' in it would be lost", 2),
     ("a:\n  b: 1  # one\n  c: 2\n", {"a": {"c": 1}}, "'# one' in it would be lost", 2),
+    ("l:\n-\n  # one\n  a: 1\n  b: 'q'\n", {"l[0]": {"b": "q"}}, "'# one' in it would be lost", 4),
     ("s: !!omap\n- a: 1\n", {"s.b": 3}, "is an ordered map, a list of pairs: add key b to it by hand", 1),
     ('a:\n  - "x # y"  # keep\n  - 2\n', {"a": [1]}, "'# keep' in it would be lost", 2),
     ('{"a": {"x": 1}}', {"a[1]": 5}, "JSON has no such", 1),

@@ -152,9 +152,9 @@ class _Edit:
                 tree = Tree(applied(self._text, candidate()))
             except (ConfigError, Impossible):
                 continue
-            except Lost as comment:
+            except Lost as comment:  # of an entry that goes: another way would give it to what stays
                 lost = lost or str(comment)
-                continue
+                break
             if same(tree.document.data, intended):
                 missing = self._tree.comment_texts() - tree.comment_texts()
                 if not missing:
