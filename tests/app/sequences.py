@@ -51,7 +51,8 @@ def paste(content: str) -> Piece:
     return Piece(PASTE + content.replace(PASTED, "") + PASTED, (f"«{shown}»",) if shown else ())
 
 
-_PRINTABLE = st.characters(blacklist_categories=("Cc", "Cs"))
+#: All but the marks of what was pasted, see `meaning_of`.
+_PRINTABLE = st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="«»")
 TEXTS = st.text(st.one_of(st.sampled_from("abz: #-'\"[]{}~^;m123\t\n"), _PRINTABLE), min_size=1, max_size=30).map(text)
 #: An editor takes both for the end of a line.
 RETURNS = st.sampled_from(["\r", "\r\n"]).map(lambda end: Piece(f"a{end}b", ("a\nb",)))
@@ -62,7 +63,7 @@ LOOK_ALIKES = st.sampled_from(
      "\x03", "\x00", "\x1b[A", "\x1bm", "\x9b201~", "\r\n", "\r", "\t", "q", "l", "\x1b\x1b", "\x1b[<0;3;3M"]
 )  # fmt: skip
 PASTES = (
-    st.lists(st.one_of(LOOK_ALIKES, st.text(max_size=8)), max_size=8)
+    st.lists(st.one_of(LOOK_ALIKES, st.text(st.characters(blacklist_characters="«»"), max_size=8)), max_size=8)
     .map("".join)
     .map(lambda content: paste(content.encode("utf-8", "replace").decode().replace("\x1b[201~", "")))
 )
