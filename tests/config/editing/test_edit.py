@@ -49,6 +49,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("a:\n  b: 1  # one\n  c: [2]\n", {"a": {"b": 1, "c": 3, "d": 4}}, "a:\n  b: 1  # one\n  c: 3\n  d: 4\n"),
     ("a:\n- 'x # no'\n- |\n  # no\n", {"a": []}, "a: []\n"),
     ('{"a": 1, "b": 2}', {"a": spelling.read("0x10"), "b": spelling.read("'x'")}, '{"a": 16, "b": "x"}'),
+    ('{"a": 1, "b": 2}', {"a": spelling.read("1.6e-7"), "b": spelling.read("1e3")}, '{"a": 1.6e-7, "b": 1e3}'),
 ]
 
 CASES += [  # comments, anchors and tags before the value

@@ -126,7 +126,7 @@ class _Edit:
         root = tree.root
         self._json = flow(root) and (not root.value or any(key.style == '"' for key, _ in root.value))
         self._data = spelling.data_of(value)
-        self._value = self._data if self._json else spelling.leaves(value)
+        self._value = spelling.in_json(value) if self._json else spelling.leaves(value)
 
     def result(self) -> Tree:
         """Return the edited text, parsed."""

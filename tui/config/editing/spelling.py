@@ -23,6 +23,7 @@ _HEAD = "v: "
 _ENCLOSED = {"[": "a list", "{": "a mapping", '"': "text in quotes", "'": "text in quotes"}
 
 _SIMPLE = re.compile(r"[-+.:\w]+")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
@@ -169,6 +170,11 @@ def _scalar(value: Any) -> str:
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     return str(value)
+
+
+def in_json(value: Any) -> Any:
+    """Return a value for a file of JSON: a number as its user has written it, if JSON has such a number."""
+    return value if isinstance(value, Spelled) and _JSON_NUMBER.fullmatch(value.text) else data_of(value)
 
 
 def leaves(value: Any) -> Any:
