@@ -37,7 +37,8 @@ OPENERS = {
 #: Who may, besides the one function, and what is opened there.
 OTHERS = {
     "reading.py": "all that comes from outside",
-    "config/disk/store.py": "what is written: the new file, the file in place, the folder that is synced",
+    "config/disk/store.py": "what is written: the new file, the file in place",
+    "config/disk/to_disk.py": "the folder that is synced",
     "config/disk/atomic.py": "a lease, no content",
     "engine/history/database.py": "our own database and what lies with it",
     "engine/metrics/store.py": "our own database",
