@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.patience import PATIENCE
-from tests.runs import forks
 
 
 def compile_once() -> None:
@@ -75,7 +74,6 @@ def started() -> dict[int, str]:
 def no_process_is_left() -> Iterator[None]:
     """Whatever the tests have started has ended when they have."""
     yield
-    forks.close()
     deadline = time.monotonic() + PATIENCE
     while left := started():
         assert time.monotonic() < deadline, left

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.patience import PATIENCE
-from tests.runs.forks import Forked
 from tui.engine import paths
 from tui.protocol import codec, messages
 from tui.worker import process_tree
@@ -53,17 +51,15 @@ def command(*arguments: str) -> list[str]:
 
 def tunedeck(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run tunedeck to its end, without a terminal."""
-    with contextlib.ExitStack() as stack:
-        nothing = stack.enter_context(Path(os.devnull).open())
-        output, errors = (stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in range(2))
-        started = Forked(arguments, cwd, ENVIRONMENT, [nothing.fileno(), output.fileno(), errors.fileno()])
-        try:
-            code = started.wait(PATIENCE)
-        finally:
-            started.kill()
-        output.seek(0)
-        errors.seek(0)
-        return subprocess.CompletedProcess(command(*arguments), code, output.read(), errors.read())
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
 
 
 def ask(deck: Path, command: messages.Command) -> messages.Reply:
@@ -101,22 +97,16 @@ class Run:
         self._errors = (folder / f"stderr-{len(list(folder.glob('stderr-*')))}").open("w+")
         self._change = threading.Condition()
         self._ended = False
-        reader, writer = os.pipe()
-        self.process = self._start(["run", "--headless", "--json", *arguments], prefix, writer)
-        os.close(writer)
-        self._events = os.fdopen(reader, "rb")
+        self.process = subprocess.Popen(
+            [*prefix, *command("run", "--headless", "--json", *arguments)],
+            cwd=folder,
+            env={**ENVIRONMENT, "PYTHONFAULTHANDLER": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
         self._reader = threading.Thread(target=self._collect)
         self._reader.start()
-
-    def _start(self, words: list[str], prefix: Sequence[str], output: int) -> Forked | subprocess.Popen[bytes]:
-        environment = {**ENVIRONMENT, "PYTHONFAULTHANDLER": "1"}
-        with Path(os.devnull).open() as nothing:
-            files = [nothing.fileno(), output, self._errors.fileno()]
-            if not prefix:
-                return Forked(words, self.folder, environment, files)
-            stdin, stdout, stderr = files
-            words = [*prefix, *command(*words)]
-            return subprocess.Popen(words, cwd=self.folder, env=environment, stdin=stdin, stdout=stdout, stderr=stderr)
 
     @property
     def pid(self) -> int:
@@ -195,12 +185,14 @@ class Run:
                 self.process.kill()
                 self.process.wait()
         self._reader.join()
-        self._events.close()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         self._errors.close()
         assert "Traceback" not in self.errors, self.errors
 
     def _collect(self) -> None:
-        for line in self._events:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
             with self._change:
                 self.events.append(json.loads(line))
                 self._change.notify_all()
