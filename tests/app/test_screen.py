@@ -45,7 +45,7 @@ async def test_no_size_is_a_problem(open_deck: OpenDeck, sizes: list[tuple[int, 
         for size in sizes:
             await deck.pilot.resize_terminal(*size)
             assert deck.app.size == size
-            assert all(len(line) <= size[0] for line in text_of(deck.app).splitlines())
+            await deck.until(lambda width=size[0]: all(len(line) <= width for line in text_of(deck.app).splitlines()))
 
 
 async def test_status_follows_the_job(open_deck: OpenDeck) -> None:
