@@ -186,8 +186,11 @@ def test_deck_restarts_nothing(folder: Folder, prompt: Prompt) -> None:
 def test_killed_engine_ends_a_pause_and_the_process_goes_on(folder: Folder, prompt: Prompt) -> None:
     prompt.ask("tui.join('c.yaml')")
     assert ask(folder.path / "c.yaml", messages.Pause(1, "python", paused=True)).ok
-    prompt.type("print('\\n=' + repr(tui.checkpoint(None)), flush=True)")
-    eventually(lambda: running(folder).states["python"].reason == "held at step 1")
+    # The process need not know yet that it is to be held.
+    prompt.type("import time; end = time.monotonic() + 2")
+    prompt.type("while time.monotonic() < end: config = tui.checkpoint(None)\n")
+    prompt.type("print('\\n=' + repr(config), flush=True)")
+    eventually(lambda: str(running(folder).states["python"].reason).startswith("held at step "))
     os.kill(running(folder).hello.pid, signal.SIGKILL)
     assert prompt.ask("tui.checkpoint(None)") == {"lr": 1}
     assert deck(folder) is None
