@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,6 +37,10 @@ async def test_tiny_terminal_says_that_it_is_too_small(open_deck: OpenDeck) -> N
         await deck.until(lambda: "lr: 0.05" in text_of(deck.app))
 
 
+def _fits(app: App[Any], width: int) -> bool:
+    return all(len(line) <= width for line in text_of(app).splitlines())
+
+
 @pytest.mark.parametrize(
     "sizes", [[(1, 1), (40, 10), (99, 19)], [(300, 8), (39, 9), (70, 12)]], ids=["from-1x1", "from-300x8"]
 )
@@ -45,7 +50,7 @@ async def test_no_size_is_a_problem(open_deck: OpenDeck, sizes: list[tuple[int, 
         for size in sizes:
             await deck.pilot.resize_terminal(*size)
             assert deck.app.size == size
-            await deck.until(lambda width=size[0]: all(len(line) <= width for line in text_of(deck.app).splitlines()))
+            await deck.until(partial(_fits, deck.app, size[0]))
 
 
 async def test_status_follows_the_job(open_deck: OpenDeck) -> None:
