@@ -203,6 +203,8 @@ class Trial:
         assert after.endswith(self.text[self.tree.line_end(entry.end) if apart else entry.end :])
         wanted = edit.put(self.data)
         inside = [other for other in self.layout.entries if other.path[: len(edit.path)] == edit.path != other.path]
+        if any(other.kind == "alias" for other in inside):
+            return  # what an alias stands for may not change in its place: then the whole is written anew
         for other in inside:
             value, source = at(self.data, other.path), self.layout.source(other.path)
             if other.kind != "scalar" or "\n" in source:

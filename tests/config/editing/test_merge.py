@@ -114,6 +114,11 @@ def test_a_list_that_has_grown_or_shrunk_is_put_into_a_line_that_both_have_chang
     assert merged == f"{{a: {wanted}, b: 5}}  # five\n"
 
 
+def test_items_that_have_moved_keep_their_form_in_a_line_that_both_have_changed() -> None:
+    merged = merge(Texts("{a: ['1', 0.1], b: 0}\n", "{a: [0.1, '1'], b: 0}\n", "{a: ['1', 0.1], b: 5}\n"))
+    assert merged == "{a: [0.1, '1'], b: 5}\n"
+
+
 def test_a_type_is_a_value_too() -> None:
     mine, theirs = changed("steps: 100 -> steps: 100.0"), changed("steps: 100 -> steps: true")
     assert [clash.key for clash in clashes(mine, theirs)] == ["steps"]

@@ -175,13 +175,10 @@ def _made(text: str, wanted: dict[str, Any]) -> str | None:
 
 
 def _rest(path: str, found: Any, wanted: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the values to be set: of a list that grows or shrinks, and of a mapping that loses keys, the whole."""
+    """Yield the values to be set: a list as a whole, since its items may have moved, and a mapping that loses keys."""
     if isinstance(found, dict) and isinstance(wanted, dict) and (not path or found.keys() <= wanted.keys()):
         for key, value in wanted.items():
             yield from _rest(child(path, key), found.get(key, _MISSING), value)
-    elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
-        for index, pair in enumerate(zip(found, wanted, strict=True)):
-            yield from _rest(child(path, index), *pair)
     elif not _equal(found, wanted):
         yield path, wanted
 
