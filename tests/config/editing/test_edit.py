@@ -72,6 +72,7 @@ CASES += [  # comments, anchors and tags before the value
 CASES += [  # entries that come, go, move and stay
     ("h:\n  - a\n  - b   # prod\n", {"h": ["b", "a"]}, "h:\n  - b   # prod\n  - a\n"),
     ("h:\n  - a\n  - b   # prod\n", {"h": ["b"]}, "h:\n  - b   # prod\n"),
+    ("h:\n- - b: ''\n    c: 'd'\n  - e\n", {"h[0]": ["e", {"b": "", "c": "d"}]}, "h:\n- - e\n  - b: ''\n    c: 'd'\n"),
     ("h:\n  - a  # one\n\n  # two\n  - b\n", {"h": ["a", "c", "b"]}, "h:\n  - a  # one\n  - c\n\n  # two\n  - b\n"),
     ("h: [a, # one\n  b]\n", {"h": ["a", "c", "b"]}, "h: [a, # one\n  c,\n  b]\n"),
     ("h: [a, # one\n  b]\n", {"h": ["a"]}, "h: [a, # one\n  ]\n"),

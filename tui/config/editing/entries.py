@@ -101,7 +101,8 @@ class Entries:
         start, end = self.slots[index].start, self._ends[index]
         if flow(self._node) or not self._tree.begins_line(start):
             text = self._tree.text[start:end]
-            return None if "\n" in text or "\r" in text or self.comments(index) else text
+            cut = flow(self._node) and ("\n" in text or "\r" in text)
+            return None if cut or self.comments(index) else text
         text = self._tree.text[self._chunk_start(index) : self._tree.line_end(self._ends[index])]
         return text.removeprefix(self._indent())
 
