@@ -60,8 +60,8 @@ def metrics(values: Mapping[str, Any]) -> list[str]:
 
 
 def latency(milliseconds: float | None) -> str:
-    """Return how long a reload took: ``4.2 ms``, ``85 ms``, ``3.2 s``."""
-    if milliseconds is None:
+    """Return how long a reload took: ``4.2 ms``, ``85 ms``, ``3.2 s``; nothing where no worker had to take it."""
+    if not milliseconds:
         return ""
     if milliseconds < 9.95:
         return f"{milliseconds:.1f} ms"

@@ -199,6 +199,7 @@ class TestDraft:
         (wording.duration(90_000), "1d 1h"),
         (wording.duration(-5), "0.0 s"),
         (formatting.latency(None), ""),
+        (formatting.latency(0.0), ""),
         (formatting.latency(4.21), "4.2 ms"),
         (formatting.latency(999.7), "1.0 s"),
         (formatting.rate(812.4), "812/s"),

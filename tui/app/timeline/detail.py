@@ -165,7 +165,7 @@ def _facts(row: Reload, now: float, differences: list[Change], proof: Sequence[s
     ]
     origin += [f"run {row.run}" if row.run else "", f"based on v{row.base}" if row.base is not None else ""]
     yield "source", ", ".join(filter(None, origin))
-    took = f"after {formatting.latency(row.latency_ms)}" if row.latency_ms is not None else ""
+    took = f"after {formatting.latency(row.latency_ms)}" if row.latency_ms else ""
     step = f"at step {row.step:,}" if row.step is not None else ""
     yield "taken", " ".join(filter(None, (step, took, wording.ranks(row.ranks))))
     yield "effect", _INDENT.join([*proof, *(plain(wording.evidence(found)) for found in row.effect)])
