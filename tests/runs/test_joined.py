@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.runs.folder import Folder, Run, log, row, state, tunedeck
 from tests.runs.worker import VERSIONS, interpreter
+from tui.worker import lingering
 
 #: Says which config it has whenever that is another one.
 SCRIPT = """
@@ -344,3 +346,46 @@ def test_pause_holds_the_script(folder: Folder) -> None:
     assert ask(config, Pause(2, "train", paused=False)).ok
     run.wait_for(row(2, "applied"))
     assert json.dumps(run.rows()[2]["changes"])
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("threading.Thread(target=wait).start()", "1 thread"),
+        ("atexit.register(wait)", "what it does at its exit"),
+    ],
+)
+def test_what_the_process_of_a_script_that_has_ended_waits_for_is_told(folder: Folder, way: str, words: str) -> None:
+    script = f"""
+        import atexit, os, threading, time
+        import tui
+
+        def wait():
+            while not os.path.exists("go"):
+                time.sleep(0.001)
+
+        tui.checkpoint(None)
+        {way}
+    """
+    run = start(folder, script)
+    reason = f"the script has ended, its process waits for {words}"
+    run.wait_for(lambda event: event["event"] == "state" and event["reason"] == reason)
+    folder.save("c.yaml", "lr: 2\n")
+    assert run.wait_for(row(2, "failed"))["error"]["message"] == reason
+    folder.write("go", "")
+    assert run.end() == 0
+
+
+def test_script_whose_main_thread_has_ended_goes_on_in_another(folder: Folder) -> None:
+    script = SCRIPT.replace(
+        'work("it", open(arguments.config).read())', 'threading.Thread(target=work, args=("it",)).start()'
+    )
+    run = start(folder, script.replace("import argparse", "import threading, argparse"))
+    run.wait_for(row(1, "applied"))
+    ended = time.monotonic() + lingering.LINGER
+    version = 1
+    while time.monotonic() < ended + 0.5:  # beyond the moment at which it would count as over
+        version += 1
+        folder.save("c.yaml", f"lr: {version}\n")
+        run.wait_for(row(version, "applied"))
+    assert run.states == ["starting", "running"]

@@ -261,6 +261,10 @@ class Members:
         elif kind == "stopping":
             member.how = message["how"]
             self._hear({"kind": kind, "how": self.how})
+        elif kind == "lingers":
+            member.over = True
+            if all(one.over for one in self._members) and not (self._task is not None and self._task.counts):
+                self._hear(message)
         elif kind == "breached" or member is self.speaker:
             self._hear(message)
 
@@ -319,6 +323,7 @@ class Member:
         rank: Which of the job's processes it is.
         applied: Its last receipt.
         how: How it ends, once it was asked to.
+        over: Its program has ended, and takes nothing any more, though its process goes on.
     """
 
     def __init__(
@@ -330,6 +335,7 @@ class Member:
         self.pid = 0
         self.rank = 0
         self.how = ""
+        self.over = False
         self.applied: Mapping[str, Any] | None = None
         self._loop = asyncio.get_running_loop()
         self._left = left

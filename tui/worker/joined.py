@@ -152,6 +152,7 @@ class JoinedLoop(Loop):
 
     def _take_notice(self, metrics: Any) -> None:
         self.due = False  # first: what comes from here on is seen now, or sets it again
+        _part.thread = native.this_thread()
         self.begin()
         if self._guards is not None:
             with self._lock:
@@ -186,6 +187,7 @@ class _Part:
         self.asked = False  # the deck, whether it has answered or not
         self.entered = False  # by a checkpoint
         self.given: Any = None  # the config of its own that it came with to that
+        self.thread = 0  # in which a checkpoint was last seen
 
 
 _part = _Part()
@@ -282,6 +284,7 @@ class _Intake:
         self._kind = kind
         self._loop: JoinedLoop | None = None
         self._thread = native.main_thread()
+        self._ended: float | None = None
 
     def put(self, message: dict[str, Any]) -> None:
         """Take a message."""
@@ -305,7 +308,25 @@ class _Intake:
         """Have metrics sent, and what could not be sent before."""
         if self._loop is not None:
             self._loop.sample()
+            if not self._loop.over:
+                self._look_for_end(self._loop)
         self._link.flush()
+
+    def _look_for_end(self, loop: JoinedLoop) -> None:
+        """Where the program has ended and its process is still here, say what it waits for, once.
+
+        While the thread lives that has come to checkpoints, it may come to more; else nobody takes a change.
+        """
+        threading = sys.modules.get("threading")
+        if threading is None or threading.main_thread().is_alive():
+            return
+        from tui.worker import lingering
+
+        self._ended = self._ended or time.monotonic()
+        goes_on = _part.thread != self._thread and _part.thread in sys._current_frames()
+        if not goes_on and time.monotonic() - self._ended > lingering.LINGER:
+            loop.over = True
+            self._link.send({"kind": "lingers", "message": lingering.reason("the script"), "over": True})
 
     def end(self) -> None:
         """The engine is gone: the process goes on with the config that it has, and a pause ends."""

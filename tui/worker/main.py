@@ -10,15 +10,12 @@ import threading
 import time
 from typing import Any
 
-from tui.worker import current, native, process_tree, stopping, task_import
+from tui.worker import current, lingering, native, process_tree, stopping, task_import
 from tui.worker.channel import Channel, JobChannel, listen
 from tui.worker.failures import print_traceback, raised
 from tui.worker.inbox import Inbox
 from tui.worker.loop import Loop
 from tui.worker.run import TaskRun
-
-#: Seconds after the end of a task from which on its process counts as one that does not end.
-LINGER = 1.0
 
 
 def main(connection: socket.socket) -> None:
@@ -77,12 +74,9 @@ def _tell_lingering(channel: JobChannel, loop: Loop) -> None:
     A thread that goes on with checkpoints takes changes as before; else nobody will, and it is told once.
     """
     step = loop.step
-    time.sleep(LINGER)
+    time.sleep(lingering.LINGER)
     loop.over = loop.step == step
-    left = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
-    what = f"{len(left)} thread{'s' * (len(left) > 1)}" if left else "what it does at its exit"
-    words = f"the task has ended, its process waits for {what}"
-    channel.send({"kind": "lingers", "message": words, "over": loop.over})
+    channel.send({"kind": "lingers", "message": lingering.reason("the task"), "over": loop.over})
 
 
 def _leave_deck(channel: Channel) -> None:
