@@ -18,11 +18,11 @@ from tui.worker import native
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from typing import Any, Callable, Optional, Sequence, Tuple
+    from typing import Any, Callable, Sequence
 
     from tui.worker.loop import Outlet
 
-    Pick = Callable[[Any], Optional[Tuple[Any, ...]]]
+    Add = Callable[[int, Any], Any]
 
 #: Blocks a second at most.
 RATE = 20
@@ -65,7 +65,8 @@ class _Sum:
             mean = sum(number / count for number in values)
         if not count:
             return
-        self.low, self.high = min(self.low, float(min(values))), max(self.high, float(max(values)))
+        ordered = sorted(values)  # faster than to look for both ends, the more so the less they jump
+        self.low, self.high = min(self.low, float(ordered[0])), max(self.high, float(ordered[-1]))
         self.count += count
         mean = self.mean * ((self.count - count) / self.count) + mean * (count / self.count)
         self.mean = min(max(mean, self.low), self.high)  # of a constant it is that, whatever the rounding
@@ -90,6 +91,22 @@ class _Newest:
         self.value: Any = None
 
 
+class _Kind:
+    """Steps whose metrics have the same names and types: their values wait here until they are summed up."""
+
+    def __init__(self, names: tuple[Any, ...], types: tuple[type, ...]) -> None:
+        self.names = names
+        self.types = types
+        self.rows: list[tuple[Any, ...]] = []
+
+    def columns(self) -> list[tuple[str, Sequence[Any]]]:
+        """Take away what waits: the values of each metric, with its name."""
+        rows = self.rows[:]
+        del self.rows[: len(rows)]
+        columns = zip(self.names, self.types, zip(*rows))  # noqa: B905 - not before Python 3.10
+        return [(name, column if kind in _PLAIN else list(map(float, column))) for name, kind, column in columns]
+
+
 def as_float(value: Any) -> float:
     """Return a number as a float; infinity where it is too large for one."""
     try:
@@ -105,7 +122,13 @@ class Blocks:
         channel: Where the blocks go.
         complain: Told what the task should know of its metrics.
         clock: Tells monotonic seconds.
+
+    Attributes:
+        add: Takes in a step and its metrics, and returns them as they may be kept: without the graphs of tensors. By
+            the quick way where they are as those of the step before, so look it up at each step.
     """
+
+    add: Add
 
     def __init__(
         self, channel: Outlet, complain: Callable[[str], None], clock: Callable[[], float] = time.monotonic
@@ -119,35 +142,16 @@ class Blocks:
         self._end = 0  # the last step of this block, or of the first one
         self._edge = 0  # from this step on there is more to do than to keep the values
         self._ended: deque[float] = deque(maxlen=RATE + 1)
-        self._names: tuple[str, ...] = ()
-        self._types: tuple[type, ...] = ()
-        self._pick: Pick = _no_pick
-        self._picks: dict[tuple[Any, ...], Pick] = {}
-        self._rows: list[tuple[Any, ...]] = []
+        self._kinds: dict[tuple[Any, ...], tuple[_Kind, Add]] = {}
+        self.add = self._add
         self._sums: dict[str, _Sum] = {}
         self._newest: dict[str, _Newest] = {}
         self._done: deque[tuple[int, int, float, dict[str, Any], dict[str, _Newest]]] = deque(maxlen=_WAITING)
 
-    def add(self, step: int, metrics: Any) -> Any:
-        """Take in the metrics of a step, by the quick way where they are as those of the step before.
-
-        Returns:
-            The metrics as they may be kept: without the graphs of tensors.
-        """
-        if step < self._edge:
-            try:
-                row = self._pick(metrics)
-            except Exception:  # another kind of step than the last one, or no mapping
-                row = None
-            if row is not None:
-                self._rows.append(row)
-                return metrics
-        return self._add(step, metrics)
-
     def finish(self) -> None:
         """The task has ended: tell of the block that it has begun, too."""
         with self._lock:
-            if self._rows or self._sums or self._newest:
+            if self._has_begun():
                 self._close()
         self.send_ended()
 
@@ -176,7 +180,7 @@ class Blocks:
 
     def _begin(self, step: int) -> None:
         """A step of another block than the last one has come; mostly that one was told at its last step."""
-        if self._rows or self._sums or self._newest:
+        if self._has_begun():
             self._close()
         times = self._ended
         too_many = len(times) > RATE and times[-1] - times[0] < 1.0
@@ -184,6 +188,9 @@ class Blocks:
             self._size *= 2
             times.clear()
         self._end = step | (self._size - 1)
+
+    def _has_begun(self) -> bool:
+        return bool(self._sums or self._newest or any(kind.rows for kind, _ in self._kinds.values()))
 
     def _sort(self, metrics: Mapping[Any, Any]) -> Mapping[Any, Any]:
         """Take in the metrics of a step whose names and types may be any, and learn them for the next one."""
@@ -211,21 +218,22 @@ class Blocks:
         if len(names) == len(metrics):
             self._learn(tuple(names), tuple(map(type, row)))
         else:
-            self._pick = _no_pick
+            self.add = self._add
         return kept
 
     def _learn(self, names: tuple[Any, ...], types: tuple[type, ...]) -> None:
-        """Have the next step's metrics picked by the quick way if they are the same; a few kinds of steps are known."""
-        pick = self._picks.get((names, types), _no_pick)
-        if pick is _no_pick and len(self._picks) < _KINDS and all(type(name) is str for name in names):
-            pick = self._picks[names, types] = _picker(names, types)
-        self._names, self._types, self._pick = names, types, pick
+        """Take in the next step by the quick way if its metrics are the same; a few kinds of steps are known."""
+        known = self._kinds.get((names, types))
+        if known is None and len(self._kinds) < _KINDS and all(type(name) is str for name in names):
+            kind = _Kind(names, types)
+            known = self._kinds[names, types] = kind, _quick_add(self, kind)
+        self.add = known[1] if known is not None else self._add
 
     def _fold(self) -> None:
         """Sum up the rows that wait, column by column."""
-        rows, self._rows = self._rows, []
-        for name, kind, column in zip(self._names, self._types, zip(*rows)):  # noqa: B905 - the same
-            self._sum(name).take(column if kind in _PLAIN else list(map(float, column)))
+        for kind, _ in tuple(self._kinds.values()):  # a signal handler may come to a checkpoint meanwhile
+            for name, column in kind.columns() if kind.rows else ():
+                self._sum(name).take(column)
 
     def _sum(self, name: Any) -> _Sum:
         name = str(name)
@@ -276,27 +284,31 @@ def words_of(error: Exception) -> str:
         return type(error).__name__
 
 
-def _no_pick(metrics: Any) -> None:
-    """Pick nothing: every step goes the long way."""
+def _quick_add(blocks: Blocks, kind: _Kind) -> Add:
+    """Return a function that keeps the values of a step of one kind, and has any other step go the long way.
 
-
-def _picker(names: tuple[str, ...], types: tuple[type, ...]) -> Pick:
-    """Return a function that picks the values of these names out of a mapping, None where the types are others.
-
-    It is written out, since it runs at every step: for five metrics 150 ns, where `itemgetter` and a comparison of all
-    types take 350.
+    It is written out, since it runs at every step: a call of `itemgetter` and a comparison of all types take twice as
+    long.
     """
-    places = range(len(names))
+    places = range(len(kind.names))
+    checks = " and ".join(f"type(v{place}) is t{place}" for place in places) or "True"
     body = [
-        f" if len(m) != {len(names)}: return None",
-        *(f" v{place} = m[{names[place]!r}]" for place in places),
-        f" if {' and '.join(f'type(v{place}) is t{place}' for place in places) or 'True'}:",
-        f"  return ({''.join(f'v{place}, ' for place in places)})",
+        " if step < blocks._edge:",
+        "  try:",
+        f"   if len(metrics) == {len(places)}:",
+        *(f"    v{place} = metrics[{kind.names[place]!r}]" for place in places),
+        f"    if {checks}:",
+        f"     keep(({''.join(f'v{place}, ' for place in places)}))",
+        "     return metrics",
+        "  except Exception:  # other names, or no mapping",
+        "   pass",
+        " return blocks._add(step, metrics)",
     ]
-    made: dict[str, Any] = {f"t{place}": kind for place, kind in enumerate(types)}
-    exec("\n".join(["def pick(m):", *body]), made)
-    pick: Pick = made["pick"]
-    return pick
+    made: dict[str, Any] = {f"t{place}": known for place, known in enumerate(kind.types)}
+    made.update(blocks=blocks, keep=kind.rows.append)
+    exec("\n".join(["def add(step, metrics):", *body]), made)
+    add: Add = made["add"]
+    return add
 
 
 def _is_numpy_number(value: Any) -> bool:

@@ -238,7 +238,7 @@ class Loop:
         # The idle path of a live job: everything that is not needed at each step is elsewhere.
         send = generator.send
         waiting = self.mailbox.event.is_set
-        add = self._blocks.add
+        blocks = self._blocks
         guards = self._guards
         config = metrics = None
         try:
@@ -246,7 +246,7 @@ class Loop:
                 metrics = None  # during a step nothing is held: a tensor has all of its graph
                 metrics = send(config)
                 self.step = step = self.step + 1
-                self._latest = add(step, metrics) if metrics is not None else None
+                self._latest = blocks.add(step, metrics) if metrics is not None else None
                 if guards is not None:
                     guards.check_metrics(metrics)
                 if self.sample_due or waiting():

@@ -8,6 +8,9 @@ _BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 #: The bits of rows `first` to `last` of one column of a cell.
 _SPANS = tuple(tuple(tuple(sum(bits[first : last + 1]) for last in range(4)) for first in range(4)) for bits in _BITS)
 
+#: The sign of each pattern of dots.
+_SIGNS = {bits: chr(0x2800 + bits) if bits else " " for bits in range(256)}
+
 
 class Canvas:
     """A field of dots, each cell in the tone in which it was drawn last.
@@ -46,8 +49,8 @@ class Canvas:
             self._bits[place] |= spans[max(first - top, 0)][min(last - top, 3)]
             self._tones[place] = tone
 
-    def cell(self, column: int, row: int) -> tuple[str, str]:
-        """Return the sign of a cell and its tone; a blank where it has no dot."""
-        place = row * self.width + column
-        bits = self._bits[place]
-        return (chr(0x2800 + bits), self._tones[place]) if bits else (" ", "")
+    def row(self, row: int) -> tuple[list[str], list[str]]:
+        """Return the signs of a row's cells, blanks where there is no dot, and their tones."""
+        place = row * self.width
+        signs = self._bits[place : place + self.width].decode("latin-1").translate(_SIGNS)
+        return list(signs), self._tones[place : place + self.width]

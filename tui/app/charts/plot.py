@@ -127,20 +127,17 @@ class _Plot:
         yield [(" " * self.gutter + _label_line(ticks, width), "dim")]
 
     def _cells(self, row: int, flags: list[tuple[int, Flag]]) -> Line:
-        cells = [self._canvas.cell(column, row) for column in range(self._canvas.width)]
+        signs, tones = self._canvas.row(row)
         behind = {column: ("│" if flag.chosen else "┊", flag.tone) for column, flag in flags}
         if self._chart.cursor is not None and 0 <= self._chart.x.part(self._chart.cursor) <= 1:
             behind[self._cell(self._chart.cursor)] = "│", "strong"
         for column, sign in behind.items():
-            if cells[column][0] == " ":
-                cells[column] = sign
+            if signs[column] == " ":
+                signs[column], tones[column] = sign
         for column, mark in self._marks.items():
             if row == (0 if mark == ABOVE else self._canvas.height - 1):
-                cells[column] = mark, "wait"
-        return [
-            ("".join(sign for sign, _ in run), tone or "plain")
-            for tone, run in groupby(cells, key=lambda cell: cell[1])
-        ]
+                signs[column], tones[column] = mark, "wait"
+        return _runs(signs, tones)
 
     def _cell(self, x: float) -> int:
         return min(int(self._chart.x.part(x) * self._canvas.width), self._canvas.width - 1)
@@ -155,16 +152,17 @@ class _Plot:
 
     def _draw(self, curve: Curve) -> None:
         scale = curve.scale or self._y
-        before: tuple[int, PlotPoint] | None = None
+        before: tuple[int, int] | None = None
         for column, item in by_column(self._places(curve.points)):
             if item.is_gap and not math.isinf(item.mean):
                 before = None
                 continue
             self._mark(column, scale, item)
             self._canvas.bar(column, self._dot(scale, item.high), self._dot(scale, item.low), curve.tone)
+            here = column, self._dot(scale, item.mean)
             if before is not None:
-                self._connect(scale, before, (column, item), curve.tone)
-            before = None if math.isinf(item.mean) else (column, item)
+                self._connect(before, here, curve.tone)
+            before = None if math.isinf(item.mean) else here
 
     def _places(self, points: Sequence[PlotPoint]) -> Iterator[tuple[int, PlotPoint]]:
         last = self._canvas.columns - 1
@@ -181,10 +179,9 @@ class _Plot:
         elif scale.part(item.low) < -1e-9:
             self._marks.setdefault(column // 2, BELOW)
 
-    def _connect(self, scale: Scale, before: tuple[int, PlotPoint], here: tuple[int, PlotPoint], tone: str) -> None:
-        """Draw a line from one place to the next, so that a steep curve has no holes."""
-        (first, one), (last, other) = before, here
-        begin, end = self._dot(scale, one.mean), self._dot(scale, other.mean)
+    def _connect(self, before: tuple[int, int], here: tuple[int, int], tone: str) -> None:
+        """Draw a line from one column and row of dots to the next, so that a steep curve has no holes."""
+        (first, begin), (last, end) = before, here
         row = begin
         for column in range(max(first, -1) + 1, min(last, self._canvas.columns) + 1):
             to = begin + round((end - begin) * (column - first) / (last - first))
@@ -221,13 +218,17 @@ def _flag_line(flags: list[tuple[int, Flag]], width: int) -> Line:
                 _write(cells, place - len(words), f" {words[1:]}{FLAG}", "strong")
             else:
                 _write(cells, place, f"{words} ", "strong")
-    return _runs(cells)
+    return _runs([sign for sign, _ in cells], [tone for _, tone in cells])
 
 
-def _runs(cells: list[tuple[str, str]]) -> Line:
+def _runs(signs: list[str], tones: list[str]) -> Line:
     """Return cells as parts of one tone each."""
-    parts = groupby(cells, key=lambda cell: cell[1])
-    return [("".join(sign for sign, _ in cells), tone or "plain") for tone, cells in parts]
+    line: Line = []
+    end = 0
+    for tone, cells in groupby(tones):
+        begin, end = end, end + len(list(cells))
+        line.append(("".join(signs[begin:end]), tone or "plain"))
+    return line
 
 
 def _words(flag: Flag, room: int) -> str:

@@ -55,7 +55,10 @@ class Scale(NamedTuple):
                 return -math.inf
             low = math.log(self.first)
             return (_log(value) - low) / (math.log(self.last) - low)
-        unit = max(abs(self.first), abs(self.last))  # or the difference of two large values is infinite
+        span = self.last - self.first
+        if span < math.inf:
+            return (value - self.first) / span
+        unit = max(abs(self.first), abs(self.last))
         return (value / unit - self.first / unit) / (self.last / unit - self.first / unit)
 
     def value(self, part: float) -> float:
