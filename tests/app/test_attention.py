@@ -78,6 +78,19 @@ async def test_bell_rings_once_for_what_matters_and_not_in_a_flood(
         assert len(bells) == 4
 
 
+async def test_bell_that_was_turned_off_stays_so(
+    open_deck: OpenDeck, bells: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "SILENCE", 0.0)
+    for rings in (False, True):
+        async with open_deck() as deck:
+            command = next(one for one in deck.app.get_system_commands(deck.app.screen) if one.title.startswith("Bell"))
+            assert command.title == f"Bell: turn it {'on' if rings else 'off'}"
+            command.callback()
+            await deck.news(State("digits", "crashed", exit_code=1))
+            assert bool(bells) == rings
+
+
 async def test_toast_of_a_long_reason_is_short(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         await deck.news(State("digits", "crashed", reason="no " * 400, time=NOW))

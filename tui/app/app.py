@@ -284,7 +284,7 @@ class DeckApp(KeyQueueApp):
 
     def _ring(self) -> None:
         now = time.monotonic()
-        if now - self._rang >= SILENCE:
+        if self.preferences.bell and now - self._rang >= SILENCE:
             self._rang = now
             self.bell()
 
@@ -410,6 +410,10 @@ class DeckApp(KeyQueueApp):
                 show = partial(self.main.show_job, name)
                 yield SystemCommand(f"Show {plain(name)}", "Switch to this job", show)
         yield SystemCommand("Theme", "Choose the colours", self.action_change_theme)
+        rings = self.preferences.bell
+        what = "Ring no more" if rings else "Ring"
+        title = f"Bell: turn it {'off' if rings else 'on'}"
+        yield SystemCommand(title, f"{what} for what went wrong", partial(self.choose, bell=not rings))
 
 
 def _reason(error: OSError | ValueError) -> str:

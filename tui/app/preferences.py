@@ -27,6 +27,7 @@ class Preferences:
         wrap: Long lines of the log are wrapped.
         charts: They are shown.
         live_knobs: A knob is sent when it rests; else on enter.
+        bell: It rings for what went wrong.
     """
 
     theme: str = DARK.name
@@ -34,6 +35,7 @@ class Preferences:
     wrap: bool = False
     charts: bool = False
     live_knobs: bool = True
+    bell: bool = True
 
 
 def default_path() -> Path:
@@ -61,6 +63,7 @@ def load(path: Path) -> Preferences:
         wrap=kept.get("wrap") is True,
         charts=kept.get("charts") is True,
         live_knobs=kept.get("live_knobs") is not False,
+        bell=kept.get("bell") is not False,
     )
 
 
