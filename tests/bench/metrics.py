@@ -1,7 +1,7 @@
 """What metrics cost: the job that reports them, the engine that keeps them, the chart that shows them, the memory.
 
-Run as ``python tests/bench/metrics.py [--rounds 5] [--points 1000000] [MEASUREMENT...]``: worker, chart, opening. A
-chart is measured in time of the processor. What five metrics cost a checkpoint is in ``checkpoint.py``.
+Run as ``python tests/bench/metrics.py [--rounds 5] [--points 1000000] [MEASUREMENT...]``: worker, viewer, chart,
+opening. A chart is measured in time of the processor. What five metrics cost a checkpoint is in ``checkpoint.py``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
+import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +20,12 @@ from pathlib import Path
 
 from tests.bench.live import TASKS, cpu, spread, table, write_deck
 from tests.bench.live import engine as live_engine
+from tests.bench.terminal import Terminal
 from tui.app.charts.plot import Chart, Curve, draw
 from tui.app.charts.points import PlotPoint
 from tui.app.charts.scale import Scale
+from tui.cli import client
+from tui.engine import paths
 from tui.engine.history import database, job_history
 from tui.engine.metrics.recorder import Recorder
 from tui.engine.metrics.series import Block, Point, Range, Series
@@ -140,7 +145,36 @@ def _shares(count: int, seconds: float = 5.0) -> tuple[float, float, float]:
             return (after.step - before.step) / (after.time - before.time), busy, engine
 
 
-MEASUREMENTS = {"worker": worker, "chart": chart, "opening": opening}
+def viewer(rounds: int, _: int) -> Iterator[Row]:
+    """Yield what a viewer takes of a core that shows four charts of such a job."""
+    share = statistics.median(_viewer_share() for _ in range(rounds))
+    yield "viewer with four charts", f"{share:.1f} % of a core", "25 %"
+
+
+def _viewer_share(seconds: float = 10.0) -> float:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = folder / "c.yaml"
+        config.write_text("metrics: 100\n")
+        deck = write_deck(folder, {"job": (f"{TASKS}:waving", config)})
+        os.environ["XDG_STATE_HOME"] = name  # of the viewer: nothing was chosen yet
+        screen = Terminal([sys.executable, "-m", "tui", "run", str(deck)], folder)
+        try:
+            screen.shows("job", "applied", "Help")
+            screen.type("\x1b[19~")  # f8
+            screen.shows(" more, ")
+            screen.type("\x1b[21~")  # f10: all the room
+            screen.shows("metric 3")
+            screen.drain(3)
+            before = cpu(screen.pid)
+            screen.drain(seconds)
+            return 100 * (cpu(screen.pid) - before) / seconds
+        finally:
+            screen.close()
+            client.stop_deck(paths.socket_of(str(deck)))
+
+
+MEASUREMENTS = {"worker": worker, "viewer": viewer, "chart": chart, "opening": opening}
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import itertools
+import math
 import os
 import sys
 import time
@@ -161,6 +163,17 @@ async def light_async(config: dict[str, Any]) -> AsyncTask:
     while True:
         await tui.asleep(config["pause"])
         config = yield
+
+
+def waving(config: dict[str, Any]) -> Generator[dict[str, float], Any, None]:
+    """Take 1,000 steps a second, each with as many metrics as the config says, of which the first ten move."""
+    values = {f"metric {n}": n / 7 for n in range(config["metrics"])}
+    due = time.monotonic()
+    for step in itertools.count():
+        due = max(due + 0.001, time.monotonic() - 0.1)
+        time.sleep(max(due - time.monotonic(), 0))
+        values |= {f"metric {n}": math.sin(step * (n + 1) / 3_000) for n in range(10)}
+        yield values
 
 
 def reporting(config: dict[str, Any]) -> Generator[dict[str, float], Any, None]:
