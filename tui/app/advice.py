@@ -12,6 +12,9 @@ CHECKPOINT_PATIENCE = 10.0
 
 NO_JOBS = "This deck has no job: write one under jobs: in its file, then run it again. f1 has the keys."
 
+#: What is said where a job has gone, but not its view.
+NOT_SAVED = "It is no longer in the deck. Its config is not saved: copy what you need."
+
 CHECKPOINT = (
     "no checkpoint for {seconds:.0f} s, and a save waits for one: "
     "config = yield in the task's loop, or config = tui.checkpoint(config)"

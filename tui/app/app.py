@@ -21,7 +21,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from tui import wording
-from tui.app import commands, formatting, preferences
+from tui.app import commands, deck_changes, formatting, preferences
 from tui.app.client import Client
 from tui.app.dialogs.dialog import Choice, Dialog, StoppingScreen
 from tui.app.dialogs.loss import work_lost
@@ -103,6 +103,8 @@ class DeckApp(KeyQueueApp):
         self._lost = False
         self._stopping: StoppingScreen | None = None
         self._rang = -SILENCE
+        self._waiting: messages.DeckChange | None = None  # what the deck file says, and is not done yet
+        self._question: Dialog | None = None
         self._warned: set[tuple[str, int]] = set()
         self.frames = FrameScheduler(self._draw, self._handle_exception)
 
@@ -216,8 +218,15 @@ class DeckApp(KeyQueueApp):
             self.title = f"tunedeck {plain(message.deck)}"
         elif isinstance(message, messages.Notice):
             self._toast(plain(message.message), message.severity, plain(message.job))
+        elif isinstance(message, messages.DeckChange):
+            self._change_deck(message)
         elif isinstance(message, messages.JobInfo) and message.job not in self.jobs:
             self.jobs[message.job] = JobModel(message)
+            self.jobs[message.job].live_updates = self.greeted
+            if self.greeted and not self.main.current:
+                self.main.show_job(message.job)
+        elif isinstance(message, messages.Gone):
+            self.main.forget(message.job)
         elif isinstance(message, messages.Event) and (job := self.jobs.get(message.job)) is not None:
             before = job.state.state if job.state is not None else None
             parts = job.apply(message)
@@ -235,6 +244,27 @@ class DeckApp(KeyQueueApp):
         chosen = self._focus_job if self._focus_job in self.jobs else next(iter(self.jobs), None)
         if chosen is not None:
             self.main.show_job(chosen)
+        self.call_later(self.action_apply_deck)  # there may be no screen yet to ask on
+
+    def _change_deck(self, change: messages.DeckChange) -> None:
+        """Say what the deck file that was saved leads to; ask, where jobs would end for it."""
+        self._waiting = change if change.waits else None
+        if self._question is not None and self._question in self.screen_stack:
+            self._question.dismiss("")  # the file says something else by now, or somebody else has answered
+        said = deck_changes.words(change)
+        if self.greeted and change.waits:
+            self.action_apply_deck()
+        elif self.greeted:
+            self._toast(said or "It says what runs.", "information", "The deck file was saved")
+
+    @work(exclusive=True, group="deck")
+    async def action_apply_deck(self) -> None:
+        """Do what the deck file says, after asking."""
+        if (change := self._waiting) is None:
+            return
+        self._question = deck_changes.question(change, self.jobs, self.clock())
+        if await self.push_screen_wait(self._question):
+            await self.order(messages.Apply(0, change.digest), "Deck file not followed")
 
     def _draw(self, changed: dict[str, Part]) -> None:
         if not self.main.whole:
@@ -409,6 +439,8 @@ class DeckApp(KeyQueueApp):
             if name != self.main.current:
                 show = partial(self.main.show_job, name)
                 yield SystemCommand(f"Show {plain(name)}", "Switch to this job", show)
+        if self._waiting is not None:
+            yield SystemCommand("Follow the deck file", deck_changes.words(self._waiting), self.action_apply_deck)
         yield SystemCommand("Theme", "Choose the colours", self.action_change_theme)
         rings = self.preferences.bell
         what = "Ring no more" if rings else "Ring"

@@ -16,7 +16,7 @@ from textual.reactive import var
 from textual.widgets import Static, TextArea
 
 from tui.app import job_actions
-from tui.app.advice import NO_JOBS, advice
+from tui.app.advice import NO_JOBS, NOT_SAVED, advice
 from tui.app.charts.pane import ChartsPane
 from tui.app.charts.view import ChartsView
 from tui.app.commands import own_bindings
@@ -182,6 +182,20 @@ class MainScreen(FrugalScreen):
             view.focus_first()
         self.sync(dict.fromkeys(self._jobs, Part.STATUS), now)
         self.refresh_bindings()
+
+    def forget(self, name: str) -> None:
+        """Show a job no longer that is none of the deck; what is not saved of its config stays to be copied."""
+        view = self.view(name)
+        if view is not None and view.ready and view.config.dirty:
+            self.notify(NOT_SAVED, title=plain(name), severity="warning", markup=False)
+            return
+        self._jobs.pop(name, None)
+        if name == self.current:
+            self.current = ""
+            self.show_job(next(iter(self._jobs), ""))
+        if view is not None:
+            self._views.pop(name).remove()
+        self._tabs.show(self._jobs.values(), self.current)
 
     def _new_view(self, job: JobModel, now: float) -> JobView:
         view = JobView(job, self.deck.request, now, self.deck.preferences.sizes)

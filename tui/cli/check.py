@@ -46,7 +46,7 @@ def findings(path: str) -> Iterator[Finding]:
         jobs = load.load(file).jobs if _is_deck(found.data) else None
     except ConfigError as error:
         # A config that is not parsed, of a command that runs, is no YAML and need not be.
-        yield from _as_text(file) or [Finding(_describe(file, error.problem))]
+        yield from _as_text(file) or [Finding(_describe(file, problem)) for problem in keyed(error.problem)]
         return
     if jobs is None:
         yield from _dedupe(_of_file(file, text))

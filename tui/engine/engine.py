@@ -6,26 +6,27 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tui.config.disk import store, watch
+from tui.config.disk import store
 from tui.config.problems import in_file
 from tui.engine import locks, paths
 from tui.engine.background import BackgroundTasks
-from tui.engine.deck.spec import Deck, JobSpec
+from tui.engine.deck.live import LiveDeck
+from tui.engine.deck.spec import Deck
 from tui.engine.history.folders import HistoryFolders
 from tui.engine.jobs.host import HostJob
 from tui.engine.jobs.job import Job
-from tui.engine.jobs.launcher import Launcher
 from tui.engine.metrics import recorder
 from tui.engine.reloads.candidate import Unanswered
 from tui.engine.reloads.config_file import ConfigFile
+from tui.engine.roster import Roster
 from tui.engine.service import dry_run, history_commands, save_commands, write_commands
 from tui.engine.service.server import Server
 from tui.protocol import messages
-from tui.protocol.messages import ENDED, Document, Event, Message, Notice, Problem, Reply
+from tui.protocol.messages import ENDED, Event, Message, Notice, Problem, Reply
 from tui.runners import fd_limits, process_tree
 from tui.runners.base import StuckError
 
@@ -72,10 +73,11 @@ class Engine:
         self.deck = deck
         self.headless = headless
         self.asked = False
-        self.jobs: dict[str, Job] = {}
-        self._launcher = Launcher([spec.name for spec in deck.jobs], self._emit)
+        self._roster = Roster([spec.name for spec in deck.jobs], self._emit, self._tell_document)
+        self.jobs = self._roster.jobs
+        self._launcher = self._roster.launcher
+        self._live = LiveDeck(deck.path, self._roster, self._emit, self._at_stake) if deck.path is not None else None
         self._listener = listener
-        self._files: dict[Path, ConfigFile] = {}
         self._left: dict[Path, str] = {}  # what is told of a text that a killed save has left
         self._histories: HistoryFolders  # once it runs
         self._tasks = BackgroundTasks()
@@ -83,7 +85,6 @@ class Engine:
         self._started = self._refused = False
         self._between = 0  # commands that may start again what they have ended
         self._signal: int | None = None
-        self._watcher = watch.Watcher([spec.config for spec in deck.jobs], self._on_disk)
         hello = messages.Hello(messages.PROTOCOL, deck.name, str(deck.path or ""), os.getpid())
         self.server = Server(hello, self._snapshot, self._obey)
 
@@ -107,7 +108,7 @@ class Engine:
             raise BadStart(str(error)) from error
         process_tree.keep(presence.descriptor)
         self._launcher.joins = presence.joins
-        self._histories = HistoryFolders(
+        self._histories = self._roster.histories = HistoryFolders(
             f"the deck {self.deck.path or self.deck.name} (process {os.getpid()})", presence.name
         )
         try:
@@ -120,6 +121,7 @@ class Engine:
             self._tell_problems()
             self._tasks.start(self._start_jobs())
             await self._over.wait()
+            self._roster.closed = True
             await asyncio.gather(*map(_close, self.jobs.values()))
             await asyncio.gather(*(job.recorder.close() for job in self.jobs.values()))
             await asyncio.gather(*(host.end() for host in self._launcher.hosts.values()))
@@ -141,43 +143,53 @@ class Engine:
 
     async def _open(self) -> None:
         fd_limits.raise_own()
-        alone = [spec for spec in self.deck.jobs if not spec.hosted]
-        commands = sum(spec.command is not None for spec in alone)
-        configs = len({spec.config for spec in self.deck.jobs})
-        shortage = fd_limits.shortage(len(alone) - commands, commands, configs)
+        shortage = self._roster.shortage(list(self.deck.jobs))
         if shortage is not None:
             raise BadStart(shortage)
         problems = []
         for spec in self.deck.jobs:
-            file = self._files.get(spec.config) or await self._open_file(spec)
+            schemas = {job.schema for job in self.deck.jobs if job.config == spec.config and job.schema is not None}
             try:
-                history = self._histories.open(spec.config, spec.name)
+                job = await self._roster.open(spec, schemas)
             except paths.PlaceError as error:
                 raise BadStart(str(error)) from error
-            job = self.jobs[spec.name] = Job(spec, file, history, self._launcher.of(spec), self._emit)
             if job.problem is not None and self.headless:
                 problems.append(describe(spec.config, job.problem))
         if problems:
             raise BadStart("\n".join(dict.fromkeys(problems)))
+        if self._live is not None:
+            self._roster.watch_deck(self._live.path, self.deck.digest, self._on_deck)
+        self._roster.on_come, self._roster.on_go = self._introduce, self.server.remove
+        self._roster.on_change = lambda job: self.server.post(_info(job))
         try:
-            await self._watcher.start()
+            await self._roster.watcher.start()
         except OSError as error:
             raise BadStart(f"the config files can't be watched: {error.strerror}") from error
 
-    async def _open_file(self, spec: JobSpec) -> ConfigFile:
-        schemas = {job.schema for job in self.deck.jobs if job.config == spec.config and job.schema is not None}
-        file = ConfigFile(spec.config, self._watcher.known, schemas)
-        await file.load()
-        self._watcher.known(spec.config, file.digest)
-        self._files[spec.config] = file
-        file.on_document = lambda: self._tell_document(file)
-        return file
+    async def _on_deck(self, found: store.Content | store.StoreError, settled: bool) -> None:
+        """The deck file says something else: have it done. The end of a job is not that of the engine meanwhile."""
+        assert self._live is not None
+        self._between += 1
+        try:
+            await self._live.changed(found, settled)
+        finally:
+            self._between -= 1
+            self._end_if_idle()
+
+    def _at_stake(self, names: Collection[str]) -> Collection[str]:
+        """Return of the jobs whose workers would end those about which somebody who sees it should be asked."""
+        return [name for name in names if self.jobs[name].supervisor.live] if self.server.watched else ()
+
+    def _introduce(self, talker: Job | HostJob) -> None:
+        """Tell viewers all that is known of a job, or a host, that has come."""
+        self.server.add(talker.name, talker.scrollback)
+        for message in _of_job(talker) if isinstance(talker, Job) else _of_host(talker):
+            self.server.post(message)
 
     async def _listen(self) -> Path:
         try:
             socket = self._socket
-            talkers: list[Job | HostJob] = [*self.jobs.values(), *self._launcher.hosts.values()]
-            await self.server.open(socket, {talker.name: talker.scrollback for talker in talkers})
+            await self.server.open(socket, {talker.name: talker.scrollback for talker in self._roster.talkers})
         except (OSError, paths.PlaceError) as error:
             raise BadStart(str(error)) from error
         return socket
@@ -189,7 +201,7 @@ class Engine:
 
     async def _close(self) -> None:
         self.server.refuse()
-        await self._watcher.close()
+        await self._roster.watcher.close()
         self._tasks.cancel()
         # Before the connections end: who waits for that may start the deck again at once.
         self._histories.close()
@@ -237,7 +249,8 @@ class Engine:
     def _end_if_idle(self) -> None:
         """Headless, the end of the last job is the end of the engine."""
         # A worker that refuses the first config of all is one too: nobody is there to correct it.
-        if self.headless and self._started and any(job.supervisor.refused_at_start for job in self.jobs.values()):
+        first = [job for job in self.jobs.values() if job.name not in self._roster.newcomers]
+        if self.headless and self._started and any(job.supervisor.refused_at_start for job in first):
             self._refused = True
             self._over.set()
         if (
@@ -248,19 +261,11 @@ class Engine:
         ):
             self._over.set()
 
-    def _on_disk(self, path: Path, found: store.Content | store.StoreError, settled: bool, seen: float) -> None:
-        self._tasks.start(self._files[path].changed(found, settled, seen))
-
-    def _documents(self, file: ConfigFile) -> Iterator[Document]:
-        for job in self.jobs.values():
-            if job.file is file:
-                yield job.document
-
     def _tell_document(self, file: ConfigFile) -> None:
         for news in self._histories.follow(file.path):
             self._tell(*news)
-        for document in self._documents(file):
-            job = self.jobs[document.job]
+        for job in [job for job in self.jobs.values() if job.file is file]:
+            document = job.document
             self._emit(document)
             job.show_running()
             if file.remark is not None:
@@ -270,25 +275,15 @@ class Engine:
                 self._emit(Notice(job.name, document.error.message + goes_on, "warning"))
 
     def _snapshot(self) -> Iterator[Message]:
-        yield from self._snapshot_of_jobs()
-        for host in self._launcher.hosts.values():
-            yield messages.JobInfo(host.name, "the host of thread and asyncio jobs", "", "host")
-            yield host.state
-
-    def _snapshot_of_jobs(self) -> Iterator[Message]:
         for job in self.jobs.values():
-            spec = job.spec
-            runner = "command" if spec.command else spec.runner
-            how = spec.on_change, spec.metrics, spec.guards
-            yield messages.JobInfo(job.name, spec.what, str(spec.config), runner, *how, tty=spec.has_terminal)
-            yield job.state
-            yield from (item for item in self._documents(job.file) if item.job == job.name)
-            yield job.running
-            yield job.hints
-            yield from history_commands.newest(job)
-            if job.metrics is not None:
-                yield job.metrics
+            yield from _of_job(job)
             yield from self._problems(job)
+        for host in self._launcher.hosts.values():
+            yield from _of_host(host)
+        if self._live is not None and self._live.problem:
+            yield Notice("", self._live.problem, "warning")
+        if self._live is not None and self._live.waiting is not None:
+            yield self._live.waiting
 
     def _tell_problems(self) -> None:
         for job in self.jobs.values():
@@ -313,7 +308,7 @@ class Engine:
     async def _clear_up(self) -> None:
         """Remove what killed writers have left beside the configs, once it is old enough to be sure."""
         while True:
-            for config in self._files:
+            for config in list(self._roster.files):
                 kept = await asyncio.to_thread(store.sweep, Path(os.path.realpath(config)).parent)
                 if kept and config not in self._left:
                     what = "what somebody wrote into a config in the moment in which a save was killed"
@@ -333,23 +328,26 @@ class Engine:
         while True:
             for turn in range(_LOOKS):
                 await asyncio.sleep(_KEEP / _LOOKS)
-                for job in self.jobs.values():
+                for job in list(self.jobs.values()):
                     await job.verdicts.judge_due()
                     if turn % 2:
                         await job.measure()
-            for job in self.jobs.values():
+            for job in list(self.jobs.values()):
                 await job.recorder.save()
 
     async def _obey(self, command: messages.Command) -> Reply:
         if isinstance(command, messages.Shutdown):
             self.end()
             return Reply(command.id, ok=True)
+        if isinstance(command, messages.Apply):
+            why = await self._live.confirm(command.digest) if self._live is not None else "there is no deck file"
+            return Reply(command.id, ok=not why, message=why, code="stale" if why else "")
         name = getattr(command, "job", "")
         job = self.jobs.get(name)
         if job is None:
             return Reply(command.id, ok=False, message=f"there is no job {name!r}", code="unknown")
         if type(command) in _WRITING:
-            return await _WRITING[type(command)](job, self.jobs.values(), command)
+            return await _WRITING[type(command)](job, list(self.jobs.values()), command)
         if isinstance(command, messages.Stack):
             return await _stack(job, command)
         if isinstance(command, recorder.COMMANDS):
@@ -398,6 +396,30 @@ class Engine:
         """End the host that `job` is in, and the other jobs that run in it."""
         await asyncio.gather(*map(_stop, others))
         await self._launcher.hosts[job.spec.python].end()
+
+
+def _of_job(job: Job) -> Iterator[Message]:
+    """Yield all that is known of a job."""
+    yield _info(job)
+    yield job.state
+    yield job.document
+    yield job.running
+    yield job.hints
+    yield from history_commands.newest(job)
+    if job.metrics is not None:
+        yield job.metrics
+
+
+def _info(job: Job) -> messages.JobInfo:
+    spec = job.spec
+    runner = "command" if spec.command else spec.runner
+    how = spec.on_change, spec.metrics, spec.guards
+    return messages.JobInfo(job.name, spec.what, str(spec.config), runner, *how, tty=spec.has_terminal)
+
+
+def _of_host(host: HostJob) -> Iterator[Message]:
+    yield messages.JobInfo(host.name, "the host of thread and asyncio jobs", "", "host")
+    yield host.state
 
 
 def describe(path: Path, problem: Problem) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 #: Seconds after which a thread gives way to the loop; by itself Python takes 5 ms.
 SWITCH = 0.001
@@ -22,7 +23,7 @@ _usual = 0.0  # the switch interval before such work
 _running = 0  # how much of such work there is; counted on the loop
 
 
-async def run(work: Callable[[str], T], text: str) -> T:
+async def run(work: Callable[[A], T], text: A) -> T:
     """Return what `work` makes of a text, in a thread of its own."""
     global _running, _usual
     if not _running:

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from tui.config.document import ConfigError
+from tui.config.problems import keyed
 from tui.engine import paths
 from tui.engine.deck import load as decks
 from tui.engine.deck.spec import Deck, for_guest, single
@@ -34,8 +35,9 @@ def load(deck: str | None = None, guest: dict[str, Any] | None = None, **job: An
             job["what"] = tuple(job["what"])
         return single(**job)
     except ConfigError as error:
-        message = error.problem.message if path is None else describe(path, error.problem)
-        raise BadStart(message) from error
+        if path is None:
+            raise BadStart(error.problem.message) from error
+        raise BadStart("\n".join(describe(path, problem) for problem in keyed(error.problem))) from error
 
 
 def headless(arguments: dict[str, Any], *, json_lines: bool) -> int:

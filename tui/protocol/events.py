@@ -317,6 +317,32 @@ class Notice(Event):
 
 
 @dataclass(frozen=True)
+class DeckChange(Event):
+    """The deck file was saved, with the content `digest`: which jobs are new, which go, and which others are changed.
+
+    `replaced` has another config, and is a new job under the old name; `restarted` needs another worker; of what is
+    `adopted` the worker stays. With `waits` nothing of it is done before somebody has said so; see `Apply`. Its `job`
+    is empty: it is about the deck.
+    """
+
+    KIND = "deck"
+    digest: str
+    waits: bool = False
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    restarted: tuple[str, ...] = ()
+    adopted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gone(Event):
+    """The job is no longer one of the deck: nothing more will be told of it."""
+
+    KIND = "gone"
+
+
+@dataclass(frozen=True)
 class Noted(VersionEvent):
     """Somebody has put a note or a tag on a version: both as they are now."""
 

@@ -284,6 +284,14 @@ class Order(JobCommand):
 
 
 @dataclass(frozen=True)
+class Apply(Command):
+    """Do what the deck file with this content says, though workers end for it; see `DeckChange`."""
+
+    KIND = "apply"
+    digest: str
+
+
+@dataclass(frozen=True)
 class Shutdown(Command):
     """End all jobs in order, then the engine."""
 

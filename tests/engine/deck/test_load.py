@@ -6,7 +6,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tui.config.document import ConfigError
-from tui.engine.deck.load import KINDS, load
+from tui.engine.deck.keys import KINDS
+from tui.engine.deck.load import load
 from tui.engine.deck.spec import Deck, JobSpec, single
 from tui.runners.command import CommandSpec
 from tui.runners.readiness import Readiness
@@ -201,9 +202,32 @@ def test_a_mistake_is_named_and_placed(tmp_path: Path, text: str, line: int, col
     (tmp_path / "wrong.json").write_text('{"type": "numbr"}')
     with pytest.raises(ConfigError) as caught:
         deck(tmp_path, text)
-    problem = caught.value.problem
-    assert words in problem.message
+    problem = next(part for part in caught.value.problem.all if words in part.message)
     assert (problem.line, problem.column, problem.key) == (line, column, key)
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    text = """\
+jbos: {}
+jobs:
+  a: {task: nothing, config: c.yaml, onchange: x, settle: -1, restart: often, guards: {loss: {}}}
+  b: {command: [none], on_change: restart, config: c.yaml, loop: true, runner: thread, stop: {grace: -1, signal: x}}
+  c: 3
+  d: {config: c.yaml}
+  e: {task: m:f, config: c.yaml}
+"""
+    with pytest.raises(ConfigError) as caught:
+        deck(tmp_path, text)
+    problem = caught.value.problem
+    named = [(part.line, part.key) for part in problem.all]
+    assert named == [
+        (1, "jbos"),
+        *((3, f"jobs.a.{key}") for key in ("task", "onchange", "settle", "restart", "guards.loss")),
+        *((4, f"jobs.b.{key}") for key in ("command[0]", "loop", "runner", "stop.grace", "stop.signal")),
+        (5, "jobs.c"),
+        (6, "jobs.d"),
+    ]
+    assert (problem.line, problem.message.count("\n")) == (1, len(named) - 1)
 
 
 def test_a_missing_deck_is_named(tmp_path: Path) -> None:

@@ -131,6 +131,23 @@ class Watcher:
             if handle is not None:
                 handle.cancel()
 
+    def add(self, path: Path, digest: str | None) -> None:
+        """Watch one more file, whose content is known."""
+        file = self._files[path] = _File(path)
+        file.reported = digest
+        if self._source is not None:
+            self._follow([file])
+            file.touched = True
+            self._look(file)
+
+    def drop(self, path: Path) -> None:
+        """Watch a file no longer."""
+        file = self._files.pop(path)
+        if file.timer is not None:
+            file.timer.cancel()
+        if self._source is not None:
+            self._source.watch({path: frozenset()})
+
     def known(self, path: Path, digest: str | None) -> None:
         """Take `digest` for reported: it was read at the start, or is about to be written by ourselves."""
         file = self._files[path]
@@ -172,7 +189,7 @@ class Watcher:
             asyncio.get_running_loop().call_soon(self._look, file)
 
     def _look(self, file: _File) -> None:
-        if self._source is None:
+        if self._source is None or self._files.get(file.path) is not file:
             return
         now = time.monotonic()
         found = _fingerprint(file.path)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
-import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +15,23 @@ from tui.config import document, key_patterns, schema
 from tui.config.disk import store
 from tui.config.document import ConfigDocument, ConfigError
 from tui.config.keys import child
+from tui.config.problems import keyed
 from tui.engine import paths
+from tui.engine.deck.keys import (
+    FOR_COMMANDS,
+    FOR_TASKS,
+    GUARD_KINDS,
+    KINDS,
+    OF_PROCESS,
+    READY_KINDS,
+    RESTARTS,
+    RUNNERS,
+    SETTLE_KINDS,
+    SIGNALS,
+    STOP_KINDS,
+    TELL_KINDS,
+    Kinds,
+)
 from tui.engine.deck.spec import (
     SETTLE,
     Deck,
@@ -31,82 +48,71 @@ from tui.runners.command import CommandSpec, is_passable, placeholders
 from tui.runners.readiness import LOOK, Readiness
 from tui.worker.guards import ALL
 
-RUNNERS = ("process", "thread", "asyncio")
-RESTARTS = ("never", "on-failure", "always")
-SIGNALS = tuple(item.name for item in signal.Signals)
-
-KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "task": (str, "text such as train.py:train"),
-    "command": (list, "a list such as [nginx, -g, daemon off;]"),
-    "config": (str, "the path of a file"),
-    "runner": (str, "a name"),
-    "on_change": ((str, dict), "a name, or a mapping such as {command: ./reload.sh}"),
-    "loop": (bool, "true or false"),
-    "check": (str, "a command line"),
-    "schema": (str, "the path of a JSON Schema"),
-    "validate": (str, "text such as train.py:check"),
-    "restart": (str, "a name"),
-    "stop": (dict, "a mapping such as {signal: SIGTERM, grace: 10}"),
-    "python": (str, "the path of an interpreter"),
-    "restart_keys": (list, "a list of keys such as [model.*, layers[*].size]"),
-    "settle": ((int, float, dict), "a number of seconds, or a mapping such as {seconds: 10, steps: 10}"),
-    "guards": (dict, "a mapping such as {loss: {max: 10, for: 20}, finite: true}"),
-    "metrics": (dict, "a mapping such as {loss: min, accuracy: max}"),
-    "args": (list, "a list such as [--seed, '1']"),
-    "cwd": (str, "the path of a folder"),
-    "env": (dict, "a mapping such as {PORT: '{server.port}'}"),
-    "tty": (bool, "true or false"),
-    "ready": ((str, int, dict), "a line of output, a port, or one of {line: ...}, {port: ...}, {command: ...}"),
-}
-_STOP_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "signal": (str, "a name such as SIGTERM"),
-    "grace": ((int, float), "a number of seconds"),
-}
-_READY_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "line": (str, "a pattern for a line of output"),
-    "port": (int, "a number"),
-    "command": (str, "a command line"),
-}
-_TELL_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {"command": (str, "a command line")}
-_SETTLE_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "seconds": ((int, float), "a number of seconds"),
-    "steps": (int, "a number of checkpoints"),
-}
-_GUARD_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "max": ((int, float), "a number"),
-    "min": ((int, float), "a number"),
-    "finite": (bool, "true or false"),
-    "for": (int, "a number of steps"),
-}
-#: Keys that only the one kind of job has.
-_FOR_TASKS = ("runner", "loop", "python", "validate", "args")
-_FOR_COMMANDS = ("check", "ready")
-#: Keys of jobs with a process of their own.
-_OF_PROCESS = ("args", "env", "cwd", "tty")
-
 
 def load(path: Path) -> Deck:
     """Read and validate a deck file.
 
     Raises:
-        ConfigError: It can't be read, or something in it is wrong.
+        ConfigError: It can't be read, or something in it is wrong: the problem sums up all that is.
     """
     path = paths.absolute(str(path))
-    deck = document.parse(document.decode(store.read(path).raw))
+    return read(path, store.read(path).raw)
+
+
+def read(path: Path, raw: bytes) -> Deck:
+    """Return the deck of a content of the deck file, as `load` does."""
+    deck = document.parse(document.decode(raw))
     reader = _Reader(deck, path.parent)
-    reader.keys("", deck.data, ["jobs"])
-    jobs = deck.data.get("jobs")
-    if not isinstance(jobs, dict) or not jobs:
-        reader.refuse("jobs" if "jobs" in deck.data else "", "a deck needs jobs: write jobs: {NAME: {task: ...}}")
-    return Deck(path.stem, path, tuple(reader.job(name, job) for name, job in jobs.items()))
+    jobs = reader.deck(deck.data)
+    if reader.problems:
+        raise ConfigError(_summed(reader.problems))
+    return Deck(path.stem, path, jobs, store.digest(raw))
+
+
+def _summed(problems: list[Problem]) -> Problem:
+    problems.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
+    if len(problems) == 1:
+        return problems[0]
+    first = replace(problems[0], parts=tuple(problems))
+    return replace(first, message="\n".join(part.message for part in keyed(first)))
 
 
 class _Reader:
     """Turns the data of a deck file into jobs, and knows the place of every mistake."""
 
     def __init__(self, deck: ConfigDocument, folder: Path) -> None:
+        self.problems: list[Problem] = []
         self._marks = deck.marks
         self._folder = folder
+
+    def deck(self, data: dict[str, Any]) -> tuple[JobSpec, ...]:
+        """Return the jobs in which nothing is wrong; what is, is in `problems` then."""
+        with self._noted():
+            self.keys("", data, ["jobs"])
+        jobs = data.get("jobs")
+        if isinstance(jobs, dict) and jobs:
+            found = [self._tried(self.job, None, name, job) for name, job in jobs.items()]
+            return tuple(job for job in found if job is not None)
+        if not self.problems:
+            where = "jobs" if "jobs" in data else ""
+            self._tried(self.refuse, None, where, "a deck needs jobs: write jobs: {NAME: {task: ...}}")
+        return ()
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Note what is refused, and go on after the block."""
+        try:
+            yield
+        except ConfigError as error:
+            self.problems.append(error.problem)
+
+    def _tried(self, take: Callable[..., Any], default: Any, *arguments: Any) -> Any:
+        """Return what `take` makes of the arguments, or the default where it refuses them, which is noted."""
+        try:
+            return take(*arguments)
+        except ConfigError as error:
+            self.problems.append(error.problem)
+            return default
 
     def refuse(self, path: str, message: str, *, at_key: bool = False) -> NoReturn:
         """Raise the error for the value, or the key, at `path`."""
@@ -120,55 +126,68 @@ class _Reader:
             if key not in known:
                 self.refuse(child(path, key), f"unknown key {key}{_hint(str(key), known)}", at_key=True)
 
-    def job(self, name: Any, data: Any) -> JobSpec:
-        """Return the job of the given name."""
-        path = child("jobs", name)
-        if (problem := name_problem(name)) is not None:
-            self.refuse(path, problem, at_key=True)
-        self._mapping(path, data, KINDS)
-        stop = data.get("stop", {})
-        self._mapping(child(path, "stop"), stop, _STOP_KINDS)
+    def job(self, name: Any, data: Any) -> JobSpec | None:
+        """Return the job of the given name; None where something in it is wrong, which is noted."""
+        path, before = child("jobs", name), len(self.problems)
+        with self._noted():
+            if (problem := name_problem(name)) is not None:
+                self.refuse(path, problem, at_key=True)
+        known = self._sound(path, data, KINDS)
+        stop = self._sound(child(path, "stop"), known.get("stop", {}), STOP_KINDS)
+        with self._noted():
+            self._essentials(path, name, data)
+        config = paths.absolute(str(self._folder / known.get("config", "")))
+        command = None
+        if "config" in known and ("task" in known or "command" in known):  # else that can't be said of it for sure
+            self._policies(path, known, stop)
+            command = self._tried(self._command, None, path, name, known, config) if "command" in known else None
+        fields = {key: self._tried(take, default, self, path, known) for key, (take, default) in _FIELDS.items()}
+        fields["schema"] = self._tried(self._schema, None, path, known, command)
+        if len(self.problems) > before:
+            return None
+        return JobSpec(
+            name,
+            command=command,
+            config=config,
+            **{key: known[key] for key in ("runner", "loop", "restart", "check") if key in known},
+            on_change=_word(known.get("on_change", "reload")),
+            stop_signal=stop.get("signal", "SIGTERM"),
+            grace=float(stop.get("grace", 10.0)),
+            tty=known.get("tty", False),
+            **fields,
+        )
+
+    def _essentials(self, path: str, name: Any, data: dict[str, Any]) -> None:
         if "config" not in data:
             self.refuse(path, f"job {name} has no config: add config: FILE", at_key=True)
         if ("task" in data) == ("command" in data):
             what = "both task and command" if "task" in data else "neither task nor command"
             self.refuse(path, f"job {name} has {what}: give it one of them", at_key=True)
-        self._policies(path, data, stop)
-        config = paths.absolute(str(self._folder / data["config"]))
-        command = self._command(path, name, data, config) if "command" in data else None
-        return JobSpec(
-            name,
-            self._function(path, data, "task", "task"),
-            command,
-            config,
-            **{key: data[key] for key in ("runner", "loop", "restart", "check") if key in data},
-            on_change=_word(data.get("on_change", "reload")),
-            stop_signal=stop.get("signal", "SIGTERM"),
-            grace=float(stop.get("grace", 10.0)),
-            validate=self._function(path, data, "validate", "validator"),
-            schema=self._schema(path, data, command),
-            python=self._python(path, data),
-            cwd=self._cwd(path, data),
-            args=self._args(child(path, "args"), data.get("args", [])),
-            env=self._env(child(path, "env"), data.get("env", {})),
-            tty=data.get("tty", False),
-            restart_keys=self._patterns(child(path, "restart_keys"), data.get("restart_keys", [])),
-            settle=self._settle(child(path, "settle"), data.get("settle", SETTLE._asdict())),
-            guards=dict(self._guards(child(path, "guards"), data.get("guards", {}))),
-            metrics=self._metrics(child(path, "metrics"), data.get("metrics", {})),
-        )
 
-    def _settle(self, path: str, data: float | dict[str, Any]) -> ProbationPeriod:
+    def _sound(self, path: str, data: Any, kinds: Kinds) -> dict[str, Any]:
+        """Return of a mapping what is as it must be; what is not is noted."""
+        if not isinstance(data, dict):
+            self.refuse(path, f"this must be a mapping of {', '.join(kinds)}")
+        sound = {}
+        for key, value in data.items():
+            with self._noted():
+                self._mapping(path, {key: value}, kinds)
+                sound[key] = value
+        return sound
+
+    def settle(self, path: str, data: float | dict[str, Any]) -> ProbationPeriod:
+        """Return how long a reload is on trial."""
         if not isinstance(data, dict):
             data = {"seconds": data, "steps": SETTLE.steps if data else 0}
-        self._mapping(path, data, _SETTLE_KINDS)
+        self._mapping(path, data, SETTLE_KINDS)
         for key, value in data.items():
             if not 0 <= value < float("inf"):
                 where = child(path, key)
                 self.refuse(where if where in self._marks else path, f"{key} must be a number, 0 or more")
         return ProbationPeriod(**data)
 
-    def _guards(self, path: str, data: dict[Any, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def guards(self, path: str, data: dict[Any, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the metrics that are guarded, each with its bounds."""
         for metric, rule in data.items():
             where = child(path, metric)
             if not isinstance(metric, str) or not metric:
@@ -176,7 +195,7 @@ class _Reader:
             if metric == "finite" and isinstance(rule, bool):
                 yield ALL, {"finite": rule}  # of every metric
                 continue
-            self._mapping(where, rule, _GUARD_KINDS)
+            self._mapping(where, rule, GUARD_KINDS)
             if not {"max", "min", "finite"} & set(rule):
                 self.refuse(where, "a guard needs bounds: max, min or finite")
             if rule.get("for", 1) < 1:
@@ -185,7 +204,8 @@ class _Reader:
                 self.refuse(where, "no number is between these bounds: min must not be more than max")
             yield metric, rule
 
-    def _metrics(self, path: str, data: dict[Any, Any]) -> dict[str, str]:
+    def metrics(self, path: str, data: dict[Any, Any]) -> dict[str, str]:
+        """Return which way each metric is better."""
         for metric, way in data.items():
             where = child(path, metric)
             if not isinstance(metric, str) or not metric:
@@ -194,7 +214,8 @@ class _Reader:
                 self.refuse(where, f"{metric} is better at its min or its max: write {metric}: min, or {metric}: max")
         return data
 
-    def _patterns(self, path: str, data: list[Any]) -> tuple[str, ...]:
+    def patterns(self, path: str, data: list[Any]) -> tuple[str, ...]:
+        """Return the patterns of keys that can't change live."""
         for index, text in enumerate(data):
             where = child(path, index)
             if not isinstance(text, str):
@@ -205,7 +226,7 @@ class _Reader:
                 self.refuse(where, str(error))
         return tuple(data)
 
-    def _mapping(self, path: str, data: Any, kinds: dict[str, tuple[type | tuple[type, ...], str]]) -> None:
+    def _mapping(self, path: str, data: Any, kinds: Kinds) -> None:
         if not isinstance(data, dict):
             self.refuse(path, f"this must be a mapping of {', '.join(kinds)}")
         self.keys(path, data, kinds)
@@ -217,7 +238,8 @@ class _Reader:
             if value == "":
                 self.refuse(child(path, key), f"{key} is empty: it must be {words}")
 
-    def _function(self, path: str, data: dict[str, Any], key: str, what: str) -> str | None:
+    def function(self, path: str, data: dict[str, Any], key: str, what: str) -> str | None:
+        """Return a function of the user's as it is to be imported."""
         function: str | None = data.get(key)
         if function is not None:
             try:
@@ -241,7 +263,8 @@ class _Reader:
             self.refuse(where, str(error))
         return file
 
-    def _python(self, path: str, data: dict[str, Any]) -> str | None:
+    def python(self, path: str, data: dict[str, Any]) -> str | None:
+        """Return the interpreter of the worker, None for ours."""
         python: str | None = data.get("python")
         if python is None:
             return None
@@ -260,7 +283,7 @@ class _Reader:
             if not is_passable(word):
                 self.refuse(child(where, index), "no program can be given a NUL or half a character: remove it")
         if not placeholders(words[0]):
-            missing = missing_program(words[0], self._cwd(path, data))
+            missing = missing_program(words[0], self.cwd(path, data))
             if missing is not None:
                 self.refuse(child(where, 0), missing)
         return CommandSpec(
@@ -268,14 +291,15 @@ class _Reader:
             tuple(words),
             config,
             _word(data.get("on_change", "reload")),
-            tell=data["on_change"]["command"] if isinstance(data.get("on_change"), dict) else "",
-            env=self._env(child(path, "env"), data.get("env", {})),
+            tell=data["on_change"].get("command", "") if isinstance(data.get("on_change"), dict) else "",
+            env=self.env(child(path, "env"), data.get("env", {})),
             ready=self._ready(child(path, "ready"), data["ready"]) if "ready" in data else None,
             tty=data.get("tty", False),
-            cwd=self._cwd(path, data),
+            cwd=self.cwd(path, data),
         )
 
-    def _env(self, path: str, data: dict[Any, Any]) -> dict[str, str]:
+    def env(self, path: str, data: dict[Any, Any]) -> dict[str, str]:
+        """Return what is added to the environment."""
         for variable, value in data.items():
             if not isinstance(variable, str) or isinstance(value, (dict, list)) or value is None:
                 self.refuse(child(path, variable), "a variable and its value are text or a number")
@@ -284,7 +308,8 @@ class _Reader:
                 self.refuse(child(path, variable), what, at_key=True)
         return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in data.items()}
 
-    def _args(self, path: str, data: list[Any]) -> tuple[str, ...]:
+    def args(self, path: str, data: list[Any]) -> tuple[str, ...]:
+        """Return the arguments of a task."""
         for index, word in enumerate(data):
             if not isinstance(word, str):
                 self.refuse(child(path, index), "every argument is text: put this one in quotes")
@@ -292,7 +317,8 @@ class _Reader:
                 self.refuse(child(path, index), "no program can be given a NUL or half a character: remove it")
         return tuple(data)
 
-    def _cwd(self, path: str, data: dict[str, Any]) -> Path:
+    def cwd(self, path: str, data: dict[str, Any]) -> Path:
+        """Return the folder in which it runs."""
         folder: Path = self._folder / data.get("cwd", "")
         if "cwd" in data and not folder.is_dir():
             self.refuse(child(path, "cwd"), f"there is no folder {folder}")
@@ -304,7 +330,7 @@ class _Reader:
         elif isinstance(data, int):
             data = {"port": data}
         else:
-            self._mapping(path, data, _READY_KINDS)
+            self._mapping(path, data, READY_KINDS)
         if len(data) != 1:
             self.refuse(path, "ready is one of line, port and command")
         if not 0 < data.get("port", 1) < 1 << 16:
@@ -316,28 +342,29 @@ class _Reader:
         return Readiness(**data)
 
     def _policies(self, path: str, data: dict[str, Any], stop: dict[str, Any]) -> None:
-        self._choice(path, data, "runner", RUNNERS)
-        self._choice(path, data, "restart", RESTARTS)
-        self._choice(child(path, "stop"), stop, "signal", SIGNALS)
-        if not 0 <= stop.get("grace", 0) < float("inf"):
-            self.refuse(child(child(path, "stop"), "grace"), "grace must be a number of seconds, 0 or more")
+        self._tried(self._choice, None, path, data, "runner", RUNNERS)
+        self._tried(self._choice, None, path, data, "restart", RESTARTS)
+        self._tried(self._choice, None, child(path, "stop"), stop, "signal", SIGNALS)
         if "task" in data:
-            self._choice(path, data, "on_change", ("reload", "restart"))
+            self._tried(self._choice, None, path, data, "on_change", ("reload", "restart"))
         else:
-            self._command_policy(path, data)
-        for key in _OF_PROCESS:
-            if key in data and data.get("runner", "process") != "process":
-                why = f"{key} is for a process of its own, and {data['runner']} jobs share one: remove it"
-                self.refuse(child(path, key), why, at_key=True)
-        others, kind = (_FOR_COMMANDS, "commands") if "task" in data else (_FOR_TASKS, "tasks")
-        for key in others:
-            if key in data and data[key] != "process":
-                self.refuse(child(path, key), f"{key} is for {kind}: remove it", at_key=True)
+            self._tried(self._command_policy, None, path, data)
+        if not 0 <= stop.get("grace", 0) < float("inf"):
+            where = child(child(path, "stop"), "grace")
+            self._tried(self.refuse, None, where, "grace must be a number of seconds, 0 or more")
+        others, kind = (FOR_COMMANDS, "commands") if "task" in data else (FOR_TASKS, "tasks")
+        wrong = {key: f"{key} is for {kind}: remove it" for key in others if data.get(key, "process") != "process"}
+        if data.get("runner", "process") != "process":
+            why = f"is for a process of its own, and {data['runner']} jobs share one: remove it"
+            wrong |= {key: f"{key} {why}" for key in OF_PROCESS if key in data}
+        for key, words in wrong.items():
+            with self._noted():
+                self.refuse(child(path, key), words, at_key=True)
 
     def _command_policy(self, path: str, data: dict[str, Any]) -> None:
         where = child(path, "on_change")
         if isinstance(data.get("on_change"), dict):
-            self._mapping(where, data["on_change"], _TELL_KINDS)
+            self._mapping(where, data["on_change"], TELL_KINDS)
             if "command" not in data["on_change"]:
                 self.refuse(where, "write restart, reload, none, a signal name such as SIGHUP, or {command: CMD}")
             return
@@ -350,6 +377,27 @@ class _Reader:
             known = ", ".join(choices) if len(choices) < 5 else "a signal name"
             hint = _hint(data[key], choices) or f": it must be {known}"
             self.refuse(child(path, key), f"unknown {key} {data[key]}{hint}")
+
+
+#: What each field of a job is made of, by a part of the reader, and what it is where that can't be told.
+_FIELDS: dict[str, tuple[Callable[[_Reader, str, dict[str, Any]], Any], Any]] = {
+    "task": (lambda reader, path, data: reader.function(path, data, "task", "task"), None),
+    "validate": (lambda reader, path, data: reader.function(path, data, "validate", "validator"), None),
+    "python": (lambda reader, path, data: reader.python(path, data), None),
+    "cwd": (lambda reader, path, data: reader.cwd(path, data), None),
+    "args": (lambda reader, path, data: reader.args(child(path, "args"), data.get("args", [])), ()),
+    "env": (lambda reader, path, data: reader.env(child(path, "env"), data.get("env", {})), {}),
+    "restart_keys": (
+        lambda reader, path, data: reader.patterns(child(path, "restart_keys"), data.get("restart_keys", [])),
+        (),
+    ),
+    "settle": (
+        lambda reader, path, data: reader.settle(child(path, "settle"), data.get("settle", SETTLE._asdict())),
+        SETTLE,
+    ),
+    "guards": (lambda reader, path, data: dict(reader.guards(child(path, "guards"), data.get("guards", {}))), {}),
+    "metrics": (lambda reader, path, data: reader.metrics(child(path, "metrics"), data.get("metrics", {})), {}),
+}
 
 
 def on_change_problem(word: str | None, config: Path) -> str | None:

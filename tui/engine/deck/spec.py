@@ -111,11 +111,12 @@ class JobSpec:
 
 @dataclass(frozen=True)
 class Deck:
-    """The jobs that one engine runs; `path` is None for a deck from the command line."""
+    """The jobs that one engine runs; `path` is None for a deck from the command line, `digest` names the content."""
 
     name: str
     path: Path | None
     jobs: tuple[JobSpec, ...]
+    digest: str = field(default="", compare=False)
 
 
 def name_problem(name: Any) -> str | None:

@@ -73,6 +73,20 @@ class HistoryFolders:
             return kept
         return self._unkept(config, job)
 
+    def forget(self, config: Path, job: str) -> None:
+        """Keep the history of a job no longer; a config without any is given back to other engines."""
+        for home in list(self.histories.values()):
+            if home.forget(config, job):
+                home.close()
+                del self.histories[home.folder]
+
+    def release(self, config: Path) -> None:
+        """Give back a config that no job has any more."""
+        self.problems.pop(config, None)
+        self._shared.pop(config, None)
+        if config in self.claims:
+            self.claims.pop(config).release()
+
     def _lock(self, folder: Path, config: Path) -> Lock:
         return Lock(folder, config, self._owner, self._presence)
 
@@ -201,6 +215,17 @@ class _HistoryFolder:
                 with contextlib.suppress(HistoryError, sqlite3.Error):
                     own = job_history.key(self.folder, config)
                     database.inherit(self.connection, own, job, folder, job_history.key(folder, config))
+
+    def forget(self, config: Path, job: str) -> bool:
+        """Let go the history of a job, and the lock with the last one of a config; return whether nothing is left."""
+        kept = [one for one in self._histories.get(config, ()) if one.job != job]
+        if kept:
+            self._histories[config] = kept
+        elif config in self._histories:
+            self.flush(config)
+            del self._histories[config]
+            self.locks.pop(config).release()
+        return not self._histories
 
     def reader(self) -> sqlite3.Connection | None:
         """Open our database once more, to read it in another thread; None while it is not in its place."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from tui.config.key_patterns import Patterns
 from tui.engine import paths
-from tui.engine.deck.spec import JobSpec
+from tui.engine.deck.spec import JobSpec, ProbationPeriod
 from tui.engine.history.job_history import History
 from tui.engine.jobs.joining import Joining
 from tui.engine.jobs.publisher import Emit, JobPublisher
@@ -62,11 +62,9 @@ class Job:
         self.name = spec.name
         self.file = file
         self.history = history
-        # Other commands have no checkpoints to count.
-        settle = spec.settle if spec.counts else spec.settle._replace(steps=0)
-        self.reloads = Reloads(self.name, history.newest(), paths.who(), history.run(), settle=settle)
+        self.reloads = Reloads(self.name, history.newest(), paths.who(), history.run(), settle=_probation(spec))
         self.record = JobPublisher(self.name, history, emit)
-        self._gate = checks.Gate(spec, self._admit, self._skip) if spec.check is not None else None
+        self._gate = self._new_gate(spec)
         self.supervisor = Supervisor(spec, self.reloads, self.record, launch, self)
         self._checked: deque[tuple[float, int]] = deque(maxlen=100)  # when a content was seen, and its version
         self._called_off = asyncio.Event()  # a start that waits for its check waits no longer
@@ -75,7 +73,30 @@ class Job:
         self.recorder = Recorder(self.name, spec.config, spec.metrics, emit)
         self.verdicts = Verdicts(self.recorder, self.record.judge)
         self.hints = messages.Hints(self.name, None, spec.restart_keys)
+        self._fixed: tuple[str, ...] = ()  # the keys of which the task says that they can't change live
         file.listeners.append(self.offer)
+
+    def _new_gate(self, spec: JobSpec) -> checks.Gate | None:
+        return checks.Gate(spec, self._admit, self._skip) if spec.check is not None else None
+
+    def adopt(self, spec: JobSpec, launch: Launch) -> None:
+        """Treat the job as the deck describes it now; the worker that there is stays, and the file is the same one."""
+        self.spec = spec
+        self.reloads.trial.settle = _probation(spec)
+        if self._gate is not None:
+            self._gate.spec = spec
+        else:
+            self._gate = self._new_gate(spec)
+        self.recorder.told = spec.metrics
+        self.supervisor.spec = self.supervisor.slot.spec = spec
+        self.supervisor.slot.launch = launch
+        self.supervisor.policy.policy = spec.restart
+        self.supervisor.patterns = Patterns(self._restart_keys)
+        self._hint(self.hints.schema)
+
+    @property
+    def _restart_keys(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.spec.restart_keys, *self._fixed)))
 
     @property
     def state(self) -> State:
@@ -303,12 +324,20 @@ class Job:
 
     def _learn(self, message: Mapping[str, Any]) -> None:
         """The worker has loaded its task: take what it says of the config that the task wants."""
-        keys = tuple(dict.fromkeys((*self.spec.restart_keys, *message.get("restart", ()))))
-        hints = messages.Hints(self.name, message.get("schema"), keys)
-        news = (hints.schema, hints.restart) != (self.hints.schema, self.hints.restart)
-        self.supervisor.loaded(rules=message.get("rules", False), patterns=Patterns(keys))
-        if news:
+        self._fixed = tuple(message.get("restart", ()))
+        self.supervisor.loaded(rules=message.get("rules", False), patterns=Patterns(self._restart_keys))
+        self._hint(message.get("schema"))
+
+    def _hint(self, schema: Mapping[str, Any] | None) -> None:
+        """Tell editors what they may hint at, if that is news."""
+        hints = messages.Hints(self.name, schema, self._restart_keys)
+        if (hints.schema, hints.restart) != (self.hints.schema, self.hints.restart):
             self.hints = hints
             self.record.learn(hints.schema)
             self._emit(hints)
             self._emit(self.document)
+
+
+def _probation(spec: JobSpec) -> ProbationPeriod:
+    """Return how long a reload is on trial: commands that nobody joins have no checkpoints to count."""
+    return spec.settle if spec.counts else spec.settle._replace(steps=0)

@@ -50,13 +50,13 @@ class Supervisor:
         self.slot = WorkerSlot(spec, launch, owner)
         self.run = WorkerRun()
         self.patterns = Patterns(spec.restart_keys)
-        self._spec = spec
+        self.spec = spec
         self._reloads = reloads
         self._record = record
         self._owner = owner
         self._intent = Intent.NOTHING
         self._held = False  # the job is paused: so is the next worker, should this one be replaced
-        self._policy = lifecycle.RestartPolicy(spec.restart)
+        self.policy = lifecycle.RestartPolicy(spec.restart)
         self._turn = asyncio.Lock()  # held by who starts or ends a worker: two viewers may press keys at once
         self._wishes = 0  # of the user, that wait for their turn or have it: no reload starts a worker meanwhile
         self._hurry = asyncio.Event()  # ends a backoff
@@ -91,11 +91,11 @@ class Supervisor:
 
     def needs_restart(self, data: Data) -> bool:
         """Return whether a new worker is needed for a config to be taken."""
-        command = self._spec.command
+        command = self.spec.command
         return self._renews(data) or (command is not None and command.changed(self.run.config, data))
 
     def _renews(self, data: Data) -> bool:
-        return self._spec.on_change == "restart" or self.patterns.differ(self.run.config, data)
+        return self.spec.on_change == "restart" or self.patterns.differ(self.run.config, data)
 
     # What the user wants.
 
@@ -124,7 +124,7 @@ class Supervisor:
     def expect(self) -> bool:
         """Have the next valid config start a worker; return whether it may."""
         self._want(Intent.WAIT)
-        self._policy.reset()
+        self.policy.reset()
         return self._intent is Intent.WAIT
 
     async def stop(self) -> None:
@@ -138,9 +138,9 @@ class Supervisor:
             if state.state == "stopped" and state.reason is not None and self._intent is not Intent.CLOSE:
                 self._record.move("stopped")  # it waits for nothing any more
 
-    def close(self) -> None:
-        """Start no worker any more."""
-        self._intent = Intent.CLOSE
+    def close(self, *, final: bool = True) -> None:
+        """Start no worker any more; or, where it could not be ended, go on with it."""
+        self._intent = Intent.CLOSE if final else Intent.RUN
 
     def hurry(self) -> None:
         """Wait no longer, in a stop that goes on, for a task that ends by its own means."""
@@ -193,7 +193,7 @@ class Supervisor:
 
     def _hold(self) -> None:
         self._held = True
-        how = "stopped by SIGSTOP" if self._spec.command else "from its next checkpoint on"
+        how = "stopped by SIGSTOP" if self.spec.command else "from its next checkpoint on"
         if self.run.ending:
             how = "the worker that follows will be held"
         elif self.slot.worker is not None:
@@ -212,7 +212,7 @@ class Supervisor:
         elif self._intent is Intent.WAIT:
             self._start_after_refusal()
         elif self._record.state.state == "backoff":  # the user has changed the config
-            self._policy.reset()
+            self.policy.reset()
             self._hurry.set()
         elif self.slot.worker is not None:
             self._give()
@@ -228,9 +228,9 @@ class Supervisor:
         run, (version, candidate) = self.run, self._reloads.pending
         assert candidate.data is not None
         renew = self._renews(candidate.data)
-        if self._record.state.state == "paused" and (self._spec.reload_may_end_worker or renew):
+        if self._record.state.state == "paused" and (self.spec.reload_may_end_worker or renew):
             return  # until it is resumed
-        if run.knows(version) or (run.ending == "replace" and self._spec.task is not None):
+        if run.knows(version) or (run.ending == "replace" and self.spec.task is not None):
             return  # it came up with it, and has not answered yet, or the next one comes up with it
         if renew and self.slot.rules and run.accepted != version:
             # A new worker has not the state of this one: this one judges before it is ended.
@@ -277,7 +277,7 @@ class Supervisor:
             if not self._outdated:
                 return
             self.run.ending = "replace"
-            self._policy.reset()
+            self.policy.reset()
             if await self._end_worker():
                 if not self._wishes:  # else the user has asked for something else by now
                     self._start(renewed=True)
@@ -306,7 +306,7 @@ class Supervisor:
             return
         if self._held:
             self._hold()
-        if self._spec.task is not None:
+        if self.spec.task is not None:
             asyncio.get_running_loop().call_later(SLOW_IMPORT, self._tell_import, self.run)
 
     def _tell_import(self, run: WorkerRun) -> None:
@@ -316,8 +316,8 @@ class Supervisor:
             return
         if state.pid is None:
             asyncio.get_running_loop().call_later(SLOW_IMPORT, self._tell_import, run)
-        elif self._spec.task is not None:
-            self._tell("starting", f"imports {self._spec.task.rpartition(':')[0]}")
+        elif self.spec.task is not None:
+            self._tell("starting", f"imports {self.spec.task.rpartition(':')[0]}")
 
     async def _quit(self) -> None:
         """End the worker by the user's wish, or the wait for the next one."""
@@ -394,8 +394,8 @@ class Supervisor:
         self.slot.lost()
         metrics, began = self._record.metrics, self._record.state.pid is not None
         step = self.run.step if self.run.step is not None else metrics.step if metrics is not None else 0
-        end = WorkerEnd(self.run, code, began, time.monotonic(), step, self._spec, self._reloads, self._intent)
-        then, reason, state, delay, trial = end.next(self._policy)
+        end = WorkerEnd(self.run, code, began, time.monotonic(), step, self.spec, self._reloads, self._intent)
+        then, reason, state, delay, trial = end.next(self.policy)
         if then is Then.REPLACE:
             self._reloads.lost()
         elif then is Then.START:

@@ -40,8 +40,8 @@ class WorkerSlot:
         self.worker: Worker | None = None
         self.rules: bool | None = None
         self._size: tuple[int, int] | None = None  # rows and columns of a log pane, as a viewer has said last
-        self._spec = spec
-        self._launch = launch
+        self.spec = spec
+        self.launch = launch
         self._owner = owner
         self._waiting: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
         self._last = 0
@@ -49,7 +49,7 @@ class WorkerSlot:
     def start(self, version: int, candidate: Candidate) -> str | None:
         """Start a worker with a version; return why that can't be done."""
         try:
-            self.worker = self._launch(self._owner, _payload(version, candidate))
+            self.worker = self.launch(self._owner, _payload(version, candidate))
         except (OSError, ValueError, LaunchError) as error:
             self.worker = None
             why = fd_limits.explained(error) if isinstance(error, OSError) else str(error)
@@ -72,9 +72,9 @@ class WorkerSlot:
     @property
     def awaited(self) -> str | None:
         """What a worker that starts has to wait for, in words."""
-        ready = self._spec.command.ready if self._spec.command is not None else None
-        if ready is None and self._spec.python is not None:
-            return f"waits for {self._spec.python} to begin"
+        ready = self.spec.command.ready if self.spec.command is not None else None
+        if ready is None and self.spec.python is not None:
+            return f"waits for {self.spec.python} to begin"
         return f"waits for {ready.words}" if ready is not None else None
 
     async def end(self, *, live: bool) -> None:
@@ -84,7 +84,7 @@ class WorkerSlot:
             StuckError: It shares its process with others, and does not end.
         """
         if self.worker is not None and live:
-            await self.worker.stop(signal.Signals[self._spec.stop_signal], self._spec.grace)
+            await self.worker.stop(signal.Signals[self.spec.stop_signal], self.spec.grace)
         await self.wait_gone()
 
     async def wait_gone(self) -> None:

@@ -93,6 +93,7 @@ class Gate:
         skip: Takes those for which a newer one came.
 
     Attributes:
+        spec: The job; where it has no check any more, nothing is asked.
         problem: What the last check has objected to.
     """
 
@@ -102,7 +103,7 @@ class Gate:
         admit: Callable[[Candidate], None],
         skip: Callable[[Candidate], None],
     ) -> None:
-        self._spec = spec
+        self.spec = spec
         self._admit = admit
         self._skip = skip
         self.problem: Problem | None = None
@@ -135,7 +136,7 @@ class Gate:
             for one in older:
                 self._skip(one)
             try:
-                self.problem = problem = None if candidate.data is None else await self._check(candidate)
+                self.problem = problem = await self._check(candidate)
             except _Overtaken:
                 self._skip(candidate)
                 continue
@@ -148,8 +149,9 @@ class Gate:
         Raises:
             _Overtaken: It has seen another text.
         """
-        spec = self._spec
-        assert spec.check is not None
+        spec = self.spec
+        if candidate.data is None or spec.check is None:
+            return None
         if self._is_there(candidate):
             problem = await _run(_for_shell(spec.check, spec.config), spec.cwd, spec.config)
             if self._is_there(candidate):
@@ -164,7 +166,7 @@ class Gate:
     def _is_there(self, candidate: Candidate) -> bool:
         """Return whether the file holds a candidate; what is missing or can't be read will not be another one."""
         try:
-            return store.read(self._spec.config).raw == candidate.text.encode("utf-8", "surrogatepass")
+            return store.read(self.spec.config).raw == candidate.text.encode("utf-8", "surrogatepass")
         except store.StoreError:
             return True
 

@@ -110,6 +110,17 @@ class ConfigFile:
             except store.StoreError as error:
                 self._miss(error)
 
+    async def check_by(self, schemas: Collection[Path]) -> None:
+        """Have the text checked against these schemas from now on, and tell what they object to in what is there."""
+        async with self._lock:
+            if set(schemas) == set(self._schemas):
+                return
+            self._schemas = schemas
+            if self.text is not None and self.digest is not None:
+                parsed = await self._parse(store.Content(self.text.encode(), self.digest))
+                self.faults, self.remark = parsed.faults, parsed.remark
+        self.on_document()
+
     async def changed(self, found: store.Content | store.StoreError, settled: bool, seen: float) -> None:
         """Take what the watch found on disk.
 

@@ -37,7 +37,16 @@ _GATHER = 0.005
 LAST_WORDS = 1.0
 
 #: What a reader of ``--json`` gets besides lines; the rest is for viewers.
-PUBLIC = (messages.State, messages.Dropped, messages.Metrics, messages.Reload, messages.Judged, messages.Notice)
+PUBLIC = (
+    messages.State,
+    messages.Dropped,
+    messages.Metrics,
+    messages.Reload,
+    messages.Judged,
+    messages.Notice,
+    messages.DeckChange,
+    messages.Gone,
+)
 
 
 class Printer:

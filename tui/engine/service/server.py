@@ -15,7 +15,7 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tui.engine.paths import PlaceError
 from tui.engine.reloads.candidate import AUTHOR
@@ -61,6 +61,12 @@ _BRIEF = (messages.JobInfo, messages.State, messages.Running)
 Obey = Callable[[Command], Awaitable[Reply]]
 
 
+class Talker(Protocol):
+    """A job or a host, as far as it is served."""
+
+    name: str
+
+
 class _LinesBefore(NamedTuple):
     """Stands among the news for the lines of a job up to a number."""
 
@@ -70,9 +76,14 @@ class _LinesBefore(NamedTuple):
 
 
 class Viewer:
-    """One connection, and what is still to be sent over it."""
+    """One connection, and what is still to be sent over it.
 
-    def __init__(self, writer: asyncio.StreamWriter, scrollbacks: dict[str, Scrollback]) -> None:
+    Attributes:
+        whole: It shows all that there is, and takes answers of its user.
+    """
+
+    def __init__(self, writer: asyncio.StreamWriter, scrollbacks: dict[str, Scrollback], *, whole: bool) -> None:
+        self.whole = whole
         self._writer = writer
         self._scrollbacks = scrollbacks
         self._cursors = dict.fromkeys(scrollbacks, 0)
@@ -87,6 +98,10 @@ class Viewer:
         self._next = 0.0
         self._ending = False
         self._packed = bytearray()  # what goes out with the next packet
+
+    def begin(self, name: str) -> None:
+        """Send the lines of a new scrollback from its first on."""
+        self._cursors[name], self._begun[name] = 0, ""
 
     def end(self) -> None:
         """Have `send` return once all that is waiting has been sent."""
@@ -126,7 +141,7 @@ class Viewer:
             await self._send_news()
             if self._behind and (ending or self._due):
                 self._behind = self._due = self._flooded = False
-                for name, lines in self._scrollbacks.items():
+                for name, lines in list(self._scrollbacks.items()):
                     await self._send_lines(_LinesBefore(name, lines.end), _BATCH)
                     self._behind |= self._cursors[name] < lines.end
                     await self._send_begun(name, lines)
@@ -159,7 +174,9 @@ class Viewer:
                 await self._send(item)
 
     async def _send_lines(self, before: _LinesBefore, most: int) -> None:
-        lines = self._scrollbacks[before.job]
+        lines = self._scrollbacks.get(before.job)
+        if lines is None or before.end > lines.end:
+            return  # the job has gone; of one in its place other lines come
         cursor = self._cursors[before.job]
         if not before.whole and cursor < lines.newest(_TOO_FAR, cursor):
             cursor = min(lines.newest(_OF_A_FLOOD), before.end)
@@ -221,6 +238,22 @@ class Server:
         """
         self._scrollbacks = scrollbacks
         await self._listen_at(path)
+
+    @property
+    def watched(self) -> bool:
+        """Somebody looks at all of it, and can be asked."""
+        return any(viewer.whole for viewer in self._viewers)
+
+    def add(self, name: str, lines: Scrollback) -> None:
+        """Serve one more scrollback, or a new one in the place of another."""
+        if self._scrollbacks.get(name) is not lines:
+            self._scrollbacks[name] = lines
+            for viewer in self._viewers:
+                viewer.begin(name)
+
+    def remove(self, talker: Talker) -> None:
+        """Serve the scrollback of one no longer that has gone."""
+        self._scrollbacks.pop(talker.name, None)
 
     async def restore(self, path: Path) -> None:
         """Listen anew where viewers look, if the socket has been deleted, or they look at another place by now."""
@@ -297,7 +330,8 @@ class Server:
         writer.write(codec.encode(self._hello))
         if not isinstance(greeting, Hello) or greeting.protocol != messages.PROTOCOL:
             return
-        viewer = Viewer(writer, {} if greeting.brief else self._scrollbacks)
+        whole = not greeting.brief
+        viewer = Viewer(writer, self._scrollbacks if whole else {}, whole=whole)
         viewer.welcome(item for item in self._snapshot() if not greeting.brief or isinstance(item, _BRIEF))
         self._viewers.add(viewer)
         sender = asyncio.create_task(viewer.send())

@@ -1,0 +1,61 @@
+"""The keys of a deck file: what each must be, in a type and in words."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+
+RUNNERS = ("process", "thread", "asyncio")
+RESTARTS = ("never", "on-failure", "always")
+SIGNALS = tuple(item.name for item in signal.Signals)
+
+Kinds = Mapping[str, tuple[type | tuple[type, ...], str]]
+
+KINDS: Kinds = {
+    "task": (str, "text such as train.py:train"),
+    "command": (list, "a list such as [nginx, -g, daemon off;]"),
+    "config": (str, "the path of a file"),
+    "runner": (str, "a name"),
+    "on_change": ((str, dict), "a name, or a mapping such as {command: ./reload.sh}"),
+    "loop": (bool, "true or false"),
+    "check": (str, "a command line"),
+    "schema": (str, "the path of a JSON Schema"),
+    "validate": (str, "text such as train.py:check"),
+    "restart": (str, "a name"),
+    "stop": (dict, "a mapping such as {signal: SIGTERM, grace: 10}"),
+    "python": (str, "the path of an interpreter"),
+    "restart_keys": (list, "a list of keys such as [model.*, layers[*].size]"),
+    "settle": ((int, float, dict), "a number of seconds, or a mapping such as {seconds: 10, steps: 10}"),
+    "guards": (dict, "a mapping such as {loss: {max: 10, for: 20}, finite: true}"),
+    "metrics": (dict, "a mapping such as {loss: min, accuracy: max}"),
+    "args": (list, "a list such as [--seed, '1']"),
+    "cwd": (str, "the path of a folder"),
+    "env": (dict, "a mapping such as {PORT: '{server.port}'}"),
+    "tty": (bool, "true or false"),
+    "ready": ((str, int, dict), "a line of output, a port, or one of {line: ...}, {port: ...}, {command: ...}"),
+}
+STOP_KINDS: Kinds = {
+    "signal": (str, "a name such as SIGTERM"),
+    "grace": ((int, float), "a number of seconds"),
+}
+READY_KINDS: Kinds = {
+    "line": (str, "a pattern for a line of output"),
+    "port": (int, "a number"),
+    "command": (str, "a command line"),
+}
+TELL_KINDS: Kinds = {"command": (str, "a command line")}
+SETTLE_KINDS: Kinds = {
+    "seconds": ((int, float), "a number of seconds"),
+    "steps": (int, "a number of checkpoints"),
+}
+GUARD_KINDS: Kinds = {
+    "max": ((int, float), "a number"),
+    "min": ((int, float), "a number"),
+    "finite": (bool, "true or false"),
+    "for": (int, "a number of steps"),
+}
+#: Keys that only the one kind of job has.
+FOR_TASKS = ("runner", "loop", "python", "validate", "args")
+FOR_COMMANDS = ("check", "ready")
+#: Keys of jobs with a process of their own.
+OF_PROCESS = ("args", "env", "cwd", "tty")
