@@ -30,7 +30,7 @@ def begun(folder: Folder, **jobs: str) -> Run:
 
 
 def pid(run: Run, job: str) -> int:
-    return [e["pid"] for e in run.events if of(job, event="state", state="running")(e) and e["pid"]][-1]
+    return int([e["pid"] for e in run.events if of(job, event="state", state="running")(e) and e["pid"]][-1])
 
 
 def alive(pid: int) -> bool:

@@ -30,7 +30,11 @@ EDITS, DECKS = 25, 400 if THOROUGHLY else 40
 NAMES = "abcde"
 
 #: A field that holds for the worker that runs, one that a worker is started with, and the config.
-FIELDS: dict[str, list[Any]] = {"restart": ["never", "always"], "args": [(), ("a",), ("b",)], "config": ["/c.yaml", "/d.yaml"]}
+FIELDS: dict[str, list[Any]] = {
+    "restart": ["never", "always"],
+    "args": [(), ("a",), ("b",)],
+    "config": ["/c.yaml", "/d.yaml"],
+}
 JOBS: list[dict[str, Any] | None] = [
     None,
     *(dict(zip(FIELDS, values, strict=True)) for values in itertools.product(*FIELDS.values())),

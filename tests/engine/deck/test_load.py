@@ -6,9 +6,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from tui.config.document import ConfigError
-from tui.engine.deck.keys import KINDS
 from tui.engine.deck.load import load
 from tui.engine.deck.spec import Deck, JobSpec, single
+from tui.engine.deck.vocabulary import KINDS
 from tui.runners.command import CommandSpec
 from tui.runners.readiness import Readiness
 

@@ -17,7 +17,17 @@ from tui.config.document import ConfigDocument, ConfigError
 from tui.config.keys import child
 from tui.config.problems import keyed
 from tui.engine import paths
-from tui.engine.deck.keys import (
+from tui.engine.deck.spec import (
+    SETTLE,
+    Deck,
+    JobSpec,
+    ProbationPeriod,
+    is_keyed,
+    missing_program,
+    name_problem,
+    task_function,
+)
+from tui.engine.deck.vocabulary import (
     FOR_COMMANDS,
     FOR_TASKS,
     GUARD_KINDS,
@@ -31,16 +41,6 @@ from tui.engine.deck.keys import (
     STOP_KINDS,
     TELL_KINDS,
     Kinds,
-)
-from tui.engine.deck.spec import (
-    SETTLE,
-    Deck,
-    JobSpec,
-    ProbationPeriod,
-    is_keyed,
-    missing_program,
-    name_problem,
-    task_function,
 )
 from tui.protocol.messages import Problem
 from tui.regexes import Pattern, PatternError
@@ -158,10 +158,11 @@ class _Reader:
         )
 
     def _essentials(self, path: str, name: Any, data: dict[str, Any]) -> None:
-        if "config" not in data:
+        meant = {_near(str(key), KINDS) or key for key in data}  # what is only misspelled is not missing
+        if "config" not in meant:
             self.refuse(path, f"job {name} has no config: add config: FILE", at_key=True)
-        if ("task" in data) == ("command" in data):
-            what = "both task and command" if "task" in data else "neither task nor command"
+        if ("task" in meant) == ("command" in meant):
+            what = "both task and command" if "task" in meant else "neither task nor command"
             self.refuse(path, f"job {name} has {what}: give it one of them", at_key=True)
 
     def _sound(self, path: str, data: Any, kinds: Kinds) -> dict[str, Any]:
@@ -421,6 +422,12 @@ def _word(on_change: str | dict[str, Any]) -> str:
 
 
 def _hint(word: str, known: Iterable[str]) -> str:
+    near = _near(word, known)
+    return f": did you mean {near}?" if near else ""
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    """Return what may be meant by a word, empty for nothing."""
     names = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(str(word).casefold(), list(names), 1)
-    return f": did you mean {names[close[0]]}?" if close else ""
+    return names[close[0]] if close else ""
