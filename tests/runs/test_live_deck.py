@@ -84,9 +84,10 @@ def test_a_deck_that_is_broken_or_gone_changes_nothing_and_is_told_with_its_plac
     before = pid(run, "a")
     folder.save("deck.yaml", "jobs:\n  a: {task: job.py:tick, confg: c.yaml, settle: -1}\n")
     said = run.wait_for(of("", event="notice"))["message"]
-    assert "deck.yaml:2:26: jobs.a.confg: unknown key confg: did you mean config?" in said
-    assert "deck.yaml:2:49: jobs.a.settle" in said
-    assert said.endswith("The jobs go on as they are.")
+    wrong, bad, end = said.split("\n")
+    assert wrong == "deck.yaml:2:26: jobs.a.confg: unknown key confg: did you mean config?"
+    assert bad == "deck.yaml:2:49: jobs.a.settle: seconds must be a number, 0 or more"
+    assert end == "The jobs go on as they are."
     (folder.path / "deck.yaml").unlink()
     run.wait_for(lambda event: event["event"] == "notice" and "is missing" in event["message"])
     folder.save("deck.yaml", deck(a=f"{TICK}, config: c.yaml", b=f"{TICK}, config: d.yaml"))
