@@ -220,8 +220,10 @@ def test_a_deck_file_that_was_given_other_configs_is_not_run_beside_itself(folde
     run = folder.run_deck("jobs: {a: {task: job.py:tick, config: c.yaml}}")
     run.wait_for(row(1, "applied"))
     folder.write("d.yaml", "lr: 1\n")
+    run.process.send_signal(signal.SIGSTOP)  # else it follows its deck file
     folder.write("deck.yaml", "jobs: {a: {task: job.py:tick, config: d.yaml}}")
     second = tunedeck("run", "--headless", "deck.yaml", cwd=folder.path)
+    run.process.send_signal(signal.SIGCONT)
     assert second.returncode == 2
     assert "another engine listens at " in second.stderr
     assert f"process {run.pid}" in tunedeck("ls", cwd=folder.path).stdout
