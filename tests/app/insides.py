@@ -30,7 +30,7 @@ def drawn_rows(app: App[Any]) -> list[Strip]:
 
 def toasts(app: App[Any]) -> list[str]:
     """Return what was said in toasts."""
-    return [f"{toast.title}: {toast.message}" for toast in app._notifications]
+    return [f"{toast.title}: {toast.message}" if toast.title else toast.message for toast in app._notifications]
 
 
 def replace_driver(monkeypatch: pytest.MonkeyPatch, app: App[Any], driver: object) -> None:

@@ -239,6 +239,7 @@ STEPS: dict[str, list[Step]] = {
     "ChartsPane": [
         Step("slash", asked, "charts", then=("escape",)),
         Step("escape", board, "charts", first=("slash", *"loss", "enter")),
+        Step("q", board, "charts", first=("enter",)),
     ],
     "DiffView": [
         *scrolled(("up", "j"), ("k", "down"), ("down", "k"), ("j", "up"), sees=diff_at),
@@ -252,6 +253,9 @@ STEPS: dict[str, list[Step]] = {
         *(Step(key, screen, "timeline", first=("enter",)) for key in ("escape", "q", "enter")),
         Step("p", row, "timeline", first=("enter",), then=("escape",)),
         Step("n", row, "timeline", first=("enter",), then=("escape",)),
+        Step("r", sent(messages.Rollback), "timeline", first=("enter",)),
+        Step("e", asked, "timeline", first=("enter",), then=("escape",)),
+        Step("t", asked, "timeline", first=("enter",), then=("escape",)),
     ],
     "TaskStackScreen": [
         *(Step(key, screen, "timeline", first=("x",)) for key in ("escape", "q")),

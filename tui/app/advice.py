@@ -16,7 +16,7 @@ NO_JOBS = "This deck has no job: write one under jobs: in its file, then run it 
 NOT_SAVED = "It is no longer in the deck. Its config is not saved: copy what you need."
 
 CHECKPOINT = (
-    "no checkpoint for {seconds:.0f} s, and a save waits for one: "
+    "no checkpoint for {seconds:.0f} s, and {what} for one: "
     "config = yield in the task's loop, or config = tui.checkpoint(config)"
 )
 
@@ -42,7 +42,11 @@ def advice(job: JobModel, now: float) -> str:
     if state == "stopped":
         return "the job was stopped: ctrl+r starts it again"
     silent = _without_checkpoint(job, now)
-    return CHECKPOINT.format(seconds=silent) if silent is not None else ""
+    if silent is None:
+        return ""
+    waiting = job.timeline.waiting()
+    what = f"v{waiting.version} waits" if waiting is not None else "a save would wait"
+    return CHECKPOINT.format(seconds=silent, what=what)
 
 
 def _without_checkpoint(job: JobModel, now: float) -> float | None:

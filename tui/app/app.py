@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import math
+import shlex
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -33,10 +34,10 @@ from tui.app.preferences import Preferences
 from tui.app.result import Result
 from tui.app.sanitize import plain
 from tui.app.textual_ext.driver import TitledDriver
-from tui.app.textual_ext.key_queue import KeyQueueApp
 from tui.app.textual_ext.resume import resume
 from tui.app.textual_ext.stylesheet import FrugalStylesheet
 from tui.app.theme import DARK, LIGHT
+from tui.app.toasts import LOW, ToastApp
 from tui.protocol import messages
 
 STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")
@@ -60,14 +61,14 @@ _RINGS = ("rejected", "failed", "reverted", "crashed", "finished")
 SILENCE = 1.0
 
 
-class DeckApp(KeyQueueApp):
+class DeckApp(ToastApp):
     """A viewer of one deck."""
 
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {commands.DeckCommands}
     CSS_PATH = "app.tcss"
     TITLE = "tunedeck"
     HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (40, "-narrow"), (100, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-short"), (20, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-short"), (LOW, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", tooltip="Stop the jobs or leave them running", priority=True, id="quit"),
         # In an editor it is undo; there, alt+z is the way, before the editor takes it for a z.
@@ -94,6 +95,7 @@ class DeckApp(KeyQueueApp):
         self._unkept = False
         self._load_choices()
         self.result = Result(1, "error")
+        self.deck_name = ""
         self.jobs: dict[str, JobModel] = {}
         self.main = MainScreen(self.jobs)
         self._focus_job = focus_job
@@ -215,6 +217,7 @@ class DeckApp(KeyQueueApp):
         if isinstance(message, messages.Ready):
             self._begin()
         elif isinstance(message, messages.Hello):
+            self.deck_name = message.deck
             self.title = f"tunedeck {plain(message.deck)}"
         elif isinstance(message, messages.Notice):
             self._toast(plain(message.message), message.severity, plain(message.job))
@@ -425,8 +428,14 @@ class DeckApp(KeyQueueApp):
 
     def _end(self, why: str, number: int = 0) -> None:
         states = {job.name: job.state.state for job in self.jobs.values() if job.state is not None}
+        live = sum(job.alive and not job.is_host for job in self.jobs.values()) if why == "quit-leave" else 0
+        goes_on = (
+            f"{live} job{'s go' if live > 1 else ' goes'} on: tunedeck attach {shlex.quote(self.deck_name)}"
+            if live
+            else ""
+        )
         failed = "crashed" in states.values() or (why == "engine-gone" and any(j.alive for j in self.jobs.values()))
-        self.result = Result(128 + number if number else int(failed), why, states, signal=number)
+        self.result = Result(128 + number if number else int(failed), why, states, goes_on, number)
         self.exit(return_code=self.result.exit_code)
 
     # The command palette

@@ -88,7 +88,13 @@ class MainScreen(FrugalScreen):
         ),
         Binding("ctrl+o", "jump", "Jump", tooltip="A key over each pane and job leads there", id="jump"),
         Binding(
-            "f6", "next_pane", "Next pane", show=False, priority=True, tooltip="Config, log, timeline", id="pane.next"
+            "f6",
+            "next_pane",
+            "Next pane",
+            show=False,
+            priority=True,
+            tooltip="Config, log, timeline",
+            id="pane.next",
         ),
         Binding(
             "ctrl+r", "restart", "Restart", tooltip="Start the job; a running one is ended first", id="job.restart"
@@ -225,7 +231,7 @@ class MainScreen(FrugalScreen):
                 view.sync(parts if name == self.current else parts & Part.DOCUMENT, now)
         if changed.get(self.current, Part.NOTHING) & (Part.STATUS | Part.METRICS) and self.job is not None:
             self._status.show(self.job, now)
-            differs = self.job.running is not None and self.job.running.differs
+            differs = self.job.strays
             if differs != self._differs:
                 self._differs = differs
                 self.refresh_bindings()
@@ -270,8 +276,7 @@ class MainScreen(FrugalScreen):
             view = self.view(self.current)
             return view is not None and view.ready and view.config.draft.theirs is not None
         if action == "write_back":
-            running = self.job.running if self.job is not None else None
-            return running is not None and running.version is not None and running.differs
+            return self.job is not None and self.job.strays
         if action in ("cycle", "pick"):
             return len(self._jobs) > 1
         return True
@@ -361,7 +366,17 @@ class MainScreen(FrugalScreen):
         """Show all of one reload."""
         view = self.view(self.current)
         if view is not None:
-            self.app.push_screen(DetailScreen(view.timeline, view.job, self.deck.request))
+            acts = {
+                "roll_back": view.timeline.action_roll_back,
+                "note": view.timeline_pane.action_note,
+                "tag": view.timeline_pane.action_tag,
+            }
+
+            def act(wanted: str | None) -> None:
+                if wanted:
+                    acts[wanted]()
+
+            self.app.push_screen(DetailScreen(view.timeline, view.job, self.deck.request), act)
 
     @work(exclusive=True, group="stack")
     async def on_timeline_pane_stack_asked(self) -> None:

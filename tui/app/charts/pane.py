@@ -26,7 +26,7 @@ class ChartsPane(Vertical):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Find", show=False, tooltip="Only the metrics whose names fit", id="charts.filter"),
-        Binding("escape", "clear", "All metrics", show=False, id="charts.clear"),
+        Binding("escape,q", "clear", "All metrics", show=False, id="charts.clear"),
     ]
 
     def __init__(self, job: JobModel, source: Source) -> None:
@@ -41,7 +41,7 @@ class ChartsPane(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Leave escape to others where there is nothing to clear."""
-        return action != "clear" or self.prompt.display or bool(self.view.board.sought)
+        return action != "clear" or self.prompt.display or bool(self.view.board.sought) or self.view.board.alone
 
     def action_filter(self) -> None:
         """Ask for parts of names; the charts follow what is typed."""
@@ -58,8 +58,11 @@ class ChartsPane(Vertical):
         self._close()
 
     def action_clear(self) -> None:
-        """Show all metrics again."""
-        self.view.look_for("")
+        """Leave the one that has all the room, else show all metrics again."""
+        if self.view.board.alone and not self.prompt.display:
+            self.view.action_alone()
+        else:
+            self.view.look_for("")
         self._close()
 
     def _close(self) -> None:

@@ -14,6 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui.app.textual_ext.key_queue import KeyQueueApp
+
 #: Columns of a terminal in which a choice and its explanation fit on one line.
 ROOMY = 60
 
@@ -36,7 +38,7 @@ class Dialog(ModalScreen[str]):
         super().__init__()
         self._title = title
         self._body = body
-        self._choices = [*choices, Choice("escape", "", "cancel")]
+        self._choices = [*choices, Choice("escape", "", "cancel", "enter does it too")]
 
     def compose(self) -> ComposeResult:
         """Yield the question and its answers."""
@@ -58,8 +60,11 @@ class Dialog(ModalScreen[str]):
         return prompt.append(f"  {choice.note}", "dim") if choice.note and roomy else prompt
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Answer by enter or a click."""
-        self.dismiss(self._choices[event.option_index].value)
+        """Answer by enter or a click; who has typed on blindly does not write into what is below."""
+        value = self._choices[event.option_index].value
+        if not value and isinstance(self.app, KeyQueueApp):
+            self.app.drop_text()
+        self.dismiss(value)
 
     def on_key(self, event: events.Key) -> None:
         """Answer by the key of a choice."""

@@ -129,6 +129,14 @@ class JobModel:
         return (now if self.has_worker else self.state.time) - self.started
 
     @property
+    def strays(self) -> bool:
+        """Whether the file says something else than what runs, and nothing is on its way to change that."""
+        running = self.running
+        return (
+            running is not None and running.version is not None and running.differs and self.timeline.waiting() is None
+        )
+
+    @property
     def steps_done(self) -> int:
         """Checkpoints that this worker has completed, as far as is known."""
         told = self.metrics is not None and self.started is not None and self.metrics.time >= self.started

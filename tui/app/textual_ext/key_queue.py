@@ -10,6 +10,7 @@ back to an app whose terminal had lost it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
 from textual import events, on
@@ -25,6 +26,9 @@ from tui.app.textual_ext.terminal_input import Typed, key_of
 
 #: Seconds that a key waits for the one before it, or for what it is to go to; then it goes its way in any case.
 KEY_PATIENCE = 3.0
+
+#: Seconds after a dialog in which text does not go to what was below it.
+DEAF = 0.3
 
 
 class KeyDone(Message):
@@ -45,6 +49,10 @@ class KeyDone(Message):
         self.last = last
 
 
+def _is_text(event: events.Key | events.Paste | Typed) -> bool:
+    return event.is_printable if isinstance(event, events.Key) else True
+
+
 class KeyQueueApp(App[None]):
     """Lets a key in when the one before it has done its work, and when there is what it can go to."""
 
@@ -55,6 +63,12 @@ class KeyQueueApp(App[None]):
         self._under_way = False
         self._screen_of_key: Screen[object] | None = None  # of the one that is under way
         self._limit: asyncio.TimerHandle | None = None
+        self._deaf_until = 0.0
+
+    def drop_text(self) -> None:
+        """Drop the text that waits or comes within the next moment: it was meant for a dialog that has gone."""
+        self._typed = deque(event for event in self._typed if not _is_text(event))
+        self._deaf_until = time.monotonic() + DEAF
 
     def awaits_focus(self) -> bool:
         """Return whether what keys go to is still to come; it has the focus then."""
@@ -63,6 +77,8 @@ class KeyQueueApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         """Take a key or text when its turn has come, and all else at once."""
         if isinstance(event, events.Key | events.Paste | Typed) and not event.is_forwarded:
+            if time.monotonic() < self._deaf_until and _is_text(event):
+                return
             self._typed.append(event)
             await self._go_on()
         else:

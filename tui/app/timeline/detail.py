@@ -29,8 +29,8 @@ from tui.protocol.messages import Change, Reload
 _INDENT = "\n" + " " * 11
 
 
-class DetailScreen(ModalScreen[None]):
-    """Shows the reload under the timeline's cursor until escape.
+class DetailScreen(ModalScreen[str]):
+    """Shows the reload under the timeline's cursor until escape; the result is what the timeline is to do with it.
 
     Args:
         timeline: Where the cursor is; it moves with the screen.
@@ -39,7 +39,10 @@ class DetailScreen(ModalScreen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "dismiss(None)", "Close"),
+        Binding("escape,q,enter", "dismiss('')", "Close"),
+        Binding("r", "dismiss('roll_back')", "Rollback", tooltip="Write this version back", id="detail.rollback"),
+        Binding("e", "dismiss('note')", "Note", tooltip="Say something about this version", id="detail.note"),
+        Binding("t", "dismiss('tag')", "Tag", tooltip="One word, to find this version by", id="detail.tag"),
         Binding("n", "move(-1)", "Newer", tooltip="The next reload of those that are shown", id="detail.newer"),
         Binding("p", "move(1)", "Older", tooltip="The one before", id="detail.older"),
     ]
@@ -55,7 +58,7 @@ class DetailScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Yield the facts and the diff."""
         with Vertical(classes="sheet") as box:
-            box.border_subtitle = "n newer · p older · s side by side · esc close"
+            box.border_subtitle = "r rollback · e note · t tag · n newer · p older · s side by side · esc close"
             with VerticalScroll(id="facts"):
                 yield Static()
             yield DiffView()

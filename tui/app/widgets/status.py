@@ -55,7 +55,7 @@ def pieces(job: JobModel, now: float) -> list[Piece]:
         found.append(
             Piece(f"up {wording.duration(uptime)}" if job.alive else f"ran {wording.duration(uptime)}", "dim", 7)
         )
-    return [piece for piece in [*found, _drift(job, version)] if piece.text]
+    return [piece for piece in [*found, _drift(job, version, now)] if piece.text]
 
 
 def _metrics(job: JobModel, values: Mapping[str, Any]) -> Iterator[Piece]:
@@ -84,7 +84,7 @@ def _reason(job: JobModel, now: float) -> str:
     return reason
 
 
-def _drift(job: JobModel, version: int | None) -> Piece:
+def _drift(job: JobModel, version: int | None, now: float) -> Piece:
     if job.document is not None and job.document.text is None:
         what = "no file on disk" if job.document.missing else "file can't be read"
         return Piece(what, "bad", 3, right=True)
@@ -92,6 +92,14 @@ def _drift(job: JobModel, version: int | None) -> Piece:
         return Piece("ctrl+r starts it", "dim", 3, right=True)
     if job.running is None or version is None:
         return Piece("")
+    waiting = job.timeline.waiting()
+    if waiting is not None:
+        return Piece(
+            f"v{waiting.version} waits for its checkpoint, {wording.duration(now - waiting.time)}",
+            "wait",
+            3,
+            right=True,
+        )
     if job.running.differs:
         return Piece(f"disk differs, ^g writes v{version} back", "wait", 3, right=True)
     row = job.timeline.get(version)

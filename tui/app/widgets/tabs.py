@@ -16,6 +16,11 @@ from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, tone
 
+#: The room for those on the left that are not shown.
+BEFORE = len("‹+99 ✗ ")
+
+NEXT = " f4 next"
+
 
 class JobTabs(Widget):
     """One line with the name and state of every job; a click shows the job."""
@@ -55,11 +60,37 @@ class JobTabs(Widget):
         self._spans.clear()
         first = self._first([tab.cell_len for tab in tabs])
         if first:
-            line.append("‹", tone(self, "dim"))
-        for job, tab in zip(self._jobs[first:], tabs[first:], strict=True):
+            line.append("‹", tone(self, "dim")).append_text(self._count(self._jobs[:first]))
+        shown = self._fitting(tabs, first, line.cell_len)
+        for job, tab in zip(self._jobs[first:shown], tabs[first:shown], strict=True):
             self._spans.append((line.cell_len, line.cell_len + tab.cell_len, job.name))
             line.append_text(tab).append(" ")
-        return line.append(" f4 next", tone(self, "dim"))
+        if shown < len(tabs):
+            return line.append_text(self._more(self._jobs[shown:]))
+        return line.append(NEXT, tone(self, "dim"))
+
+    def _fitting(self, tabs: list[Text], first: int, begin: int) -> int:
+        """Return behind which tab there is no room for another, beside the words for those that are not shown."""
+        end = begin
+        for place in range(first, len(tabs)):
+            end += tabs[place].cell_len + 1
+            behind = self._more(self._jobs[place + 1 :]).cell_len if place + 1 < len(tabs) else 0
+            if end + behind > self.size.width and place > first:
+                return place
+        return len(tabs)
+
+    def _more(self, hidden: list[JobModel]) -> Text:
+        return self._count(hidden).append("›", tone(self, "dim"))
+
+    def _count(self, hidden: list[JobModel]) -> Text:
+        """Return how many jobs have no room, and the worst of their states where that needs a look."""
+        states = {job.state.state for job in hidden if job.state is not None}
+        worst = next((state for state in ("crashed", "backoff") if state in states), None)
+        more = Text(f"+{len(hidden)} ", tone(self, "dim"))
+        if worst is not None:
+            sign = formatting.STATES[worst]
+            more.append(f"{sign.glyph} ", tone(self, sign.tone))
+        return more
 
     def _tab(self, number: int, job: JobModel) -> Text:
         sign = formatting.STATES.get(job.state.state, formatting.UNKNOWN) if job.state else formatting.UNKNOWN
@@ -76,7 +107,7 @@ class JobTabs(Widget):
     def _first(self, widths: list[int]) -> int:
         """Return the first tab to draw, so that the current one can be seen whole with what comes after it."""
         current = next((index for index, job in enumerate(self._jobs) if job.name == self._current), 0)
-        room = self.size.width - 2
+        room = self.size.width - 2 - BEFORE
         first = 0
         while first < current and sum(width + 1 for width in widths[first : current + 2]) > room:
             first += 1
