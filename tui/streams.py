@@ -8,11 +8,15 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+# What a name of somebody else's could do to a terminal. Line ends and our own colours stay.
+_HARMFUL = re.compile("(\x1b\\[[0-9;]*m)|(?!\r?\n|\t)[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class _Stream(io.FileIO):
@@ -30,6 +34,14 @@ class _Stream(io.FileIO):
         return memoryview(data).nbytes
 
 
+class _Text(io.TextIOWrapper):
+    """Words for people. What must arrive as it is, such as the text of a config, goes to `buffer`."""
+
+    def write(self, text: str, /) -> int:
+        """Write, with control characters by their numbers; a file's name may have any."""
+        return super().write(_HARMFUL.sub(lambda found: found[1] or f"\\u{ord(found[0]):04x}", text))
+
+
 def secure() -> None:
     """Open what the caller has closed, so that no file of ours takes its place, and have lost output dropped."""
     for number in (0, 1, 2):
@@ -45,13 +57,15 @@ def secure() -> None:
         sys.stderr = _text(2, sys.stderr)
 
 
-def _text(number: int, python: Any) -> io.TextIOWrapper:
+def _text(number: int, python: Any) -> _Text:
     """Return the stream of a descriptor in the place of Python's own, None where that was closed."""
     stream = io.BufferedWriter(_Stream(number, "w", closefd=False))
     if python is None:
-        return io.TextIOWrapper(stream, "utf-8", "replace")
+        return _Text(stream, "utf-8", "replace")
     flags = {"line_buffering": python.line_buffering, "write_through": python.write_through}
-    return io.TextIOWrapper(stream, python.encoding, python.errors, **flags)
+    # Half a character stands for a byte that is no UTF-8, in the name of a file.
+    errors = "surrogateescape" if python.errors == "strict" else python.errors
+    return _Text(stream, python.encoding, errors, **flags)
 
 
 def wanted(items: Iterable[T]) -> Iterator[T]:

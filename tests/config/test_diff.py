@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.config.diff import changes, same
+from tui.config.document import parse
 from tui.protocol.codec import jsonable
 from tui.protocol.messages import Change
 
@@ -112,3 +113,18 @@ def test_applying_the_changes_to_the_old_makes_the_new(old: dict[Any, Any], new:
 def test_two_configs_are_the_same_if_and_only_if_nothing_changed(old: dict[Any, Any], new: dict[Any, Any]) -> None:
     assert same(old, new) is (changes(old, new) == ())
     assert same(old, copy.deepcopy(old))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"), [("one\f\ntwo\nthree\n", "one\f\ntwo\nTHREE\n", 3), ("a\r\nb\u2028c", "a\r\nb", 2)]
+)
+def test_lines_are_counted_as_editors_do(old: str, new: str, line: int) -> None:
+    assert [change.key for change in changes(old, new)] == [f"line {line}"]
+
+
+def test_the_order_of_an_omap_is_a_change_and_that_of_a_mapping_is_none() -> None:
+    old, new = (parse(f"s: !!omap {pairs}\n").data for pairs in ("[a: 1, b: 2]", "[b: 2, a: 1]"))
+    (change,) = changes(old, new)
+    assert (change.key, [*change.old], [*change.new]) == ("s", ["a", "b"], ["b", "a"])
+    assert not same(old, new)
+    assert same(parse("s: {a: 1, b: 2}").data, parse("s: {b: 2, a: 1}").data)

@@ -46,6 +46,17 @@ CORPUS = [
     "a: x\u2028y\nb: 'é 😀'",
 ]
 
+#: Tabs where YAML 1.2 allows them and a round-trip load does not; and what looks like a comment in JSON, but is none.
+TABS = [
+    ("lr: 0.1\t# rate", {"lr": 0.1}),
+    ("a: 1\t\nb: 2 \t\r\n\t\n\t# c", {"a": 1, "b": 2}),
+    ("a: [1, 2]\t# c\nb:\t'x'\t", {"a": [1, 2], "b": "x"}),
+    ("a:\tx\ty \t z\t# c\nb: &x\t1\n", {"a": "x\ty \t z", "b": 1}),
+    ("l:\n- a\t\n- {b: 1}\t# c", {"l": ["a", {"b": 1}]}),
+    ('{"a": "/* x */ //", "b": http://x}', {"a": "/* x */ //", "b": "http://x"}),
+    ("{a: //host/x, b: /*}", {"a": "//host/x", "b": "/*"}),
+]
+
 
 def round_trip(text: str) -> Any:
     return plain(YAML().load(text))
@@ -77,6 +88,11 @@ def test_the_data_is_what_a_round_trip_load_reads(text: str) -> None:
     data = parse(text).data
     expected = round_trip(text)
     assert same(data, expected), (data, expected)
+
+
+@pytest.mark.parametrize(("text", "data"), TABS)
+def test_tabs_and_slashes_are_read_where_they_can_stand(text: str, data: Any) -> None:
+    assert same(parse(text).data, data)
 
 
 SCALARS = st.one_of(
@@ -206,7 +222,14 @@ CHAIN = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1,
         ("!!set {a}", 1, 1, None, "a set"),
         ("a: 1\nb: {c: 1,\n  c: 2}", 3, 3, "b.c", "twice, first on line 2"),
         ("<<: {b: 1}\na: 1\na: 2", 3, 1, "a", "twice, first on line 2"),
-        ("1: a\ntrue: b", 2, 1, "[true]", "twice"),
+        ("1: a\ntrue: b", 2, 1, "[true]", "true is the same key as 1 on line 1"),
+        ("lr:0.1\nmomentum: 0.9\n", 1, 4, None, "a space is missing after 'lr:'"),
+        ("opt:\n  lr:0.1\n  b:2\n  c: 3\n", 2, 6, None, "a space is missing after 'lr:'"),
+        ("a:\tb\tc\n \tb: 1", 2, 2, None, "tab"),
+        ('{\n  "lr": 0.1, // rate\n  "b": 2\n}\n', 2, 14, None, "comments are not JSON"),
+        ('/* the rate */\n{"lr": 0.1}\n', 1, 1, None, "comments are not JSON"),
+        ('{"a": "//", /* c */ "b": 2}', 1, 13, None, "comments are not JSON"),
+        ('{\n  "lr": 0.1 // rate\n}\n', 2, 13, None, "comments are not JSON"),
         ("a: 1\n---\nb: 2", 2, 1, None, "second document"),
         ("a: 1\nb: [1, 2", 2, 4, None, "never closed"),
         ("a: 1\nb: {c: 1\nd: 2", 3, 2, None, "'}' is missing"),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.config import document
 from tui.runners.base import LaunchError
 from tui.runners.command import CommandSpec, Filled, placeholders
 
@@ -40,6 +41,13 @@ def fill(text: str, data: Any = DATA) -> str:
 )
 def test_a_placeholder_is_filled_and_every_other_brace_stays(text: str, filled: str) -> None:
     assert fill(text) == filled
+
+
+def test_numbers_are_filled_in_as_they_are_written() -> None:
+    text = "v: 1.10\nl: [1e3, &x 0x10]\nt: 'a b'\non: TRUE\nd: 2001-01-01\n"
+    data = document.parse(text).data
+    filled = spec("{v} {l[0]} {l[1]} {t} {on} {d}").fill(data, CONFIG, text)
+    assert filled.arguments == ("1.10 1e3 16 a b true 2001-01-01",)
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,16 @@ def test_a_command_ends_as_it_would_whatever_its_streams_are(forks: Forks, argum
         assert complained == (err + (f"tunedeck: {FULL}" if lost else "") if two == "open" else ""), (one, two)
 
 
+def test_what_a_name_holds_does_no_harm_to_a_terminal(forks: Forks) -> None:
+    name = "a\x1b]0;x\x07\x9b1m\x1b[31m\rb"
+    for arguments in (("check", name), ("history", name), ("set", name, "a=1"), ("logs", name), ("stop", name)):
+        code, out, err = forks.run(arguments, "open", "open")
+        assert code
+        assert out + err
+        assert not {*"\x07\r\x9b"} & {*out + err}
+        assert "\x1b]" not in out + err
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "| true", ">/dev/full 2>&1"])
 def test_a_deck_and_a_set_run_as_ever_in_a_shell_without_streams(folder: Folder, closed: str) -> None:
     folder.task("def once(config):\n    yield {'lr': config['lr']}\n", "lr: 1\n")

@@ -95,7 +95,7 @@ def test_versions_that_a_full_disk_did_not_take_are_not_given_again(
     assert min(run.rows()) == newest + 1
 
 
-def test_a_mounted_file_is_written_in_place_on_demand(folder: Folder) -> None:
+def test_a_mounted_file_is_written_in_place(folder: Folder) -> None:
     folder.task(TICKER, OLD)
     mounts = Mounts(folder.path, "mount --bind c.yaml c.yaml")
     try:
@@ -103,11 +103,7 @@ def test_a_mounted_file_is_written_in_place_on_demand(folder: Folder) -> None:
         inode = config.stat().st_ino
         run = folder.run("job.py:tick", "-c", "c.yaml", prefix=mounts.inside)
         run.wait_for(row(1, "applied"))
-        reply = ask(config, Save(1, "tick", "lr: 2\n", digest(OLD.encode())))
-        assert (reply.ok, reply.code) == (False, "irreplaceable")
-        assert "can't be replaced (Device or resource busy), only overwritten in place" in reply.message
-        assert config.read_text() == OLD
-        assert ask(config, Save(1, "tick", "lr: 2\n", digest(OLD.encode()), in_place=True)).ok
+        assert ask(config, Save(1, "tick", "lr: 2\n", digest(OLD.encode()))).ok
         assert run.wait_for(row(2, "applied"))["source"] == "editor"
         assert (config.read_text(), config.stat().st_ino) == ("lr: 2\n", inode)
         assert run.stop() == 143

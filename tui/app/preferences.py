@@ -40,7 +40,7 @@ class Preferences:
 
 def default_path() -> Path:
     """Return where the choices of this user are kept."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111 - of nobody, too
     return Path(state) / "tunedeck" / "viewer.json"
 
 

@@ -181,7 +181,9 @@ def _change_file(config: str, path: Path, change: Callable[[bytes], str], *, cre
         print(f"tunedeck: {remark}", file=sys.stderr)
     print(f"{config} is written: no job is running with it" if changed else f"{config} says so already", file=said)
     if changed:
-        print("tunedeck: what a job itself objects to will be seen at its next start", file=sys.stderr)
+        print(
+            "tunedeck: what a job or the schema of its deck objects to will be seen at its next start", file=sys.stderr
+        )
     return 0
 
 

@@ -44,7 +44,7 @@ def _ls(arguments: argparse.Namespace) -> int:
     for found in client.running():
         if arguments.json:
             for item in _objects(found):
-                print(json.dumps(item, ensure_ascii=False))
+                print(json.dumps(item, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
         elif isinstance(found, client.HangingEngine):
             print(f"{found.name}  {found.socket}  process {found.pid or 'unknown'}  hangs")
         else:

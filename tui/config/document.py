@@ -7,6 +7,7 @@ place in the text. Scalars mean what they mean in YAML 1.2: ``yes`` is a string 
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
@@ -19,6 +20,7 @@ from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scanner import Scanner
 
 from tui.config.keys import child
+from tui.config.scanner import TabScanner
 from tui.protocol.messages import Problem
 
 #: A config that is larger than this once its aliases are expanded is refused.
@@ -79,6 +81,9 @@ _WORDS = (
 
 # What is no YAML at all, and makes YAML complain of something near it.
 _CONFLICT = re.compile(r"^<{7}(?= |\r?$)", re.MULTILINE)
+_STUCK = re.compile(r"[ \t]*(?:- +)*([\w.-]+:)(?![\s/]|$)")
+_JSON = re.compile(r"\ufeff?\s*(?:(?://[^\n]*|/\*.*?\*/)\s*)*\{\s*(?:[\"}]|//|/\*)", re.DOTALL)
+_JSON_PARTS = re.compile(r"""\"(?:[^"\\]|\\.)*\"|(?<=\s)\#[^\n]*|(?<!\w:)(?P<comment>//|/\*)""", re.DOTALL)
 _SLASHES = re.compile(r"^[ \t]*//", re.MULTILINE)
 
 _UTF_16 = "the file is UTF-16 or UTF-32: save it as UTF-8"
@@ -166,13 +171,14 @@ class PureYAML(YAML):
 
 
 def compose(
-    text: str, composer: type[Composer] = Composer, scanner: type[Scanner] = Scanner
+    text: str, composer: type[Composer] = Composer, scanner: type[Scanner] = TabScanner
 ) -> tuple[YAML, MappingNode]:
     """Return the nodes of a config, which know their places, and what made them.
 
     Raises:
         ConfigError: It is no YAML, or not one mapping.
     """
+    _refuse_json_comments(text)
     yaml = PureYAML()
     yaml.Composer, yaml.Scanner = composer, scanner
     yaml.max_depth = DEPTH
@@ -200,6 +206,21 @@ def compose(
         _refuse(root, f"the config is {kind}: it must be a mapping, lines of 'key: value'")
     _weigh(root, {})
     return yaml, root
+
+
+def written(text: str, mark: Mark) -> str | None:
+    """Return the spelling of a value that is one word in a text; None for what has quotes, a tag or several lines."""
+    found = text[mark.start : mark.end]
+    return found if found and not found.startswith(("'", '"', "|", ">", "!", "&", "*")) and "\n" not in found else None
+
+
+def _refuse_json_comments(text: str) -> None:
+    """Refuse a text in JSON's form with what its writer takes for a comment: YAML would make keys and values of it."""
+    if ("//" in text or "/*" in text) and _JSON.match(text):
+        for found in _JSON_PARTS.finditer(text):
+            if found["comment"]:
+                words = "comments are not JSON: remove this one, or write # and name the file .yaml"
+                raise ConfigError(Problem(words, *_place(text, found.start("comment"))))
 
 
 def build(text: str, yaml: YAML, root: MappingNode) -> ConfigDocument:
@@ -232,6 +253,8 @@ def _explain(error: MarkedYAMLError, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     if found := _CONFLICT.search(text):
         return Problem("a merge conflict begins here: keep one of the two texts", *_place(text, found.start()))
+    if "mapping values are not allowed" in said and (stuck := _unspaced(text, mark.line)):
+        return stuck
     for found in _SLASHES.finditer(text):
         line, column = _place(text, found.end() - 2)
         if 0 <= mark.line + 1 - line <= 1:
@@ -241,6 +264,15 @@ def _explain(error: MarkedYAMLError, text: str) -> Problem:
             mark = error.context_mark if at_start else mark
             return Problem(words.format(*found.groups()), *_spot(mark))
     return Problem(said, *_spot(mark))
+
+
+def _unspaced(text: str, row: int) -> Problem | None:
+    """Return where the lines just before a row begin with keys whose colon has no space after it: YAML reads text."""
+    lines, found = text.split("\n", row + 1), None
+    while row > 0 and (stuck := _STUCK.match(lines[row - 1])):
+        row -= 1
+        found = Problem(f"a space is missing after '{stuck[1]}': write '{stuck[1]} value'", row + 1, stuck.end() + 1)
+    return found
 
 
 def _weigh(node: Node, known: dict[Node, tuple[int, int] | None]) -> tuple[int, int]:
@@ -285,7 +317,7 @@ class _Builder:
             return self._scalar(node, path)
         if isinstance(node, SequenceNode):
             if kind == _TAG + "omap":
-                return self._mapping(self._ordered(node, path), path)
+                return OrderedDict(self._mapping(self._ordered(node, path), path))  # which tells orders apart
             if kind != _TAG + "seq":
                 _bad_tag(node, path)
             return [self.value(item, child(path, index)) for index, item in enumerate(node.value)]
@@ -359,9 +391,15 @@ class _Builder:
     def _add(self, entries: dict[Any, tuple[Node, Node]], key_node: Node, value_node: Node, path: str) -> None:
         key = self._key(key_node, path)
         if key in entries:
-            line = entries[key][0].start_mark.line + 1
-            where = child(path, key)
-            _refuse(key_node, f"the key {key_node.value} stands here twice, first on line {line}: remove one", where)
+            first = entries[key][0]
+            line = first.start_mark.line + 1
+            words = f"the key {key_node.value} stands here twice, first on line {line}: remove one"
+            if type(key) is not type(self._key(first, path)):
+                words = (
+                    f"to Python {key_node.value} is the same key as {first.value} on line {line}: "
+                    "write one of them in quotes, as text"
+                )
+            _refuse(key_node, words, child(path, key))
         entries[key] = (key_node, value_node)
 
     def _ordered(self, node: Node, path: str) -> dict[Any, tuple[Node, Node]]:

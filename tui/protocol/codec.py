@@ -81,8 +81,11 @@ def public(message: Message) -> dict[str, Any]:
 
 
 def encode(message: Message) -> bytes:
-    """Return `message` as one line of JSON, its newline included."""
-    return json.dumps(public(message), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
+    """Return `message` as one line of JSON, its newline included.
+
+    Half a character, which stands for a byte in the name of a file that is not UTF-8, is told by JSON's own escape.
+    """
+    return json.dumps(public(message), ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def encode_lines(batch: Lines) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import re
 import shlex
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tui import reading
+from tui.config import document
 from tui.config.keys import find
 from tui.regexes import TooLongError
 from tui.runners import readiness
@@ -87,26 +89,31 @@ class CommandSpec:
         """Return whether the arguments or the environment of another config are others."""
         return old is not None and self.fill(old, self.config) != self.fill(new, self.config)
 
-    def teller(self, data: Mapping[str, Any] | str) -> str:
+    def teller(self, data: Mapping[str, Any] | str, text: str = "") -> str:
         """Return the command for a shell that tells the program of a config; what is filled in is quoted.
 
         Raises:
             LaunchError: As for `fill`.
         """
-        return _PLACEHOLDER.sub(lambda found: shlex.quote(_value(found, data, self.config)), self.tell)
+        return _PLACEHOLDER.sub(lambda found: shlex.quote(_value(found, data, self.config, text)), self.tell)
 
     def _templates(self) -> Sequence[str]:
         return [*self.arguments, *self.env.values()]
 
-    def fill(self, data: Mapping[str, Any] | str, path: Path) -> Filled:
+    def fill(self, data: Mapping[str, Any] | str, path: Path, text: str = "") -> Filled:
         """Return arguments and environment for a config.
+
+        Args:
+            data: The config.
+            path: Where it is.
+            text: What `data` was read from: numbers are filled in as they are written there.
 
         Raises:
             LaunchError: The config has no such key, or its value is no single one.
         """
 
-        def value(text: str) -> str:
-            return _PLACEHOLDER.sub(lambda found: _value(found, data, path), text)
+        def value(template: str) -> str:
+            return _PLACEHOLDER.sub(lambda found: _value(found, data, path, text), template)
 
         self.teller(data)
         return Filled(tuple(map(value, self.arguments)), {name: value(text) for name, text in self.env.items()})
@@ -130,7 +137,7 @@ def literal(text: str) -> str:
     return _PLACEHOLDER.sub(lambda found: found[0] if found[1] else f"{{{found[0]}}}", text)
 
 
-def _value(found: re.Match[str], data: Mapping[str, Any] | str, path: Path) -> str:
+def _value(found: re.Match[str], data: Mapping[str, Any] | str, path: Path, text: str) -> str:
     literal, key = found.groups()
     if literal:
         return f"{{{key}}}"
@@ -142,9 +149,22 @@ def _value(found: re.Match[str], data: Mapping[str, Any] | str, path: Path) -> s
         hint = f"write {{{{{key}}}}} to mean the text itself"
         raise LaunchError(f"the command uses {{{key}}}, but the config {what}; {hint}")
     said = str(value).lower() if isinstance(value, bool) else str(value)
+    if text and not isinstance(value, (str, bool)):
+        said = _written(text, key) or said
     if not is_passable(said):
         raise LaunchError(f"no program can be given the value of {key}: there is a NUL or half a character in it")
     return said
+
+
+def _written(text: str, key: str) -> str | None:
+    """Return how the value of a key is spelled: 1.10 is no 1.1 to a program."""
+    mark = _parsed(text).marks.get(key)
+    return document.written(text, mark) if mark is not None else None
+
+
+@functools.lru_cache(maxsize=1)  # several values of one text are filled in
+def _parsed(text: str) -> document.ConfigDocument:
+    return document.parse(text)
 
 
 def is_passable(text: str) -> bool:
@@ -187,7 +207,7 @@ class CommandRunner(Relay):
         self._unjoined: asyncio.TimerHandle | None = None
         self._members = Members(joins, setup, payload, self._hear, self._take_member)
         try:
-            self._filled = spec.fill(payload.data, self._config_for(payload))
+            self._filled = spec.fill(payload.data, self._config_for(payload), payload.text)
             arguments = ["--tty" if spec.tty else "--", *self._filled.arguments]
             # Python keeps what it prints into a pipe for itself until that is 8 KiB, or for ever if it is killed.
             env = {
@@ -204,7 +224,7 @@ class CommandRunner(Relay):
     def send(self, payload: Payload) -> bool:
         """Have the program take a config, in the way that it does; False if it must be started anew."""
         how = self.spec.on_change
-        if how == "restart" or self.spec.fill(payload.data, self.spec.config) != self._filled:
+        if how == "restart" or self.spec.fill(payload.data, self.spec.config, payload.text) != self._filled:
             return False
         if how == "reload":
             self._version = payload.version
@@ -230,7 +250,7 @@ class CommandRunner(Relay):
 
     async def _run_teller(self, payload: Payload) -> None:
         """Have another program tell this one of its new config: its exit code is the receipt, its output the error."""
-        command = self.spec.teller(payload.data)
+        command = self.spec.teller(payload.data, payload.text)
         try:
             code, said = await readiness.run(command, self.spec.cwd, TELLING)
         except OSError as error:

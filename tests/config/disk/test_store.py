@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tui import reading
-from tui.config.disk import atomic, store
+from tui.config.disk import atomic, store, to_disk
 from tui.config.disk.store import Conflict, Content, Irreplaceable, ReadOnly, StoreError, digest, read, write
 
 OLD = b"lr: 0.1  # keep\n"
@@ -390,7 +390,30 @@ def test_short_writes_are_continued(config: Path, monkeypatch: pytest.MonkeyPatc
     assert config.read_bytes() == NEW
 
 
-@pytest.mark.parametrize("code", [errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES])
+def test_a_mount_point_is_written_in_place_and_its_old_text_kept_until_then(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inode = config.stat().st_ino
+    monkeypatch.setattr(atomic, "exchange", failing(errno.EBUSY))
+    write(config, NEW, base=digest(OLD))
+    assert (config.read_bytes(), config.stat().st_ino, names(config.parent)) == (NEW, inode, ["c.yaml"])
+
+    overwrite = to_disk.overwrite
+
+    def killed(descriptor: int, raw: bytes) -> None:
+        overwrite(descriptor, raw[:3])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(to_disk, "overwrite", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write(config, OLD, base=digest(NEW))
+    (kept,) = (path for path in config.parent.iterdir() if path != config)
+    assert (config.read_bytes(), kept.read_bytes()) == (OLD[:3], NEW)
+    monkeypatch.setattr(store, "STALE", 0)
+    assert store.sweep(config.parent) == [kept]
+
+
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.EPERM, errno.EACCES])
 def test_what_cant_be_replaced_can_be_written_in_place(
     config: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
-from ruamel.yaml.scanner import Scanner
+
+from tui.config.scanner import TabScanner
 
 Path = tuple[Any, ...]
 
@@ -40,7 +41,7 @@ class Entry(NamedTuple):
     kind: str
 
 
-class _Scanner(Scanner):
+class _Scanner(TabScanner):
     """Keeps the tokens that have letters of their own."""
 
     def __init__(self, loader: Any = None) -> None:

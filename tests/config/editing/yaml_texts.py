@@ -75,9 +75,8 @@ class Writer:
         if not self._density or not self.one_in(max(2, 12 * odds // self._density)):
             return ""
         self._comments += 1
-        return (
-            f"{self.of([' ', '  ', '   '])}# c{self._comments}{self.of(['', '', ' tail', ': x', ' - y', chr(9) + 'z'])}"
-        )
+        before, after = [" ", "  ", "   ", "\t", " \t"], ["", "", " tail", ": x", " - y", "\tz"]
+        return f"{self.of(before)}# c{self._comments}{self.of(after)}"
 
     def between(self, indent: int) -> str:
         """Return the lines that may stand before an entry: empty ones, and comments."""
@@ -196,7 +195,8 @@ class Writer:
         if self.one_in(10):
             head, lines = f"{head}{inner - indent}", ["  deep", *lines]
         body = "".join(f"{' ' * inner}{line}\n" if line else "\n" for line in lines)
-        return f"{head}{self.comment()}\n{body}"
+        comment = self.comment().replace("\t#", " #")  # ruamel.yaml takes no tab there
+        return f"{head}{comment}\n{body}"
 
     def _head(self, indent: int, tag: str) -> str:
         """Return the anchor and the tag of a value that does not begin a line, and what is between."""

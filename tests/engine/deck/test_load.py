@@ -27,7 +27,7 @@ jobs:
     config: /etc/nginx.conf
     on_change: SIGHUP
     check: nginx -t -c {config}
-    env: {PORT: '{server.port}', DEBUG: true}
+    env: {PORT: '{server.port}', DEBUG: true, RATE: 1.10}
     tty: true
     ready: {port: 8080}
 """
@@ -70,7 +70,7 @@ def test_a_deck_is_read(tmp_path: Path) -> None:
             ("sh", "-c", "daemon off;"),
             Path("/etc/nginx.conf"),
             "SIGHUP",
-            env={"PORT": "{server.port}", "DEBUG": "true"},
+            env={"PORT": "{server.port}", "DEBUG": "true", "RATE": "1.10"},
             ready=Readiness(port=8080),
             tty=True,
             cwd=tmp_path,
@@ -79,7 +79,7 @@ def test_a_deck_is_read(tmp_path: Path) -> None:
         on_change="SIGHUP",
         check="nginx -t -c {config}",
         cwd=tmp_path,
-        env={"PORT": "{server.port}", "DEBUG": "true"},
+        env={"PORT": "{server.port}", "DEBUG": "true", "RATE": "1.10"},
         tty=True,
     )
     assert found == Deck("deck", tmp_path / "deck.yaml", (digits, web))

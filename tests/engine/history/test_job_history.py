@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 import stat
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,26 @@ def test_each_job_and_config_has_its_own_versions(config: Path) -> None:
         assert History(connection, folder, config, "other").newest() == 0
         assert History(connection, folder, config.with_name("d.yaml"), "job").newest() == 0
         assert jobs_of(connection, folder, config) == ["job"]
+        failed = replace(APPLIED, job="mistyped", status="failed", step=None)
+        History(connection, folder, config, "mistyped").add(failed, "")
+        assert jobs_of(connection, folder, config) == ["job"]
+        History(connection, folder, config.with_name("e.yaml"), "mistyped").add(failed, "")
+        assert jobs_of(connection, folder, config.with_name("e.yaml")) == ["mistyped"]
+
+
+def test_a_config_whose_name_is_no_utf_8_has_a_history(tmp_path: Path) -> None:
+    config = tmp_path / "c\udcff.yaml"
+    folder = database.folder_of(config)
+    with closing(database.open_database(folder)) as connection:
+        History(connection, folder, config, "job").add(APPLIED, "text")
+        assert job_history.folder_of(config) == folder
+        assert job_history.taken(config, "job", 0) == APPLIED.version
+
+
+def test_who_has_no_home_keeps_histories_beside_configs(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert [*database.folders(config)] == [config.parent / ".tunedeck"]
 
 
 def test_a_version_is_written_once(config: Path, memory: sqlite3.Connection) -> None:

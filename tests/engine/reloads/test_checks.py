@@ -44,6 +44,15 @@ def test_toml_that_no_longer_parses_is_invalid(
     assert ((found.problem.line, found.problem.column) if found.problem else None) == place
 
 
+@pytest.mark.parametrize("name", ["c.toml", "c.ini", "c.env"])
+def test_the_config_of_a_task_in_another_language_is_refused_as_such(name: str) -> None:
+    job = JobSpec("job", "job.py:run", None, Path(name))
+    problem = Problem("a ':' is missing", 1, 2)
+    found = checks.examine(Candidate("lr = 1\n", None, problem, "disk", 0.0, keyed=False), job, None).problem
+    said = "the config of a task is YAML or JSON, and as such: a ':' is missing"
+    assert found == Problem(said, 1, 2)
+
+
 class Bench:
     """A gate, and the checks that it asks for: a test says how each ends."""
 

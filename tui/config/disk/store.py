@@ -186,8 +186,9 @@ def place_file(
 ) -> Placed:
     """Write a file, if its content is still the one named `base`; None means that it must be missing.
 
-    The new text is complete on disk before it takes the place of the old one, in one step. Only with `in_place`
-    is the old one overwritten, for files that can't be replaced; only with `force` a file that is read-only, and it
+    The new text is complete on disk before it takes the place of the old one, in one step. A file that is a mount
+    point itself, as in containers, is overwritten, and a copy of its old text kept until that is done. Only with
+    `in_place` others are overwritten that can't be replaced; only with `force` a file that is read-only, and it
     stays so. `syncing` is called when all is written and only the disk is waited for.
 
     Returns:
@@ -207,7 +208,14 @@ def place_file(
         if in_place and current is not None:
             _overwrite(path, real, current.raw, raw)
             return Placed()
-        return Placed(real.parent, _replace(path, real, raw, base, syncing))
+        try:
+            return Placed(real.parent, _replace(path, real, raw, base, syncing))
+        except Irreplaceable as error:
+            if current is None or not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EBUSY:
+                raise
+            with to_disk.kept(real.with_name(f".tunedeck-{secrets.token_hex(6)}-kept.tmp"), current.raw):
+                _overwrite(path, real, current.raw, raw)
+            return Placed()
     except OSError as error:
         raise _unwritable(path, error, solid=False) from error
 
@@ -289,6 +297,8 @@ def expect(real: Path, base: str | None) -> Content | None:
 
 def _require_writable(path: Path, real: Path) -> None:
     # To root the system allows everything; the owner's wish counts for root too.
+    if os.statvfs(real).f_flag & os.ST_RDONLY:
+        raise StoreError(f"{path} is on a file system that is mounted read-only: nothing was written")
     if not real.stat().st_mode & 0o222 or not os.access(real, os.W_OK):
         raise ReadOnly(f"{path} is read-only: nothing was written (chmod u+w makes it writable)")
 
@@ -405,7 +415,8 @@ def _inherit(path: Path, descriptor: int, status: os.stat_result) -> None:
                 os.fchown(descriptor, -1, status.st_gid)
             except PermissionError as error:
                 # Another group might read what it must not, or the job no longer what it must.
-                message = f"{path} can't be replaced: its group can't be kept. Nothing was written"
+                message = f"{path} can't be replaced: you are not in its group, {status.st_gid}. Nothing was written"
+                message += " (chgrp to one of yours helps; the editor can write it in place)"
                 raise Irreplaceable(message) from error
     os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
 

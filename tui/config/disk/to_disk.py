@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -26,6 +27,19 @@ def write_all(descriptor: int, raw: bytes) -> None:
     view = memoryview(raw)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+@contextlib.contextmanager
+def kept(copy: Path, raw: bytes) -> Iterator[None]:
+    """Keep a copy of what is being overwritten: it stays where that fails, or we are killed meanwhile."""
+    descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        write_all(descriptor, raw)
+        os.fsync(descriptor)
+    finally:
+        close(descriptor)
+    yield
+    copy.unlink()
 
 
 def overwrite(descriptor: int, raw: bytes) -> None:

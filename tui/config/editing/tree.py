@@ -14,10 +14,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.scanner import Scanner
 
 from tui.config import document, keys
 from tui.config.document import ConfigDocument
+from tui.config.scanner import TabScanner
 
 _TAG = "tag:yaml.org,2002:"
 _STRINGS = {_TAG + name for name in ("str", "merge", "value")}
@@ -38,7 +38,7 @@ class Token(NamedTuple):
     kind: str
 
 
-class _Scanner(Scanner):
+class _Scanner(TabScanner):
     """Keeps where the tokens stand, and the comments."""
 
     def __init__(self, loader: Any = None) -> None:

@@ -82,7 +82,7 @@ class _Reader:
 
     def __init__(self, deck: ConfigDocument, folder: Path) -> None:
         self.problems: list[Problem] = []
-        self._marks = deck.marks
+        self._text, self._marks = deck.text, deck.marks
         self._folder = folder
 
     def deck(self, data: dict[str, Any]) -> tuple[JobSpec, ...]:
@@ -307,7 +307,13 @@ class _Reader:
             if not variable or "=" in variable or not is_passable(f"{variable}{value}"):
                 what = "a variable has a name without =, and no NUL or half a character in it or its value"
                 self.refuse(child(path, variable), what, at_key=True)
-        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in data.items()}
+        return {key: self._written(child(path, key), value) for key, value in data.items()}
+
+    def _written(self, path: str, value: Any) -> str:
+        """Return the text of a value; a number as it is written: 1.10 is no 1.1 to a program."""
+        if isinstance(value, (str, bool)):
+            return str(value).lower() if isinstance(value, bool) else value
+        return document.written(self._text, self._marks[path]) or str(value)
 
     def args(self, path: str, data: list[Any]) -> tuple[str, ...]:
         """Return the arguments of a task."""

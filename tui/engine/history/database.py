@@ -108,8 +108,10 @@ def foreign(folder: Path) -> str | None:
 def folders(config: Path) -> Iterator[Path]:
     """Yield the folders that may keep the history of `config`, the better one first."""
     yield config.parent / ".tunedeck"
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    yield (state if state.is_absolute() else Path.home() / ".local" / "state") / "tunedeck"
+    for named in (os.environ.get("XDG_STATE_HOME", ""), os.path.expanduser("~/.local/state")):  # noqa: PTH111 - of nobody, too
+        if Path(named).is_absolute():
+            yield Path(named) / "tunedeck"
+            return
 
 
 def exists(folder: Path) -> bool:

@@ -33,7 +33,8 @@ MOST_WAITING = 1_000
 
 def key(folder: Path, config: Path) -> str:
     """Name the config within a folder: a project that is moved keeps its history."""
-    return config.name if folder.parent == config.parent else str(config)
+    name = config.name if folder.parent == config.parent else str(config)
+    return name.encode("utf-8", "backslashreplace").decode()  # SQLite's text is UTF-8; a file's name may be none
 
 
 def folder_of(config: Path) -> Path | None:
@@ -356,13 +357,17 @@ class History:
 
 
 def jobs_of(connection: sqlite3.Connection, folder: Path, config: Path) -> list[str]:
-    """Return the names of the jobs that have a history with `config`."""
+    """Return the names of the jobs that have a history with `config`.
+
+    One that never ran, such as that of a name which was mistyped, does not count where another one did.
+    """
     jobs: list[str] = []
     # From one to the next, because DISTINCT would read every row.
     query = "SELECT min(job) FROM reload WHERE config = ? AND job > ?"
     while (job := connection.execute(query, (key(folder, config), jobs[-1] if jobs else "")).fetchone()[0]) is not None:
         jobs.append(job)
-    return jobs
+    ran = "SELECT 1 FROM reload WHERE config = ? AND job = ? AND status IN ('applied', 'reverted') LIMIT 1"
+    return [job for job in jobs if connection.execute(ran, (key(folder, config), job)).fetchone()] or jobs
 
 
 def when(row: Reload) -> str:

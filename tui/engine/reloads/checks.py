@@ -21,7 +21,7 @@ from typing import Any
 from tui import reading, wording
 from tui.config import toml_text
 from tui.config.disk import store
-from tui.engine.deck.spec import JobSpec
+from tui.engine.deck.spec import JobSpec, is_keyed
 from tui.engine.reloads.candidate import Candidate, Unanswered
 from tui.engine.reloads.config_file import ConfigFile
 from tui.protocol.messages import Problem
@@ -44,7 +44,7 @@ def problem_with(file: ConfigFile, spec: JobSpec) -> Problem | None:
     """Return what is wrong with a file, as far as this job minds."""
     if file.text is not None and spec.takes_text(keyed=file.keyed):
         return None
-    return file.problem or _fault(file.data, file.faults, spec)
+    return _of_task(file.problem, spec) or _fault(file.data, file.faults, spec)
 
 
 def examine(candidate: Candidate, spec: JobSpec, runs: str | None) -> Candidate:
@@ -61,8 +61,15 @@ def examine(candidate: Candidate, spec: JobSpec, runs: str | None) -> Candidate:
             if broken is not None:
                 return replace(candidate, data=None, problem=broken)
         return replace(candidate, data=candidate.text, problem=None)
-    fault = _fault(candidate.data, candidate.faults, spec)
+    fault = _of_task(candidate.problem, spec) or _fault(candidate.data, candidate.faults, spec)
     return candidate if fault is None else replace(candidate, data=None, problem=fault)
+
+
+def _of_task(problem: Problem | None, spec: JobSpec) -> Problem | None:
+    """Return the problem of a text; of a task's config in another language first that it can't be in one."""
+    if problem is None or spec.command is not None or not spec.config.suffix or is_keyed(spec.config):
+        return problem
+    return replace(problem, message=f"the config of a task is YAML or JSON, and as such: {problem.message}")
 
 
 def _fault(
