@@ -1,4 +1,4 @@
-"""A progress bar is one line that changes, and stays as it was drawn last."""
+"""A progress bar is one line that changes, and stays as it was drawn last; two below each other are two."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ def train(config):
         config = yield
         config = {"hold": False}
     print("after", flush=True)
+    for outer in range(3):
+        for inner in range(101):
+            sys.stderr.write(f"\\n\\rinner {inner:3} %\\x1b[A\\router {outer}     ")
+    sys.stderr.flush()
     while True:
         time.sleep(0.01)
         config = yield
@@ -31,7 +35,7 @@ def train(config):
 def bars(text: str) -> list[str]:
     """Return the rows of the log that show a bar, or what was printed before and after it."""
     inside = [line.split("│")[1].strip() for line in text.splitlines() if line.startswith("│")]
-    return [row for row in inside if row.startswith(("first", "second", "before", "after"))]
+    return [row for row in inside if row.startswith(("first", "second", "before", "after", "outer", "inner"))]
 
 
 def test_progress_bar_is_one_line_that_changes(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
@@ -41,5 +45,5 @@ def test_progress_bar_is_one_line_that_changes(terminal: Callable[..., Terminal]
     screen = terminal("run", "job.py:train", "-c", "job.yaml")
     screen.wait(lambda text: bars(text) == ["before", "first  50 %|#####     |"])
     config.write_text("hold: false\n")
-    done = ["before", "first 100 %|##########|", "second 100 %|##########|", "after"]
+    done = ["before", "first 100 %|##########|", "second 100 %|##########|", "after", "outer 2", "inner 100 %"]
     screen.wait(lambda text: bars(text) == done)

@@ -5,11 +5,14 @@ A flood costs what it takes to read it and to count its lines. Text is made of a
 
 from __future__ import annotations
 
+import codecs
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
+from tui.engine.small_screen import SmallScreen, moves, reach
 from tui.protocol import messages
 
 #: A line is cut here, in bytes, so that no job can fill the memory with one.
@@ -25,6 +28,10 @@ _OVERHEAD = 300
 #: up to so many bytes.
 _TOGETHER = 0.02
 _TOGETHER_BYTES = 1 << 13
+
+#: The begin of a control sequence whose end is still to come, and how much of it is waited for.
+_CUT = re.compile(rb"\x1b(\[[0-9;:?]*)?\Z")
+_LONGEST_CUT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +105,20 @@ def last_drawn(line: str) -> str:
     return line.rstrip("\r").rpartition("\r")[2]
 
 
+def _whole_sequences(data: bytes) -> tuple[bytes, bytes]:
+    """Return output up to a control sequence whose end is still to come, and that."""
+    if b"\x1b" not in data[-_LONGEST_CUT:]:
+        return data, b""
+    cut = _CUT.search(data, len(data) - _LONGEST_CUT if len(data) > _LONGEST_CUT else 0)
+    place = len(data) if cut is None else cut.start()
+    return data[:place], data[place:]
+
+
 class Scrollback:
     """The newest lines of a job, bounded by the memory that they take, and the line that it has begun.
 
     What a carriage return goes back over is not kept: a progress bar that draws itself a million times is one line, the
-    last of them, as on a terminal.
+    last of them, as on a terminal. An output that goes back over whole lines is drawn on a small screen.
 
     Attributes:
         end: The number of the next line.
@@ -114,6 +130,9 @@ class Scrollback:
         self.size = 0
         self.blocks: list[LineBlock] = []
         self.rest = bytearray()  # of the line that was begun: since the last carriage return that something followed
+        self._cut = b""  # the begin of a control sequence
+        self._screen: SmallScreen | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     @property
     def first(self) -> int:
@@ -122,18 +141,43 @@ class Scrollback:
 
     @property
     def begun(self) -> str:
-        """The line that has no end yet, as it stands."""
-        return last_drawn(self.rest.decode("utf-8", "replace"))
+        """The line that has no end yet, as it stands; several where they may still be drawn again."""
+        return self._screen.text if self._screen is not None else last_drawn(self.rest.decode("utf-8", "replace"))
 
     def write(self, data: bytes, version: int | None, time: float) -> LineBlock | None:
         """Take output as it came, and return the lines that it completes."""
-        taken = b"".join(self._whole(data[start : start + LONGEST_LINE]) for start in range(0, len(data), LONGEST_LINE))
+        data, self._cut = _whole_sequences(self._cut + data)
+        if self._screen is None and moves(data):
+            self._screen = SmallScreen(self._decoder.decode(bytes(self.rest)), reach(data))
+            self.rest.clear()
+        if self._screen is not None:
+            taken = self._draw(self._screen, data)
+        else:
+            parts = range(0, len(data), LONGEST_LINE)
+            taken = b"".join(self._whole(data[start : start + LONGEST_LINE]) for start in parts)
         return self._add(taken, version, time) if taken else None
 
     def finish(self, version: int | None, time: float) -> LineBlock | None:
         """Return the line that was begun as a whole one: the output has ended."""
-        rest, self.rest = bytes(self.rest), bytearray()
+        if self._screen is not None:
+            self._screen.write(self._decoder.decode(self._cut, final=True))
+            rest = self._screen.text.encode()
+        else:
+            rest = bytes(self.rest) + self._cut
+        self.rest.clear()
+        self._screen, self._cut = None, b""
+        self._decoder.reset()
         return self._add(rest + b"\n", version, time) if rest else None
+
+    def _draw(self, screen: SmallScreen, data: bytes) -> bytes:
+        """Return the lines that nothing goes back over any more."""
+        lines = screen.write(self._decoder.decode(data))
+        if screen.is_calm and not self._decoder.getstate()[0]:
+            *above, begun = screen.lines
+            lines += above
+            self.rest[:] = begun.encode()
+            self._screen = None
+        return "".join(f"{line}\n" for line in lines).encode()
 
     def block(self, number: int) -> LineBlock | None:
         """Return lines from `number` on, from the oldest that is kept where `number` is gone; None at the end."""

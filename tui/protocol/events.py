@@ -300,7 +300,8 @@ class Lines(Event):
 class Begun(Event):
     """The line that the job has begun and not ended, as it stands: a question, or a progress bar; empty for none.
 
-    It comes after the lines before it. Viewers get only the latest.
+    It comes after the lines before it. Viewers get only the latest. Where the job may still draw lines above it again,
+    such as bars below each other, it is these and that one, newlines between them.
     """
 
     KIND = "begun"

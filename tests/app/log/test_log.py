@@ -147,10 +147,10 @@ async def test_selection_is_copied_without_the_frame(open_deck: OpenDeck, monkey
 async def test_lines_in_view_are_copied_where_nothing_is_selected(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
         log = await focused(deck)
-        await deck.news(output(60, 100), Begun("digits", "half", time=NOW))
+        await deck.news(output(60, 100), Begun("digits", "outer\nhalf", time=NOW))
         await deck.press("y")
         copied = deck.app.clipboard.split("\n")
-        assert copied == [f"row {n}" for n in range(161 - log.room.height, 160)] + ["half"]
+        assert copied == [f"row {n}" for n in range(162 - log.room.height, 160)] + ["outer", "half"]
         assert f"Log: {len(copied)} lines copied" in deck.toasts
         await deck.press("g", "y")
         assert deck.app.clipboard.startswith("epoch   1")

@@ -95,8 +95,8 @@ def test_snapshot_stays_as_it_is() -> None:
     buffer.extend(3, lines(SLAB + 20), 2)
     assert (copy.end, buffer.end) == (4, SLAB + 25)
     assert shown(copy) == before
-    assert copy.begun == Line("half", 1)
-    assert buffer.begun is None
+    assert copy.begun == [Line("half", 1)]
+    assert not buffer.begun
 
 
 def test_versions_are_found_by_their_lines_and_lines_by_their_version() -> None:
@@ -178,9 +178,9 @@ def test_line_that_was_begun_is_shown_until_its_end_comes() -> None:
     buffer = LogBuffer()
     buffer.extend(0, ["\x1b[31mone"], 3, 5.0)
     buffer.begin("50%\x1b[K")
-    assert buffer.begun == Line("\x1b[31m50%", 3, 5.0)
+    assert buffer.begun == [Line("\x1b[31m50%", 3, 5.0)]
     buffer.begin("\x1b[32m99%")
-    assert buffer.begun == Line("\x1b[31m\x1b[32m99%", 3, 5.0)
+    assert buffer.begun == [Line("\x1b[31m\x1b[32m99%", 3, 5.0)]
     assert buffer.end == 2
     buffer.begin("")
-    assert buffer.begun is None
+    assert not buffer.begun

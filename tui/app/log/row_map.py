@@ -104,10 +104,21 @@ class RowMap:
         return before - start
 
     def begun(self, buffer: LogBuffer) -> int:
-        """Return how many rows the line takes that was begun; they are the last ones."""
-        if buffer.begun is None or (self._chosen is not None and not self._chosen.test(buffer.begun)):
-            return 0
-        return self._rows_of(buffer.begun)
+        """Return how many rows the lines take that may still change; they are the last ones."""
+        return sum(map(self._rows_of, self.begun_lines(buffer)))
+
+    def begun_lines(self, buffer: LogBuffer) -> list[Line]:
+        """Return those of the lines that may still change which are shown."""
+        return [line for line in buffer.begun if self._chosen is None or self._chosen.test(line)]
+
+    def begun_at(self, row: int, buffer: LogBuffer) -> tuple[Line, int] | None:
+        """Return which of these lines is at one of their rows, and which of its rows that is."""
+        for line in self.begun_lines(buffer):
+            rows = self._rows_of(line)
+            if row < rows:
+                return line, row
+            row -= rows
+        return None
 
     def _rows_of(self, line: Line) -> int:
         return len(cuts(bare(line.text), self.wrap)) if self.wrap and line.is_output else 1

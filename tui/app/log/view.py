@@ -208,7 +208,7 @@ class LogView(RowView, can_focus=True):
         shown = self.shown
         numbers = self.rows.numbers(first, shown.end if last is None else last, shown)
         ended = last is not None and last < shown.end
-        begun = [shown.begun] if shown.begun is not None and self.rows.begun(shown) and not ended else []
+        begun = [] if ended else self.rows.begun_lines(shown)
         return [bare(line.text) for line in (*(shown[number] for number in numbers), *begun) if line.is_output]
 
     def highlight(self, query: Query | None, here: int | None) -> None:
@@ -348,8 +348,8 @@ class LogView(RowView, can_focus=True):
         number, part = self.rows.at(scroll_y + y, self.shown)
         if self.shown.base <= number < self.shown.end:
             line = self.shown[number]
-        elif number == self.shown.end and self.shown.begun is not None and part < self.rows.begun(self.shown):
-            line = self.shown.begun
+        elif number == self.shown.end and (begun := self.rows.begun_at(part, self.shown)) is not None:
+            line, part = begun
         else:
             below_all = number == self.shown.end and part == self.rows.begun(self.shown)
             said = self._silence() if below_all else ""
@@ -378,7 +378,7 @@ class LogView(RowView, can_focus=True):
     def _silence(self) -> str:
         """Say why there is no output to see, if there is none."""
         shown = self.shown
-        if shown.begun is None and not shown.written:
+        if not shown.begun and not shown.written:
             return HOST_SILENT if self._job.is_host else "no output yet"
         if self._test is None or self.rows.begun(shown) or not self.rows.complete(shown):
             return ""

@@ -44,7 +44,7 @@ class LogBuffer:
         base: The number of the oldest line.
         width: Of the widest line ever, in cells.
         held: The number of a line that a reader looks at; it is kept a while longer.
-        begun: The line that has no end yet; None where there is none.
+        begun: The line that has no end yet, and those above it that may still change; none where there is none.
         lost: How many lines of the job are not here, or no more.
     """
 
@@ -52,7 +52,7 @@ class LogBuffer:
         self.base = 0
         self.width = 0
         self.held: int | None = None
-        self.begun: Line | None = None
+        self.begun: list[Line] = []
         self.lost = 0
         self._texts: list[str] = []
         self.size = 0
@@ -104,7 +104,7 @@ class LogBuffer:
             if self._texts or self.expected:
                 self._add_odd(Line("", dropped=first - self.expected))
         self.expected = first + len(lines)
-        self.begun = None
+        self.begun = []
         if version is not None:
             self.mark(version)
         if not self.origins or self.origins[-1][1] != (version, time):
@@ -114,10 +114,11 @@ class LogBuffer:
         self._prune()
 
     def begin(self, text: str) -> None:
-        """Take the line that was begun as it stands now; none with an empty `text`."""
+        """Take the line that was begun as it stands now, and those above it that may change; an empty text is none."""
         version, time = self.origins[-1][1] if self.origins else NOWHERE
-        self.begun = Line(self._pen.code + sanitize(text), version, time) if text else None
-        self._widen([self.begun.text] if self.begun else [])
+        lines = [self._pen.code + sanitize(line) for line in text.split("\n")] if text else []
+        self.begun = [Line(line, version, time) for line in lines]
+        self._widen(lines)
 
     def mark(self, version: int) -> None:
         """Note that `version` runs from here on; lines of an older one that come late change nothing."""
