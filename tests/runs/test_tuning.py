@@ -497,3 +497,29 @@ def test_a_receipt_survives_keys_that_are_one_in_json(folder: Folder) -> None:
     folder.save("c.yaml", 'lr: 2\n1: a\n"1": b\n')
     run.wait_for(row(2, "applied"))
     run.stop()
+
+
+def test_set_of_several_files_by_a_pattern(folder: Folder) -> None:
+    folder.task(TICKER)
+    folder.write("strict.json", '{"properties": {"lr": {"maximum": 5}}}')
+    for name in "abc":
+        folder.write(f"sweep-{name}.yaml", "lr: 1\n")
+    jobs = [f"{name}: {{task: job.py:tick, config: sweep-{name}.yaml}}" for name in "ab"]
+    run = folder.run_deck(f"jobs: {{{jobs[0]}, {jobs[1][:-1]}, schema: strict.json}}}}")
+    for name in "ab":
+        run.wait_for(lambda event, name=name: event["job"] == name and row(1, "applied")(event))
+    done = tunedeck("set", "sweep-*.yaml", "lr=7", "--together", cwd=folder.path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "sweep-b.yaml: refused: line 1:5: lr: 7 is greater than" in done.stderr
+    assert {(folder.path / f"sweep-{name}.yaml").read_text() for name in "abc"} == {"lr: 1\n"}
+    done = tunedeck("set", "sweep-*.yaml", "lr=3", "--together", cwd=folder.path)
+    a, b, c, count = done.stdout.splitlines()
+    assert a.startswith("sweep-a.yaml: v2 applied at step")
+    assert b.startswith("sweep-b.yaml: v2 applied at step"), "what was only looked at is no version"
+    assert (c, count) == ("sweep-c.yaml is written: no job is running with it", "3/3 files")
+    done = tunedeck("set", "sweep-*.yaml", "lr=7", cwd=folder.path)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "2/3 files")
+    assert tunedeck("set", "swep-*.yaml", "lr=7", cwd=folder.path).returncode == 2
+    run.stop()
+    versions = {(event["job"], event["version"]) for event in run.events if event["event"] == "reload"}
+    assert versions == {(name, version) for name in "ab" for version in (1, 2, 3)}

@@ -5,6 +5,7 @@ What only the latter needs is imported there: YAML takes longer to import than a
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 import socket
@@ -37,10 +38,38 @@ _FINAL = frozenset({"applied", "rejected", "failed", "invalid", "superseded", "r
 def set_values(arguments: Namespace) -> int:
     """Carry out ``tunedeck set``, and return its exit code."""
     values = _values(arguments.values)
+    configs = matching(arguments.config)
+    if configs is None:
+        return _set(arguments, values)
+    several = {harmless(config): Namespace(**{**vars(arguments), "config": config}) for config in configs}
+    if arguments.together and max([_set(one, values, f"{name}: ", dry=True) for name, one in several.items()]):
+        return _refused("nothing was written: --together means all files or none")
+    codes = [_set(one, values, f"{name}: ") for name, one in several.items()]
+    print(f"{codes.count(0)}/{len(codes)} files", file=sys.stderr if arguments.json else sys.stdout)
+    return max(codes)
+
+
+def matching(pattern: str) -> list[str] | None:
+    """Return the files that a glob pattern stands for, by name; None for the name of a single file.
+
+    Raises:
+        UsageError: There is no such file.
+    """
+    if not glob.has_magic(pattern) or Path(pattern).exists():
+        return None
+    found = sorted(name for name in glob.iglob(pattern, recursive=True) if Path(name).is_file())  # noqa: PTH207 - a pattern may begin with /
+    if not found:
+        raise UsageError(f"no file is called {pattern}")
+    return found
+
+
+def _set(arguments: Namespace, values: Mapping[str, str], prefix: str = "", *, dry: bool = False) -> int:
     return _change(
         arguments,
-        lambda name: messages.Set(1, name, values, add=arguments.add, restart=arguments.restart),
+        lambda name: messages.Set(1, name, values, add=arguments.add, restart=arguments.restart, dry=dry),
         lambda raw: _edited(raw, values, add=arguments.add),
+        prefix=prefix,
+        dry=dry,
     )
 
 
@@ -85,11 +114,14 @@ def _change(
     change: Callable[[bytes], str],
     *,
     versions: bool = False,
+    prefix: str = "",
+    dry: bool = False,
 ) -> int:
     """Have the config changed by its engine, or change it here.
 
     With `versions`, which each job has of its own, a whole one is written, and brings a deleted file back. With
-    ``--json``, standard output gets the reloads and nothing else.
+    ``--json``, standard output gets the reloads and nothing else. All that is said begins with `prefix`. If `dry`, all
+    that is done is to say why the change would be refused.
     """
     config, job, json_lines = str(arguments.config), arguments.job, arguments.json
     path = paths.absolute(config)
@@ -103,13 +135,14 @@ def _change(
 
         if (holder := claims.holder(path)) is not None:
             raise UsageError(f"{config} is in use by {holder}, which does not answer: nothing was written")
-        return _change_file(config, path, change, create=versions, said=sys.stderr if json_lines else sys.stdout)
+        said = sys.stderr if json_lines else sys.stdout
+        return _change_file(config, path, change, create=versions, said=said, prefix=prefix, dry=dry)
     names = [name for name, known in found.jobs.items() if same(Path(known.config), path)]
     if job is not None and job not in names:
         raise UsageError(f"no job {job} is running with {config}, but {', '.join(names)}")
     if versions and job is None and len(names) > 1:
         raise UsageError(f"{config} serves several jobs: {', '.join(names)}; choose one with --job")
-    talk = Talk(names if job is None else [job], several=len(names) > 1, json_lines=json_lines)
+    talk = Talk(names if job is None else [job], several=len(names) > 1, json_lines=json_lines, prefix=prefix, dry=dry)
     try:
         with client.connect_to_deck(found.socket) as (connection, stream):
             return talk.run(connection, stream, command(job or names[0]), arguments.timeout)
@@ -159,7 +192,16 @@ def same(one: Path, other: Path) -> bool:
         return False  # one of them is missing
 
 
-def _change_file(config: str, path: Path, change: Callable[[bytes], str], *, create: bool, said: TextIO) -> int:
+def _change_file(
+    config: str,
+    path: Path,
+    change: Callable[[bytes], str],
+    *,
+    create: bool,
+    said: TextIO,
+    prefix: str = "",
+    dry: bool = False,
+) -> int:
     """Change a file that no job runs with: its syntax is checked, and the schema that it names."""
     from tui.config import schema
     from tui.config.disk import store
@@ -174,9 +216,12 @@ def _change_file(config: str, path: Path, change: Callable[[bytes], str], *, cre
         return new.encode("utf-8")
 
     try:
+        if dry:
+            checked(store.read(path).raw)
+            return 0
         changed = store.update(path, checked, create=create)
     except ConfigError as error:
-        return _refused(problem_words(error.problem))
+        return _refused(problem_words(error.problem), prefix)
     if remark is not None:
         print(f"tunedeck: {remark}", file=sys.stderr)
     print(f"{config} is written: no job is running with it" if changed else f"{config} says so already", file=said)
@@ -187,9 +232,9 @@ def _change_file(config: str, path: Path, change: Callable[[bytes], str], *, cre
     return 0
 
 
-def _refused(message: str) -> int:
+def _refused(message: str, prefix: str = "") -> int:
     for line in message.splitlines():
-        print(f"tunedeck: refused: {harmless(line)}", file=sys.stderr)
+        print(f"tunedeck: {prefix}refused: {harmless(line)}", file=sys.stderr)
     return 1
 
 
@@ -200,12 +245,18 @@ class Talk:
         names: The jobs whose receipts are waited for.
         several: The receipts are told with the names of their jobs.
         json_lines: They are told as JSON.
+        prefix: What all that is told begins with.
+        dry: The reply is all there is: nothing is written.
     """
 
-    def __init__(self, names: list[str], *, several: bool, json_lines: bool = False) -> None:
+    def __init__(
+        self, names: list[str], *, several: bool, json_lines: bool = False, prefix: str = "", dry: bool = False
+    ) -> None:
         self._names = names
         self._several = several
         self._json_lines = json_lines
+        self._prefix = prefix
+        self._dry = dry
         self.rows: dict[str, dict[int, messages.Reload]] = {name: {} for name in names}
         self._states: dict[str, str] = {}
         self._reasons: dict[str, str | None] = {}
@@ -232,7 +283,9 @@ class Talk:
                 raise UsageError(self.reply.message)
             if self.reply is not None and not self.reply.ok:
                 how = "\n--restart does it all the same" if self.reply.code == "costs" else ""
-                return _refused(self.reply.message + how)
+                return _refused(self.reply.message + how, self._prefix)
+            if self.reply is not None and self._dry:
+                return 0
             if self.reply is not None and not self.reply.data.get("changed"):
                 return self._tell_unchanged(self.reply.data.get("others", {}))
             if self.reply is not None and all(self._final(name) for name in self._names):
@@ -244,10 +297,10 @@ class Talk:
     def _tell_unchanged(self, others: Mapping[str, int]) -> int:
         """Tell that nothing was written; what was refused or taken back before is no success."""
         if not others:
-            print("the file says so already", file=sys.stderr if self._json_lines else sys.stdout)
+            print(f"{self._prefix}the file says so already", file=sys.stderr if self._json_lines else sys.stdout)
             return 0
         runs = ", ".join(f"{harmless(name)} runs v{version}" for name, version in others.items())
-        return _refused(f"the file says so already, but {runs}: tunedeck history says why")
+        return _refused(f"the file says so already, but {runs}: tunedeck history says why", self._prefix)
 
     def _messages(self, connection: socket.socket, stream: BufferedRWPair) -> Iterator[messages.Message | None]:
         """Yield what the engine says until the deadline."""
@@ -296,7 +349,7 @@ class Talk:
     def tell_job(self, name: str) -> int:
         """Say what became of the change in a job; return the exit code."""
         row = self._row(name)
-        prefix = f"{name}: " if self._several else ""
+        prefix = self._prefix + (f"{name}: " if self._several else "")
         if row is not None and self._json_lines:
             print(codec.encode(row).decode(), end="")
         if row is None or row.status not in _FINAL:

@@ -49,9 +49,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="change values in a config, all or none, and see what the job says",
         epilog="example: tunedeck set train.yaml lr=0.05 opt.betas[1]=0.99",
     )
-    change.add_argument("config", metavar="CONFIG")
+    change.add_argument("config", metavar="CONFIG", help="or several, by a pattern in quotes: 'sweep-*.yaml'")
     change.add_argument("values", metavar="key.path=value", nargs="+")
     change.add_argument("--add", action="store_true", help="make keys that are not there; else they are refused")
+    change.add_argument("--together", action="store_true", help="of the files of a pattern: all or none")
     change.set_defaults(run=_set, acts=True)
     back = commands.add_parser(
         "rollback",

@@ -94,7 +94,8 @@ class Set(JobCommand):
     else that changed is none. The reply has the `versions` that came of it, by the names of the jobs with that config;
     none where the file says so already, and none of a job that checks its config before it makes a version of it.
 
-    Without `restart`, one that costs a worker its state is refused as such a `Save`.
+    Without `restart`, one that costs a worker its state is refused as such a `Save`. With `dry`, it is only looked at
+    whether all would take it: nothing is written, and a refusal makes no version.
     """
 
     KIND = "set"
@@ -103,6 +104,7 @@ class Set(JobCommand):
     add: bool = False
     knob: bool = False
     restart: bool = False
+    dry: bool = False
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,10 @@ class RefusedChange(ConfigError):  # noqa: N818 - it is no error of ours
     """A job would not take the config; the file stays as it is."""
 
 
+class OnlyLooked(Exception):  # noqa: N818 - it is no error
+    """All would take the config, and nothing is to be written."""
+
+
 async def set_values(job: Job, jobs: Iterable[Job], command: messages.Set) -> Reply:
     """Carry out a `Set`; refused, it leaves the file as it was."""
 
@@ -38,7 +42,10 @@ async def set_values(job: Job, jobs: Iterable[Job], command: messages.Set) -> Re
         _refuse_clashes(job.file, command.base, raw, command.values)
         return edit.set_typed(document.decode(raw), command.values, add=command.add)
 
-    return await _change(job, jobs, command, change, "knob" if command.knob else "set")
+    try:
+        return await _change(job, jobs, command, change, "knob" if command.knob else "set", dry=command.dry)
+    except OnlyLooked:
+        return Reply(command.id, ok=True, data={"changed": True})
 
 
 def _refuse_clashes(file: ConfigFile, base: str | None, raw: bytes, values: Mapping[str, str]) -> None:
@@ -95,6 +102,8 @@ async def _change(
     command: messages.Set | messages.Rollback,
     change: Callable[[bytes], str],
     source: str,
+    *,
+    dry: bool = False,
 ) -> Reply:
     sharing = [other for other in jobs if other.file is job.file]
     seen = time.monotonic()
@@ -113,7 +122,7 @@ async def _change(
         versions.update({other.name: other.reloads.newest for other in sharing if other.spec.check is None})
 
     try:
-        accept = functools.partial(_accept, sharing, restart=command.restart)
+        accept = functools.partial(_accept, sharing, restart=command.restart, dry=dry)
         restores = isinstance(command, messages.Rollback)
         changed = await job.file.edit(noted, source, seen, accept=accept, told=told, create=restores)
         if changed:
@@ -163,10 +172,11 @@ async def _accept_late(sharing: list[Job], written: bytes, replaced: bytes | Non
     raise RefusedChange(problem)
 
 
-async def _accept(sharing: list[Job], candidate: Candidate, *, restart: bool) -> None:
+async def _accept(sharing: list[Job], candidate: Candidate, *, restart: bool, dry: bool) -> None:
     """Have every job say if it would take a config.
 
     Raises:
+        OnlyLooked: All would, and that is all that was asked.
         Refused: One of them would not, and has a row that says so; or it could not be asked.
         CostsState: It would cost one of them its state, without `restart`.
     """
@@ -174,7 +184,8 @@ async def _accept(sharing: list[Job], candidate: Candidate, *, restart: bool) ->
     refusal: Problem | None = None
     for job, outlook in zip(sharing, found, strict=True):
         if outlook.problem is not None:
-            job.refuse(candidate, outlook.status, outlook.problem)
+            if not dry:
+                job.refuse(candidate, outlook.status, outlook.problem)
             refusal = refusal or outlook.problem
     if refusal is not None:
         raise RefusedChange(refusal)
@@ -183,3 +194,5 @@ async def _accept(sharing: list[Job], candidate: Candidate, *, restart: bool) ->
             raise RefusedChange(Problem(f"{job.name} could not be asked, nothing was written: {outlook.unanswered}"))
     if not restart:
         at_stake.require_little(sharing, candidate)
+    if dry:
+        raise OnlyLooked
