@@ -506,8 +506,9 @@ def test_set_of_several_files_by_a_pattern(folder: Folder) -> None:
         folder.write(f"sweep-{name}.yaml", "lr: 1\n")
     jobs = [f"{name}: {{task: job.py:tick, config: sweep-{name}.yaml}}" for name in "ab"]
     run = folder.run_deck(f"jobs: {{{jobs[0]}, {jobs[1][:-1]}, schema: strict.json}}}}")
-    for name in "ab":
-        run.wait_for(lambda event, name=name: event["job"] == name and row(1, "applied")(event))
+    started = row(1, "applied")
+    run.wait_for(lambda event: event["job"] == "a" and started(event))
+    run.wait_for(lambda event: event["job"] == "b" and started(event))
     done = tunedeck("set", "sweep-*.yaml", "lr=7", "--together", cwd=folder.path)
     assert (done.returncode, done.stdout) == (1, "")
     assert "sweep-b.yaml: refused: line 1:5: lr: 7 is greater than" in done.stderr
