@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tui.config import document, keys
 from tui.config.diff import same
 from tui.config.document import ConfigError
-from tui.config.editing import spelling
+from tui.config.editing import spelling, tree
 from tui.config.editing.edit import set_values
 from tui.config.editing.tree import Tree
 
@@ -278,3 +278,22 @@ def test_a_random_key_is_added_to_a_random_document(text: str, name: str, value:
     assert same(document.parse(after).data, {**before.data, name: value})
     if name not in before.data:
         assert after.startswith(text.rstrip(" \r\n"))
+
+
+def test_what_is_edited_again_and_again_is_parsed_once_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    composed: list[str] = []
+    compose = document.compose
+
+    def noted(text: str, *kinds: Any) -> Any:
+        composed.append(text)
+        return compose(text, *kinds)
+
+    monkeypatch.setattr(document, "compose", noted)
+    text = set_values("a: 1\nb: 2\n", {"a": 3})
+    composed.clear()
+    for number in range(4, 7):
+        text = set_values(text, {"a": number})
+    assert composed == ["a: 4\nb: 2\n", "a: 5\nb: 2\n", "a: 6\nb: 2\n"]
+    known = tree.document_of(text)
+    assert known == document.parse(text)
+    assert tree.document_of("a: 5\nb: 2\n") is None, "of the last one alone"

@@ -180,6 +180,7 @@ class Trial:
     def check(self, edit: Edit, after: Tree) -> None:
         """Check the three laws."""
         found = after.document.data
+        assert document.parse(after.text) == after.document
         assert same(found, edit.put(self.data))
         assert not self.comments - after.comment_texts()
         layout = Layout(after.text, found)

@@ -20,7 +20,7 @@ from tui.config.document import ConfigError
 from tui.config.editing import spelling
 from tui.config.editing.entries import Entries, Impossible, Lost, Splice, applied, begin_of
 from tui.config.editing.rewriter import Rewriter, key_quote
-from tui.config.editing.tree import Slot, Tree, flow, ordered
+from tui.config.editing.tree import Slot, Tree, flow, keep, ordered, tree_of
 from tui.protocol.messages import Problem
 
 #: So many keys are named where none is like the one that was asked for.
@@ -54,7 +54,7 @@ def set_values(text: str, values: Mapping[str, Any], *, add: bool = True) -> str
     Raises:
         ConfigError: The text is no config, a path leads nowhere, or a value can't be changed by itself.
     """
-    return edited(Tree(text), values, add=add).text
+    return keep(edited(tree_of(text), values, add=add)).text
 
 
 def edited(tree: Tree, values: Mapping[str, Any], *, add: bool = True) -> Tree:

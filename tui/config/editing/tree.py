@@ -135,6 +135,39 @@ def ordered(node: Node) -> bool:
     return isinstance(node, SequenceNode) and str(node.tag) == _TAG + "omap"
 
 
+#: Trees of so many texts are known, if they are no longer than that: a value that is turned is set again and again.
+_KNOWN, _LONGEST = 2, 1 << 17
+
+_known: dict[str, Tree] = {}
+_last: ConfigDocument | None = None
+
+
+def tree_of(text: str) -> Tree:
+    """Return the tree of a config, without parsing it again if it is one of the last ones.
+
+    Raises:
+        ConfigError: It is no config.
+    """
+    return _known.get(text) or Tree(text)
+
+
+def document_of(text: str) -> ConfigDocument | None:
+    """Return the document of the text that was edited last, None for any other."""
+    return _last if _last is not None and _last.text == text else None
+
+
+def keep(tree: Tree) -> Tree:
+    """Have a tree known for a while, and its document; nobody may change it, or what is in that."""
+    global _last
+    _last = tree.document
+    if len(tree.text) <= _LONGEST:
+        _known.pop(tree.text, None)
+        _known[tree.text] = tree
+        for oldest in list(_known)[:-_KNOWN]:
+            _known.pop(oldest, None)
+    return tree
+
+
 class Tree:
     """The nodes of a config.
 

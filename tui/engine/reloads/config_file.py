@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from tui.config import document, schema
 from tui.config.disk import atomic, store
-from tui.config.editing import merge
+from tui.config.editing import merge, tree
 from tui.engine import in_thread
 from tui.engine.reloads.candidate import AUTHOR, Candidate
 from tui.protocol.messages import Problem
@@ -416,7 +416,9 @@ async def _parse(content: store.Content) -> _Parsed:
     except document.ConfigError as error:
         return _Parsed(None, content.raw.decode("utf-8", "replace"), error.problem, None)
     try:
-        parsed = await in_thread.run(document.parse, text) if len(text) > PARSE_INLINE else document.parse(text)
+        parsed = tree.document_of(text)  # which an edit has made just now
+        if parsed is None:
+            parsed = await in_thread.run(document.parse, text) if len(text) > PARSE_INLINE else document.parse(text)
     except document.ConfigError as error:
         return _Parsed(text, text, error.problem, None)
     return _Parsed(text, text, None, parsed)
