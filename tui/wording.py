@@ -91,7 +91,11 @@ def evidence(found: Effect | Judged) -> str:
 
 def ranks(found: Mapping[str, int] | None) -> str:
     """Return how many of several processes have a change: ``by 2 of 3 processes``; nothing where there is one."""
-    return f"by {found['applied']} of {found['total']} processes" if found else ""
+    if not found:
+        return ""
+    anew = found.get("anew", 0)
+    lost = f", {anew} of them anew: the state was lost" if anew else ""
+    return f"by {found['applied']} of {found['total']} processes{lost}"
 
 
 def exit_words(code: int | None) -> str:

@@ -14,7 +14,11 @@ the task runs in      queue                      event                      a re
 ====================  =========================  =========================  ==================================
 a process, a thread   ``queue.SimpleQueue``      ``threading.Event``        a plain call
 a coroutine           ``asyncio.Queue``          ``asyncio.Event``          ``loop.call_soon_threadsafe``
+a Dask cluster        ``distributed.Queue``      ``distributed.Event``      the cluster's client, over the network
 ====================  =========================  =========================  ==================================
+
+On a cluster both lead to the worker that has the replica (`tui.cluster.replica`), which hands what comes to the
+replica's process: there it is the first row again, since a look at a distributed event takes a millisecond.
 """
 
 from __future__ import annotations

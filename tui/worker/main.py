@@ -19,7 +19,7 @@ from tui.worker.run import TaskRun
 
 
 def main(connection: socket.socket) -> None:
-    """Be the process of one job, or the host of many, as the first message says.
+    """Be the process of one job, or the host of many, or something else, as the first message says.
 
     Raises:
         SystemExit: Always where the one task did not simply return: with the task's own code, or 1 after an
@@ -35,6 +35,10 @@ def main(connection: socket.socket) -> None:
         from tui.worker.host import host
 
         host(channel)
+    elif first is not None and first["kind"] == "program":
+        import importlib
+
+        importlib.import_module(first["module"]).main(channel)
     elif first is not None:
         _work_alone(channel, first)
 

@@ -22,6 +22,7 @@ class TaskRun:
         self.loop = Loop(channel, setup["version"], setup["config"])
         self.loop.guard(setup.get("guards", {}))
         self.loop.state_dir = setup.get("state_dir")
+        self.loop.rank, self.loop.ranks = setup.get("rank", 0), setup.get("ranks", 1)
         self.intake = Inbox(self.loop)
         self.module: ModuleType | None = None
 

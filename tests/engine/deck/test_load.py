@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tui.engine.deck.load import load
 from tui.engine.deck.spec import Deck, JobSpec, single
 from tui.engine.deck.vocabulary import KINDS
 from tui.runners.command import CommandSpec
+from tui.runners.dask import DaskSpec
 from tui.runners.readiness import Readiness
 
 GOOD = """\
@@ -185,6 +187,15 @@ def job(**fields: str) -> str:
         (job(python="none/python"), 5, 13, "jobs.a.python", "there is no program"),
         (job(runner="thread", tty="true"), 6, 5, "jobs.a.tty", "process of its own"),
         (job(runner="asyncio", args="[a]"), 6, 5, "jobs.a.args", "process of its own"),
+        (job(scheduler="tcp://a:1"), 5, 5, "jobs.a.scheduler", "scheduler is for runner: dask"),
+        (job(runner="thread", replicas="2"), 6, 5, "jobs.a.replicas", "replicas is for runner: dask"),
+        (job(runner="dask", replicas="0"), 6, 15, "jobs.a.replicas", "a number from 1 to 10,000"),
+        (job(runner="dask", replicas="many"), 6, 15, "jobs.a.replicas", "a number, 1 or more"),
+        (job(runner="dask", scheduler="head"), 6, 16, "jobs.a.scheduler", "such as tcp://head:8786"),
+        (job(runner="dask", scheduler="8786"), 6, 16, "jobs.a.scheduler", "such as tcp://head:8786"),
+        (job(runner="dask", python="python3"), 6, 5, "jobs.a.python", "an interpreter of their own: remove python"),
+        (job(runner="dask", tty="true"), 6, 5, "jobs.a.tty", "has no terminal: remove tty"),
+        (job(task="", command="[sh]", replicas="2"), 5, 5, "jobs.a.replicas", "for tasks"),
         (job(args="[1]"), 5, 12, "jobs.a.args[0]", "in quotes"),
         (job(cwd="nowhere"), 5, 10, "jobs.a.cwd", "there is no folder"),
         (job(task="", command="[sh]", args="[a]"), 5, 5, "jobs.a.args", "for tasks"),
@@ -228,6 +239,22 @@ jobs:
         (6, "jobs.d"),
     ]
     assert (problem.line, problem.message.count("\n")) == (1, len(named) - 1)
+
+
+def test_without_dask_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigError, match=r"pip install 'tunedeck\[dask\]'") as caught:
+        deck(tmp_path, job(runner="dask"))
+    problem = caught.value.problem
+    assert (problem.line, problem.column, problem.key) == (5, 13, "jobs.a.runner")
+
+
+def test_a_job_on_a_cluster(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    there = deck(tmp_path, job(runner="dask", scheduler="tcp://head:8786", replicas="8")).jobs[0]
+    assert there.dask == DaskSpec("tcp://head:8786", 8)
+    assert deck(tmp_path, job(runner="dask")).jobs[0].dask == DaskSpec(None, 1)
+    assert deck(tmp_path, job()).jobs[0].dask is None
 
 
 def test_a_missing_deck_is_named(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import importlib.util
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +34,9 @@ from tui.engine.deck.vocabulary import (
     FOR_TASKS,
     GUARD_KINDS,
     KINDS,
+    MOST_REPLICAS,
+    NOT_OF_CLUSTER,
+    OF_CLUSTER,
     OF_PROCESS,
     READY_KINDS,
     RESTARTS,
@@ -45,8 +50,11 @@ from tui.engine.deck.vocabulary import (
 from tui.protocol.messages import Problem
 from tui.regexes import Pattern, PatternError
 from tui.runners.command import CommandSpec, is_passable, placeholders
+from tui.runners.dask import DaskSpec
 from tui.runners.readiness import LOOK, Readiness
 from tui.worker.guards import ALL
+
+_ADDRESS = re.compile(r"(?:[a-z]+://)?[^\s/:]+:\d+|[a-z]+://[^\s/]+")
 
 
 def load(path: Path) -> Deck:
@@ -274,6 +282,18 @@ class _Reader:
             self.refuse(child(path, "python"), missing)
         return str(self._folder / python) if "/" in python else python
 
+    def cluster(self, path: str, data: dict[str, Any]) -> DaskSpec | None:
+        """Return where the replicas of a task run, None where it has none."""
+        if data.get("runner") != "dask":
+            return None
+        if not 1 <= data.get("replicas", 1) <= MOST_REPLICAS:
+            self.refuse(child(path, "replicas"), f"replicas must be a number from 1 to {MOST_REPLICAS:,}")
+        if "scheduler" in data and _ADDRESS.fullmatch(data["scheduler"]) is None:
+            self.refuse(child(path, "scheduler"), "scheduler must be an address such as tcp://head:8786")
+        if importlib.util.find_spec("distributed") is None:
+            self.refuse(child(path, "runner"), "runner: dask needs Dask: pip install 'tunedeck[dask]'")
+        return DaskSpec(data.get("scheduler"), data.get("replicas", 1))
+
     def _command(self, path: str, name: str, data: dict[str, Any], config: Path) -> CommandSpec:
         where, words = child(path, "command"), data["command"]
         if not words:
@@ -361,7 +381,12 @@ class _Reader:
             self._tried(self.refuse, None, where, "grace must be a number of seconds, 0 or more")
         others, kind = (FOR_COMMANDS, "commands") if "task" in data else (FOR_TASKS, "tasks")
         wrong = {key: f"{key} is for {kind}: remove it" for key in others if data.get(key, "process") != "process"}
-        if data.get("runner", "process") != "process":
+        if data.get("runner") == "dask":
+            wrong |= {key: f"{why}: remove {key}" for key, why in NOT_OF_CLUSTER.items() if key in data}
+        elif "task" in data:
+            why = "is for runner: dask: remove it, or add that"
+            wrong |= {key: f"{key} {why}" for key in OF_CLUSTER if key in data}
+        if data.get("runner") in ("thread", "asyncio"):
             why = f"is for a process of its own, and {data['runner']} jobs share one: remove it"
             wrong |= {key: f"{key} {why}" for key in OF_PROCESS if key in data}
         for key, words in wrong.items():
@@ -391,6 +416,7 @@ _FIELDS: dict[str, tuple[Callable[[_Reader, str, dict[str, Any]], Any], Any]] = 
     "task": (lambda reader, path, data: reader.function(path, data, "task", "task"), None),
     "validate": (lambda reader, path, data: reader.function(path, data, "validate", "validator"), None),
     "python": (lambda reader, path, data: reader.python(path, data), None),
+    "dask": (lambda reader, path, data: reader.cluster(path, data), None),
     "cwd": (lambda reader, path, data: reader.cwd(path, data), None),
     "args": (lambda reader, path, data: reader.args(child(path, "args"), data.get("args", [])), ()),
     "env": (lambda reader, path, data: reader.env(child(path, "env"), data.get("env", {})), {}),

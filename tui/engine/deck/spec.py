@@ -14,6 +14,7 @@ from tui.config.document import ConfigError
 from tui.engine import paths
 from tui.protocol.messages import Problem
 from tui.runners.command import CommandSpec, literal
+from tui.runners.dask import DaskSpec
 from tui.runners.guest import GuestSpec
 
 _TASK = re.compile(r"(?:.+\.py|[^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
@@ -60,6 +61,7 @@ class JobSpec:
     guards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     guest: GuestSpec | None = None
+    dask: DaskSpec | None = None
 
     @property
     def what(self) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 
-RUNNERS = ("process", "thread", "asyncio")
+RUNNERS = ("process", "thread", "asyncio", "dask")
+MOST_REPLICAS = 10_000
 RESTARTS = ("never", "on-failure", "always")
 SIGNALS = tuple(item.name for item in signal.Signals)
 
@@ -16,6 +17,8 @@ KINDS: Kinds = {
     "command": (list, "a list such as [nginx, -g, daemon off;]"),
     "config": (str, "the path of a file"),
     "runner": (str, "a name"),
+    "scheduler": (str, "an address such as tcp://head:8786"),
+    "replicas": (int, "a number, 1 or more"),
     "on_change": ((str, dict), "a name, or a mapping such as {command: ./reload.sh}"),
     "loop": (bool, "true or false"),
     "check": (str, "a command line"),
@@ -55,7 +58,13 @@ GUARD_KINDS: Kinds = {
     "for": (int, "a number of steps"),
 }
 #: Keys that only the one kind of job has.
-FOR_TASKS = ("runner", "loop", "python", "validate", "args")
+FOR_TASKS = ("runner", "scheduler", "replicas", "loop", "python", "validate", "args")
 FOR_COMMANDS = ("check", "ready")
 #: Keys of jobs with a process of their own.
 OF_PROCESS = ("args", "env", "cwd", "tty")
+#: Keys of jobs on a cluster, and why some have no meaning there.
+OF_CLUSTER = ("scheduler", "replicas")
+NOT_OF_CLUSTER = {
+    "python": "the cluster's workers have an interpreter of their own",
+    "tty": "a replica has no terminal",
+}

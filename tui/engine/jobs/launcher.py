@@ -12,6 +12,7 @@ from tui.engine.jobs.publisher import Emit
 from tui.engine.jobs.worker_slot import Launch
 from tui.runners.base import Owner, Payload, Worker
 from tui.runners.command import CommandRunner
+from tui.runners.dask import DaskRunner
 from tui.runners.guest import GuestRunner
 from tui.runners.process import Place, ProcessRunner
 
@@ -62,6 +63,8 @@ class Launcher:
             if spec.command is not None:
                 return CommandRunner(owner, spec.command, payload, joining, self.joins)
             place = Place(spec.cwd, spec.env, tty=spec.tty)
+            if spec.dask is not None:
+                return DaskRunner(owner, setup, payload, spec.dask, place)
             return ProcessRunner(owner, setup, payload, python=spec.python, place=place, joins=self.joins)
 
         return launch

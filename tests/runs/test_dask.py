@@ -1,0 +1,202 @@
+"""Replicas on real Dask clusters: one that ends with the job, and one that is somebody else's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.patience import PATIENCE
+from tests.runs.folder import ENVIRONMENT, Folder, Run, Wanted, log, row, state
+
+pytest.importorskip("distributed", reason="Dask is not installed")
+
+TASK = """
+    import os
+    import helper
+    import tui
+
+    def run(config):
+        me = tui.rank()
+        print("began", me, "of", tui.ranks(), helper.WORD, "with", config["lr"])
+        print("from", tui.__file__)
+        seen = config
+        while True:
+            tui.sleep(0.02)
+            if config is not seen:
+                print("took", config["lr"])
+                seen = config
+            if config["hold"] == me:
+                while True:
+                    pass
+            config = yield {"rank": me}
+"""
+
+DECK = """
+    jobs:
+      sweep:
+        task: sweep.py:run
+        config: c.yaml
+        runner: dask
+        replicas: {replicas}
+        stop: {{grace: 1}}
+        {more}
+"""
+
+
+def config(lr: int, hold: int = -1) -> str:
+    return f"lr: {lr}\nhold: {hold}\n"
+
+
+def begin(folder: Folder, replicas: int, more: str = "") -> Run:
+    folder.write("sweep.py", TASK)
+    folder.write("helper.py", "WORD = 'helped'")
+    folder.write("c.yaml", config(1))
+    return folder.run_deck(DECK.format(replicas=replicas, more=more))
+
+
+def counted(version: int, applied: int, anew: int | None = None) -> Wanted:
+    """Match a row that so many replicas have, and that says so often that state was lost."""
+
+    def is_it(event: dict[str, object]) -> bool:
+        ranks = event.get("ranks")
+        return (
+            (event["event"], event.get("version")) == ("reload", version)
+            and isinstance(ranks, dict)
+            and (ranks["applied"], ranks.get("anew")) == (applied, anew)
+        )
+
+    return is_it
+
+
+def notice(words: str) -> Wanted:
+    return lambda event: event["event"] == "notice" and words in event["message"]
+
+
+def test_a_local_cluster_takes_a_change_and_ends_with_the_job(folder: Folder) -> None:
+    run = begin(folder, 2)
+    for rank in (0, 1):
+        run.wait_for(log(f"[{rank}] began {rank} of 2 helped with 1"))
+    assert not [line for line in run.lines if line.startswith("[0] from ") and "tunedeck-" not in line]
+    folder.save("c.yaml", config(2))
+    run.wait_for(counted(2, 2))
+    for rank in (0, 1):
+        run.wait_for(log(f"[{rank}] took 2"))
+
+    folder.save("c.yaml", config(3, hold=1))  # this one holds its interpreter, and only that
+    run.wait_for(log("[1] took 3"))
+    folder.save("c.yaml", config(4))
+    run.wait_for(log("[0] took 4"))
+    run.wait_for(counted(4, 1))
+    assert run.stop() == 143
+    assert run.rows()[4]["status"] == "applied"
+
+
+class Cluster:
+    """A scheduler and workers, each a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        self._folder = folder
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def scheduler(self) -> subprocess.Popen[bytes]:
+        host, _, port = self.address.removeprefix("tcp://").partition(":")
+        return self._start("dask_scheduler", "--host", host, "--port", port, "--no-dashboard", "--no-show")
+
+    def worker(self) -> subprocess.Popen[bytes]:
+        return self._start("dask_worker", self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard")
+
+    def _start(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        own = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+        with (self._folder / f"{program}-{len(self.processes)}.log").open("wb") as output:
+            started = subprocess.Popen(
+                [sys.executable, "-c", f"from distributed.cli.{program} import main; main()", *arguments],
+                cwd=self._folder,
+                env={**ENVIRONMENT, **own},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self.processes.append(started)
+        return started
+
+    def close(self) -> None:
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    yield made
+    made.close()
+
+
+def test_workers_and_the_scheduler_of_another_cluster_may_die(folder: Folder, cluster: Cluster) -> None:
+    scheduler = cluster.scheduler()
+    workers = [cluster.worker(), cluster.worker()]
+    run = begin(folder, 3, f"scheduler: {cluster.address}")  # more replicas than threads
+    run.wait_for(counted(1, 3))
+    folder.save("c.yaml", config(2))
+    run.wait_for(counted(2, 3))
+
+    workers[0].kill()  # where one worker's death is too many for the scheduler
+    lost = run.wait_for(notice(" lost with "))
+    assert "with the newest config" in lost["message"]
+    run.wait_for(lambda event: counted(2, 3, 1)(event) or counted(2, 3, 2)(event))
+    folder.save("c.yaml", config(3))
+    run.wait_for(counted(3, 3))
+
+    scheduler.kill()
+    run.wait_for(notice("is gone"))
+    folder.save("c.yaml", config(4))
+    run.wait_for(row(4, "sent"))
+    for worker in workers:
+        worker.wait(PATIENCE)  # they do not outlive it
+    cluster.scheduler()
+    last = cluster.worker()
+    run.wait_for(notice("is back"))
+    run.wait_for(row(4, "applied"))
+    run.wait_for(lambda event: (event["event"] == "reload" and counted(4, 3, 3)(event)) or counted(4, 3)(event))
+
+    assert run.stop() == 143
+    assert last.poll() is None
+    assert state("stopped")(run.events[-1]) or "stopped" in run.states
+
+
+def test_a_scheduler_that_hangs_keeps_nothing_from_going_on(folder: Folder, cluster: Cluster) -> None:
+    scheduler = cluster.scheduler()
+    cluster.worker()
+    run = begin(folder, 1, f"scheduler: {cluster.address}")
+    run.wait_for(row(1, "applied"))
+    scheduler.send_signal(signal.SIGSTOP)
+    folder.save("c.yaml", config(2))
+    run.wait_for(notice("has not answered for"))
+    folder.save("c.yaml", config(3))
+    run.wait_for(row(3, "sent"))
+    scheduler.send_signal(signal.SIGCONT)
+    run.wait_for(row(3, "applied"))
+    run.wait_for(notice("answers again"))
+    assert run.stop() == 143
+
+
+def test_a_cluster_that_is_not_there_is_named(folder: Folder) -> None:
+    with socket.socket() as taken:  # listens to nobody
+        taken.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        run = begin(folder, 1, f"scheduler: {address}")
+        ended = run.wait_for(state("crashed"))
+        assert address in ended["reason"]
+    assert run.end() == 2

@@ -1,0 +1,198 @@
+"""A connection to a Dask cluster: the one module that knows Dask on this side.
+
+Everything goes through one client on one event loop. A scheduler that hangs is noticed by nothing, and any call waits
+for it: so each message has its own coroutine, and what takes too long is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+#: Seconds that a scheduler has to answer before it is said that it does not.
+PATIENCE = 5.0
+
+#: Seconds between two looks at a connection.
+LOOK = 0.2
+
+#: Seconds that a scheduler has to accept a connection, and that a cluster of our own has to close.
+CONNECT, CLOSE = 5.0, 3.0
+
+#: So many messages of the scheduler's log are kept per topic by a cluster of our own.
+_KEPT = 1000
+
+
+class Lost(Exception):  # noqa: N818 - it is no error of ours
+    """The scheduler is gone, and what ran there."""
+
+
+class Connection:
+    """One client of a cluster, until its scheduler is gone.
+
+    Args:
+        address: Of the scheduler; None for a cluster of our own.
+        size: How many replicas there will be.
+        hear: Told what replicas say, and ``{"removed": address}`` of a worker that is gone.
+        remark: Told sentences for the user.
+        spawn: Lets something run beside.
+    """
+
+    def __init__(
+        self,
+        address: str | None,
+        size: int,
+        hear: Callable[[Mapping[str, Any]], None],
+        remark: Callable[[str], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._address = address
+        self._size = size
+        self._hear = hear
+        self._remark = remark
+        self._spawn = spawn
+        self._outgoing: dict[str, _Outgoing] = {}
+        self._silent: set[object] = set()
+        self._cluster: Any = None
+        self._client: Any = None
+
+    async def open(self, topic: str) -> None:
+        """Connect, and hear of a topic and of the workers.
+
+        Raises:
+            OSError: There is no scheduler.
+        """
+        from distributed import Client
+
+        _silence()
+        address = self._address or await self._own_cluster()
+        self._client = await Client(address, asynchronous=True, timeout=CONNECT, set_as_default=False)
+        self._client.subscribe_topic(topic, self._take)
+        self._client.subscribe_topic("all", self._take_of_all)
+
+    async def _own_cluster(self) -> Any:
+        import dask
+        from distributed import LocalCluster
+
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": 1
+                << 30,  # a replica begins anew however often its worker dies
+                "distributed.admin.low-level-log-length": _KEPT,
+            }
+        )
+        # One worker, in this process: replicas have processes of their own, and more would only take seconds to start.
+        self._cluster = await LocalCluster(
+            n_workers=1,
+            threads_per_worker=self._size,
+            processes=False,
+            protocol="tcp",  # a task may be a client of the cluster that it runs on
+            memory_limit=0,
+            dashboard_address=None,
+            asynchronous=True,
+        )
+        return self._cluster
+
+    async def run(self, key: str, source: str, order: dict[str, Any]) -> None:
+        """Run a source on some worker of the cluster; return when it has ended, or the cluster has given it up.
+
+        Raises:
+            Lost: The scheduler is gone.
+        """
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        # By its source: a function by reference would have to be there, one by value only suits the same Python.
+        future = self._client.submit(exec, source, {"order": order}, key=key, pure=False)
+        try:
+            await future
+        except KilledWorker:
+            pass  # `allowed-failures` of a cluster that is not ours
+        except (FutureCancelledError, asyncio.CancelledError):
+            raise Lost from None
+        finally:
+            future.release()  # or it would run again if the worker that has its result were lost
+
+    def put(self, name: str, item: dict[str, Any]) -> None:
+        """Send an item to the attempt of that name."""
+        if name not in self._outgoing:
+            self._outgoing[name] = _Outgoing(self._client, name)
+            self._spawn(self._outgoing[name].run(self._patiently))
+        self._outgoing[name].put(item)
+
+    async def lost(self) -> None:
+        """Return when the scheduler is gone."""
+        while self._client.status == "running":  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(LOOK)
+        await self.close()
+
+    async def close(self) -> None:
+        """Leave the cluster, or end our own."""
+        for one in (self._client, self._cluster):
+            if one is not None:
+                with contextlib.suppress(asyncio.TimeoutError, OSError):
+                    await asyncio.wait_for(one.close(), CLOSE)  # the shim ends what is left
+
+    async def _patiently(self, call: Awaitable[Any]) -> None:
+        """Wait for a scheduler as long as it takes, and say so when that is long."""
+        task = asyncio.ensure_future(call)
+        done, _ = await asyncio.wait([task], timeout=PATIENCE)
+        if not done:
+            if not self._silent:
+                self._remark(
+                    f"the scheduler has not answered for {PATIENCE:g} s: changes wait for it, the replicas go on with "
+                    "what they have"
+                )
+            self._silent.add(task)
+            await asyncio.wait([task])
+            self._silent.discard(task)
+            if not self._silent:
+                self._remark("the scheduler answers again")
+        task.result()
+
+    def _take(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        self._hear(event[1])
+
+    def _take_of_all(self, event: tuple[float, Any]) -> None:
+        message = event[1]
+        if isinstance(message, dict) and message.get("action") == "remove-worker":
+            self._hear({"removed": message["worker"]})
+
+
+def _silence() -> None:
+    """Have Dask log nothing: what it would say of a lost worker or scheduler is said in our words."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+class _Outgoing:
+    """What is on its way to one attempt: into the queue first, the event second."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._items: list[dict[str, Any]] = []
+        self._news = asyncio.Event()
+
+    def put(self, item: dict[str, Any]) -> None:
+        """Send an item after all that still waits."""
+        self._items.append(item)
+        self._news.set()
+
+    async def run(self, patiently: Callable[[Awaitable[Any]], Awaitable[Any]]) -> None:
+        """Send what there is, until the connection is lost."""
+        from distributed import Event, Queue
+
+        queue: Any = Queue(self._name, client=self._client)
+        event: Any = Event(self._name, client=self._client)
+        with contextlib.suppress(OSError, asyncio.CancelledError):  # the scheduler is gone, and `lost` tells
+            await patiently(queue)
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                items, self._items = self._items, []
+                await patiently(queue.put(items))
+                await patiently(event.set())
