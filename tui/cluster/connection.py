@@ -25,7 +25,7 @@ CONNECT, CLOSE = 5.0, 3.0
 _KEPT = 1000
 
 
-class Lost(Exception):  # noqa: N818 - it is no error of ours
+class SchedulerGone(Exception):  # noqa: N818 - it is no error of ours
     """The scheduler is gone, and what ran there."""
 
 
@@ -99,7 +99,7 @@ class Connection:
         """Run a source on some worker of the cluster; return when it has ended, or the cluster has given it up.
 
         Raises:
-            Lost: The scheduler is gone.
+            SchedulerGone: The scheduler is gone.
         """
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
@@ -111,7 +111,7 @@ class Connection:
         except KilledWorker:
             pass  # `allowed-failures` of a cluster that is not ours
         except (FutureCancelledError, asyncio.CancelledError):
-            raise Lost from None
+            raise SchedulerGone from None
         finally:
             future.release()  # or it would run again if the worker that has its result were lost
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.cluster import cargo, replica
-from tui.cluster.connection import Connection, Lost
+from tui.cluster.connection import Connection, SchedulerGone
 from tui.cluster.replicas import Replica, Replicas
 from tui.worker.channel import Channel
 from tui.worker.failures import describe, print_traceback
@@ -163,7 +163,7 @@ class Controller:
         """Run one replica on the cluster, again where the cluster itself has given it up."""
         try:
             await connection.run(order["key"], source, order)
-        except Lost:
+        except SchedulerGone:
             return  # begun anew with the next connection
         except Exception as error:
             if one.code is None and one.key == order["key"]:

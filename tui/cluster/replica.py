@@ -45,7 +45,7 @@ _BULK = ("metrics", "block")
 _WANTED = ("executing", "long-running")
 
 
-class Replica:
+class Attempt:
     """One attempt to run a replica: a worker that is killed has begun one, and another worker begins the next.
 
     Args:
@@ -260,4 +260,4 @@ class _Lines:
 
 
 if "order" in globals():  # executed by the cluster
-    Replica(globals()["order"]).run()
+    Attempt(globals()["order"]).run()
