@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,14 @@ def open_deck() -> OpenDeck:
         size: tuple[int, int] = (120, 40),
         focus_job: str | None = None,
         own_keys: KeysFile | None = None,
+        overview: bool = False,
     ) -> AsyncIterator[Deck]:
         # A short path: the name of a unix socket holds about a hundred characters.
         with tempfile.TemporaryDirectory(prefix="deck") as folder:
             async with FakeEngine(Path(folder, "s"), *backlogs) as engine:
                 app = DeckApp(engine.path, focus_job, clock=lambda: NOW, own_keys=own_keys)
                 app.animation_level = "none"
+                app.preferences = replace(app.preferences, overview=overview)
                 async with app.run_test(size=size, notifications=True) as pilot:
                     deck = Deck(app, pilot, engine)
                     await deck.until(lambda: app.focused is not None or (app.greeted and not app.jobs))

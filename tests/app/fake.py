@@ -151,8 +151,9 @@ class FakeEngine:
 
     @property
     def orders(self) -> list[protocol_messages.Command]:
-        """What the user asked for: without what the editor asks by itself, of the text and of what runs."""
-        return [c for c in self.commands if not isinstance(c, protocol_messages.Preview | protocol_messages.Detail)]
+        """What the user asked for: without what editor and overview ask by themselves."""
+        asked = protocol_messages.Preview | protocol_messages.Detail | protocol_messages.Summary
+        return [c for c in self.commands if not isinstance(c, asked)]
 
     def saves(self) -> list[protocol_messages.Save]:
         """Return the saves that came, without their ids."""

@@ -84,6 +84,14 @@ def layout(deck: Deck) -> object:
     return deck.view.places(deck.view.size)
 
 
+def overview_row(deck: Deck) -> object:
+    return deck.app.overview.table.listing.chosen
+
+
+def marked(deck: Deck) -> object:
+    return set(deck.app.overview.table.listing.marked)
+
+
 def diff_at(deck: Deck) -> object:
     return deck.app.screen.query_one(DiffView).scroll_offset
 
@@ -131,6 +139,7 @@ STEPS: dict[str, list[Step]] = {
         Step("ctrl+g", sent(messages.Rollback), "differs"),
         Step("f4", current),
         Step("f3", current),
+        Step("f9", screen, then=("f9",)),
         *(Step(f"alt+{n}", current) for n in (2, 3, 4, 5, 6, 7, 8, 9, 1)),
     ],
     "JobView": [
@@ -187,6 +196,22 @@ STEPS: dict[str, list[Step]] = {
         Step("E", lambda deck: deck.view.log_view.text.error, "log"),
         Step("s", screen, "log", then=("escape",)),
         Step("ctrl+l", lambda deck: len(deck.view.log_view.shown), "log"),
+    ],
+    "OverviewTable": [
+        Step("enter", screen, "overview"),
+        *(Step(key, overview_row, "overview", first=("home",)) for key in ("down", "j", "pagedown", "end", "G")),
+        *(Step(key, overview_row, "overview", first=("end",)) for key in ("up", "k", "pageup", "home", "g")),
+        Step("space", marked, "overview", then=("space",)),
+        Step("a", marked, "overview", then=("a",)),
+        Step("o", lambda deck: deck.app.overview.table.listing.sort, "overview"),
+        Step("O", lambda deck: deck.app.overview.table.listing.turned, "overview"),
+    ],
+    "OverviewScreen": [
+        Step("slash", asked, "overview", then=("escape",)),
+        Step("s", lambda deck: deck.toasts, "overview"),
+        Step("f5", sent(messages.Pause), "overview"),
+        *(Step(key, screen, "overview", then=("escape",)) for key in ("ctrl+r", "ctrl+t", "f1", "question_mark")),
+        *(Step(key, screen, "overview") for key in ("escape", "f9", "q")),
     ],
     "TimelineView": [
         *scrolled(("up", "down"), ("k", "j"), ("down", "up"), ("j", "k"), sees=row, at="timeline"),
@@ -306,7 +331,12 @@ async def prepared(deck: Deck) -> None:
 
 
 async def come_to(deck: Deck, at: str) -> None:
-    """Bring the focus to a pane of the first job, or the editor into a conflict."""
+    """Bring the focus to a pane of the first job, or the editor into a conflict; or show the overview."""
+    if at == "overview":
+        if screen(deck) == "MainScreen":
+            await deck.press("f9")
+        await deck.until(lambda: screen(deck) == "OverviewScreen" and deck.app.focused is not None)
+        return
     if at:
         deck.app.main.show_job("digits")
         await deck.until(lambda: current(deck) == "digits" and deck.view.ready)
@@ -342,7 +372,7 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
         app.title += " was suspended"
 
     monkeypatch.setattr(DeckApp, "action_suspend_process", suspend)
-    others = range(2, 10) if name == "MainScreen" else ()
+    others = range(2, {"MainScreen": 10, "OverviewTable": 4}.get(name, 2))
     async with open_deck(backlog(), *(backlog(f"job-{n}", 5) for n in others)) as deck:
         answer_metrics(deck)
         await prepared(deck)
@@ -356,7 +386,7 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
             if step.first:
                 await deck.press(*step.first)
                 await deck.pilot.pause()
-            if name.endswith("Dialog") or (name.endswith("Screen") and name != "MainScreen"):
+            if name.endswith("Dialog") or (name.endswith("Screen") and name not in ("MainScreen", "OverviewScreen")):
                 await deck.until(lambda: screen(deck) == name)
             before = step.sees(deck)
             await deck.press(step.key)

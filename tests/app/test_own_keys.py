@@ -11,7 +11,8 @@ from textual.widgets import TextArea
 
 from tests.app.conftest import OpenDeck, text_of
 from tui.app.app import DeckApp
-from tui.app.main_screen import panes
+from tui.app.key_places import classes
+from tui.app.main_screen import MainScreen
 from tui.app.own_keys import KeysFile, Wish, WrongKeyError, keymap
 from tui.cli import keys_file
 
@@ -75,7 +76,7 @@ def test_two_may_exchange_their_keys() -> None:
 
 def test_none_of_our_own_keys_is_refused() -> None:
     """Whoever writes down what there is, gets what there is."""
-    places = panes(DeckApp)
+    places = classes(MainScreen, DeckApp)
     found: dict[str, list[str]] = {}
     for kind in {kind for kinds in places.values() for kind in kinds}:
         for one in Binding.make_bindings(vars(kind).get("BINDINGS", ())):

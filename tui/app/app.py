@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import math
 import shlex
 import signal
 import time
@@ -18,17 +17,17 @@ from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from tui import wording
-from tui.app import commands, deck_changes, formatting, preferences
+from tui.app import commands, deck_changes, formatting, key_places, preferences
+from tui.app.attention import Attention
 from tui.app.client import Client
 from tui.app.dialogs.dialog import Choice, Dialog, StoppingScreen
 from tui.app.dialogs.loss import work_lost
 from tui.app.frame_scheduler import FrameScheduler
-from tui.app.main_screen import MainScreen, panes
+from tui.app.main_screen import MainScreen
 from tui.app.model.job import JobModel, Part
+from tui.app.overview.screen import OverviewScreen
 from tui.app.own_keys import KeysFile, WrongKeyError, keymap
 from tui.app.preferences import Preferences
 from tui.app.result import Result
@@ -47,17 +46,13 @@ QUIT = Choice("q", "quit", "quit without saving")
 #: The names of so many jobs have room in the title of a dialog.
 MOST_NAMED = 3
 
+#: A deck of so many jobs opens in the overview, until that was left once.
+MANY = 4
+
 #: Seconds that the first frame waits for an engine; what comes later is drawn when it comes.
 FIRST_FRAME_PATIENCE = 0.3
 
-#: How much of a line a toast shows; the whole of it is where it belongs.
-MOST_SAID = 240
-
-_SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
-_SEVERE = ("invalid", "rejected", "failed", "reverted")
-
-#: What is worth a bell, at most one in so many seconds: an invalid text is the user's own, just typed.
-_RINGS = ("rejected", "failed", "reverted", "crashed", "finished")
+#: Seconds from one bell to the next, at least.
 SILENCE = 1.0
 
 
@@ -98,6 +93,7 @@ class DeckApp(ToastApp):
         self.deck_name = ""
         self.jobs: dict[str, JobModel] = {}
         self.main = MainScreen(self.jobs)
+        self.overview = OverviewScreen(self.jobs)
         self._focus_job = focus_job
         self._client = Client(path, self.receive)
         self.greeted = False
@@ -107,7 +103,7 @@ class DeckApp(ToastApp):
         self._rang = -SILENCE
         self._waiting: messages.DeckChange | None = None  # what the deck file says, and is not done yet
         self._question: Dialog | None = None
-        self._warned: set[tuple[str, int]] = set()
+        self._attention = Attention(self.say, self._ring)
         self.frames = FrameScheduler(self._draw, self._handle_exception)
 
     def get_default_screen(self) -> Screen[None]:
@@ -128,6 +124,9 @@ class DeckApp(ToastApp):
         """Listen to signals."""
         loop = asyncio.get_running_loop()
         self._take_keys()
+        self.install_screen(self.overview, "overview")
+        if self.greeted:
+            self._begin_in_overview()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, self._end, "signal", number)
         loop.add_signal_handler(signal.SIGCONT, self._resume)
@@ -137,12 +136,12 @@ class DeckApp(ToastApp):
         """Use the user's own keys, all of them or none."""
         trouble = self._own_keys.trouble
         try:
-            self.keymap = keymap(self._own_keys.wishes, panes(type(self)))
+            self.keymap = keymap(self._own_keys.wishes, key_places.classes(MainScreen, type(self)))
             self.set_keymap(self.keymap)
         except WrongKeyError as error:
             trouble = f"{self._own_keys.path}:{error}"
         if trouble:
-            self._toast(f"{plain(trouble)}\nThe keys are as they are without it.", "error", "Own keys not taken")
+            self.say(f"{plain(trouble)}\nThe keys are as they are without it.", "error", "Own keys not taken")
 
     def _resume(self) -> None:
         """Go on after a stop: the screen shows what the shell has left there."""
@@ -193,7 +192,7 @@ class DeckApp(ToastApp):
         except OSError as error:
             if not self._unkept:
                 what = f"{self._preferences_path}: {_reason(error)}. It holds until you quit."
-                self._toast(what, "warning", "Choice not kept")
+                self.say(what, "warning", "Choice not kept")
             self._unkept = True
 
     def watch_theme(self, theme: str) -> None:
@@ -220,7 +219,7 @@ class DeckApp(ToastApp):
             self.deck_name = message.deck
             self.title = f"tunedeck {plain(message.deck)}"
         elif isinstance(message, messages.Notice):
-            self._toast(plain(message.message), message.severity, plain(message.job))
+            self.say(plain(message.message), message.severity, plain(message.job))
         elif isinstance(message, messages.DeckChange):
             self._change_deck(message)
         elif isinstance(message, messages.JobInfo) and message.job not in self.jobs:
@@ -230,23 +229,27 @@ class DeckApp(ToastApp):
                 self.main.show_job(message.job)
         elif isinstance(message, messages.Gone):
             self.main.forget(message.job)
+            self.overview.forget()
         elif isinstance(message, messages.Event) and (job := self.jobs.get(message.job)) is not None:
             before = job.state.state if job.state is not None else None
             parts = job.apply(message)
             if self.greeted:
-                self._tell(job, message, before)
+                in_view = job.name == self.main.current and not self.main.covered
+                self._attention.tell(job, message, before, in_view)
                 self.frames.note(job.name, parts)
 
     def _begin(self) -> None:
         self.greeted = True
         self._told.set()
         if self._unread:
-            self._toast(f"{self._preferences_path}: {self._unread}", "warning", "Choices not read")
+            self.say(f"{self._preferences_path}: {self._unread}", "warning", "Choices not read")
         for job in self.jobs.values():
             job.live_updates = True
         chosen = self._focus_job if self._focus_job in self.jobs else next(iter(self.jobs), None)
         if chosen is not None:
             self.main.show_job(chosen)
+        if self.is_screen_installed("overview"):
+            self._begin_in_overview()
         self.call_later(self.action_apply_deck)  # there may be no screen yet to ask on
 
     def _change_deck(self, change: messages.DeckChange) -> None:
@@ -258,7 +261,7 @@ class DeckApp(ToastApp):
         if self.greeted and change.waits:
             self.action_apply_deck()
         elif self.greeted:
-            self._toast(said or "It says what runs.", "information", "The deck file was saved")
+            self.say(said or "It says what runs.", "information", "The deck file was saved")
 
     @work(exclusive=True, group="deck")
     async def action_apply_deck(self) -> None:
@@ -269,10 +272,41 @@ class DeckApp(ToastApp):
         if await self.push_screen_wait(self._question):
             await self.order(messages.Apply(0, change.digest), "Deck file not followed")
 
+    def _begin_in_overview(self) -> None:
+        if self._many and self.preferences.overview and self._focus_job is None:
+            self.open_overview()
+            self.overview.table.listing.chosen = ""  # the first row: what fails
+
+    @property
+    def _many(self) -> bool:
+        return sum(not job.is_host for job in self.jobs.values()) >= MANY
+
+    def open_overview(self) -> None:
+        """Show all jobs at a glance."""
+        if self.screen is self.main:
+            self.main.covered = True
+            self.overview.table.listing.chosen = self.main.current
+            self.push_screen(self.overview)
+            self.name_window()
+
+    def leave_overview(self, name: str) -> None:
+        """Show the panes again, of a job if it is named."""
+        if self._many and self.preferences.overview:
+            self.choose(overview=False)
+        self.pop_screen()
+        self.main.uncover(name)
+        self.name_window()
+
+    def show_keys(self, used: str) -> None:
+        """Show the help, what is in use first."""
+        self.push_screen(key_places.help_of(used, MainScreen, type(self), self.keymap))
+
     def _draw(self, changed: dict[str, Part]) -> None:
         if not self.main.whole:
             return  # the app is ending
         self.main.sync(changed, self.clock())
+        if self.main.covered:
+            self.overview.sync(changed, self.clock())
         self.name_window()
         if self._stopping is not None and self._stopping.is_mounted:
             self._stopping.show(self._states())
@@ -280,40 +314,8 @@ class DeckApp(ToastApp):
     def _tick(self) -> None:
         if self.greeted and not self._lost and self.main.whole:
             self.main.tick(self.clock())
-
-    def _tell(self, job: JobModel, message: messages.Event, before: str | None) -> None:
-        """Say in a toast, and by the bell, what the user should not miss."""
-        name = plain(job.name)
-        if isinstance(message, messages.State | messages.Reload):
-            told = message.state if isinstance(message, messages.State) else message.status
-            if told in _RINGS and told != before and not job.fell_with_host:
-                self._ring()
-        if isinstance(message, messages.Judged) and message.verdict == "worse":
-            self._warn(job, message)
-        if isinstance(message, messages.State) and message.state != before:
-            reason = plain(message.reason or "")
-            if message.state == "crashed" and not job.fell_with_host:
-                said = reason or f"exit code {message.exit_code}"
-                then = "Its jobs ended with it." if job.is_host else "ctrl+r starts it again."
-                self._toast(f"{said}\n{then}", "error", f"{name} crashed")
-            elif message.state == "finished":
-                self._toast(reason or "ctrl+r starts it again.", "information", f"{name} finished")
-        elif isinstance(message, messages.Reload) and message.status in _SEVERE and self._is_hidden(job, message):
-            what = formatting.outcome(message)
-            severity = "warning" if message.status == "reverted" else "error"
-            self._toast(what, severity, f"{name}: v{message.version} {message.status}")
-
-    def _warn(self, job: JobModel, found: messages.Judged) -> None:
-        """Say that a change was for the worse, once: of the main metric, or of one that is no number any more."""
-        row = job.timeline.get(found.version)
-        main = row is None or row.effect[0].metric == found.metric
-        if (main or found.change is None or math.isnan(found.change)) and (job.name, found.version) not in self._warned:
-            self._warned.add((job.name, found.version))
-            self._ring()
-            then = "In the timeline b goes to the best version, and r back to the one under the cursor."
-            self._toast(
-                f"{plain(wording.effect(found))}\n{then}", "error", f"{plain(job.name)}: v{found.version} is worse"
-            )
+            if self.main.covered:
+                self.overview.tick(self.clock())
 
     def _ring(self) -> None:
         now = time.monotonic()
@@ -322,24 +324,14 @@ class DeckApp(ToastApp):
             self.bell()
 
     def name_window(self) -> None:
-        """Say in the title of the terminal how the job on the screen is."""
+        """Say in the title of the terminal how the job on the screen is, or all of them."""
         job = self.main.job
-        if job is not None and isinstance(self._driver, TitledDriver):
+        if self.main.covered and isinstance(self._driver, TitledDriver):
+            self._driver.name_window(f"{self.overview.table.states()} · {plain(self.title)}")
+        elif job is not None and isinstance(self._driver, TitledDriver):
             state = job.state.state if job.state is not None else "unknown"
             sign = formatting.STATES.get(state, formatting.UNKNOWN).glyph
             self._driver.name_window(f"{sign} {plain(job.name)} {state} · {plain(self.title)}")
-
-    def _is_hidden(self, job: JobModel, reload: messages.Reload) -> bool:
-        """Tell whether the screen does not show by itself what became of a reload.
-
-        The problem of the newest one stands below the editor, and the user is in the middle of solving it.
-        """
-        return job.name != self.main.current or job.problem is not reload.error or reload.error is None
-
-    def _toast(self, message: str, severity: str, title: str) -> None:
-        known = _SEVERITIES.get(severity, "information")
-        message = "\n".join(line if len(line) <= MOST_SAID else f"{line[:MOST_SAID]}…" for line in message.split("\n"))
-        self.notify(message, title=title, severity=known, timeout=6 if known == "information" else 12, markup=False)
 
     def _disconnected(self, reason: str) -> None:
         self._lost = True
@@ -353,11 +345,12 @@ class DeckApp(ToastApp):
             self.frames.flush()
             ended = all(not job.alive for job in self.jobs.values())
             what = "The deck was stopped: its engine has ended." if ended else "The engine is gone, unexpectedly."
-            self.main.lose(
-                "deck stopped" if ended else "engine gone",
+            told = (
                 f"{what} {reason and reason + '. '}This is what was last known; unsaved text can still be copied. "
-                "ctrl+q quits, tunedeck run opens the deck again.",
+                "ctrl+q quits, tunedeck run opens the deck again."
             )
+            self.main.lose("deck stopped" if ended else "engine gone", told)
+            self.overview.lose(told)
 
     # What goes to the engine
 
@@ -370,11 +363,11 @@ class DeckApp(ToastApp):
         try:
             reply = await self.request(command)
         except ConnectionError as error:
-            self._toast(str(error), "error", failure)
+            self.say(str(error), "error", failure)
             return None
         if reply.ok or reply.code == also:
             return reply
-        self._toast(plain(reply.message), "error", failure)
+        self.say(plain(reply.message), "error", failure)
         return None
 
     async def action_quit(self) -> None:
@@ -429,11 +422,8 @@ class DeckApp(ToastApp):
     def _end(self, why: str, number: int = 0) -> None:
         states = {job.name: job.state.state for job in self.jobs.values() if job.state is not None}
         live = sum(job.alive and not job.is_host for job in self.jobs.values()) if why == "quit-leave" else 0
-        goes_on = (
-            f"{live} job{'s go' if live > 1 else ' goes'} on: tunedeck attach {shlex.quote(self.deck_name)}"
-            if live
-            else ""
-        )
+        go_on = f"{live} jobs go on" if live > 1 else "1 job goes on"
+        goes_on = f"{go_on}: tunedeck attach {shlex.quote(self.deck_name)}" if live else ""
         failed = "crashed" in states.values() or (why == "engine-gone" and any(j.alive for j in self.jobs.values()))
         self.result = Result(128 + number if number else int(failed), why, states, goes_on, number)
         self.exit(return_code=self.result.exit_code)
@@ -442,11 +432,11 @@ class DeckApp(ToastApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """Yield all that keys do, first in the pane in use, then the jobs and the colours."""
-        for place, node in self.main.places():
+        for place, node in self.overview.places() if self.main.covered else self.main.places():
             yield from commands.of(place, node, self.keymap)
         for name in self.jobs:
-            if name != self.main.current:
-                show = partial(self.main.show_job, name)
+            if name != self.main.current or self.main.covered:
+                show = partial(self.leave_overview if self.main.covered else self.main.show_job, name)
                 yield SystemCommand(f"Show {plain(name)}", "Switch to this job", show)
         if self._waiting is not None:
             yield SystemCommand("Follow the deck file", deck_changes.words(self._waiting), self.action_apply_deck)

@@ -53,6 +53,15 @@ class RunningDeck(Protocol):
     def choose(self, **changed: Any) -> None:
         """Keep what the user chose for the next time."""
 
+    def open_overview(self) -> None:
+        """Show all jobs at a glance."""
+
+    def leave_overview(self, name: str) -> None:
+        """Show the panes again, of a job if it is named."""
+
+    def show_keys(self, used: str) -> None:
+        """Show the help, what is in use first."""
+
     def name_window(self) -> None:
         """Say in the title of the terminal how the job on the screen is."""
 

@@ -24,7 +24,7 @@ async def restart(deck: RunningDeck, job: JobModel) -> None:
     title = f"{plain(job.name)} is still {job.state.state if job.state else 'there'}"
     lost = work_lost([job], deck.clock())
     if not job.has_worker or await deck.push_screen_wait(Dialog(title, lost, [RESTART])) == "restart":
-        await _order(deck, messages.Start(0, job.name), "Not started")
+        await order(deck, messages.Start(0, job.name), "Not started")
 
 
 async def stop(deck: RunningDeck, job: JobModel) -> None:
@@ -35,7 +35,7 @@ async def stop(deck: RunningDeck, job: JobModel) -> None:
     title = f"Stop {plain(job.name)}?"
     said = f"{work_lost([job], deck.clock())}\nThe deck stays open; ctrl+r starts it again.".strip()
     if await deck.push_screen_wait(Dialog(title, said, [STOP])):
-        await _order(deck, messages.Stop(0, job.name), "Not stopped")
+        await order(deck, messages.Stop(0, job.name), "Not stopped")
 
 
 async def pause(deck: RunningDeck, job: JobModel) -> None:
@@ -89,7 +89,7 @@ async def roll_back(deck: RunningDeck, job: JobModel, version: int, *, unsaved: 
     return found if isinstance(found, int) else None
 
 
-async def _order(deck: RunningDeck, command: messages.Start | messages.Stop, failure: str) -> None:
+async def order(deck: RunningDeck, command: messages.Start | messages.Stop, failure: str) -> None:
     """Send a command; if the job can't be ended alone, offer to end the host that it shares with others."""
     reply = await deck.order(command, failure, also="stuck")
     if reply is None or reply.code != "stuck":

@@ -13,50 +13,32 @@ from textual.containers import Container
 from textual.dom import DOMNode
 from textual.events import Key, MouseEvent
 from textual.reactive import var
-from textual.widgets import Static, TextArea
+from textual.widgets import Static
 
-from tui.app import job_actions
+from tui.app import job_actions, key_places
 from tui.app.advice import NO_JOBS, NOT_SAVED, advice
-from tui.app.charts.pane import ChartsPane
 from tui.app.charts.view import ChartsView
-from tui.app.commands import own_bindings
 from tui.app.deck import RunningDeck
-from tui.app.dialogs.help import HelpScreen
 from tui.app.dialogs.jump import JumpScreen, Target
-from tui.app.editor.editor import ConfigEditor
 from tui.app.editor.find_bar import FindBar
 from tui.app.job_view import JobView
-from tui.app.knobs.pane import KnobsPane
-from tui.app.knobs.view import KnobsView
-from tui.app.log.pane import LogPane
 from tui.app.log.view import LogView
 from tui.app.model.job import JobModel, Part
 from tui.app.sanitize import plain
 from tui.app.textual_ext.key_bar import KeyBar
 from tui.app.textual_ext.screen import FrugalScreen
 from tui.app.timeline.detail import DetailScreen
-from tui.app.timeline.pane import TimelinePane
 from tui.app.timeline.view import TimelineView
-from tui.app.widgets.diff import DiffView
 from tui.app.widgets.status import StatusLine
 from tui.app.widgets.tabs import JobTabs
 
 #: What can't be done to a host.
 _OF_JOBS = frozenset({"save", "preview", "edit_outside", "settle", "restart", "stop", "pause"})
 
-#: What has keys in each pane, the innermost first.
-PANES: dict[str, tuple[type, ...]] = {
-    "config": (ConfigEditor, TextArea),
-    "knobs": (KnobsView, KnobsPane),
-    "charts": (ChartsView, ChartsPane),
-    "log": (LogView, LogPane),
-    "timeline": (TimelineView, TimelinePane),
-}
-
 #: The keys of everywhere in the line at the bottom, those that go last where there is little room first.
 RANKS = (
-    "pane.restore", "write_back", "save", "pane.knobs", "palette", "job.restart", "job.stop", "pane.charts", "jump",
-    "pane.next", "job.next", "preview", "job.pause", "edit", "pane.enlarge", "job.previous",
+    "pane.restore", "write_back", "save", "pane.knobs", "palette", "job.restart", "job.stop", "pane.charts", "overview",
+    "jump", "pane.next", "job.next", "preview", "job.pause", "edit", "pane.enlarge", "job.previous",
 )  # fmt: skip
 
 #: What leads to the jobs in jump mode: their numbers, then the letters that lead to no pane.
@@ -115,11 +97,15 @@ class MainScreen(FrugalScreen):
             Binding(f"alt+{n}", f"pick({n})", "Job by its place", show=False, priority=True)
             for n in range(1, 10)
         ),
+        Binding("f9", "overview", "All jobs", tooltip="How all jobs are, at a glance", id="overview"),
         Binding("f1", "help", "Help", tooltip="All keys", id="help"),
         Binding("question_mark", "help", "Help in log and timeline", show=False),  # the editor takes it for text
     ]
 
     current: var[str] = var("")
+
+    #: Nothing of it can be seen: the overview stands before it.
+    covered = False
 
     def __init__(self, jobs: dict[str, JobModel]) -> None:
         super().__init__()
@@ -228,7 +214,10 @@ class MainScreen(FrugalScreen):
         for name, parts in changed.items():
             view = self.view(name)
             if view is not None and view.ready:
-                view.sync(parts if name == self.current else parts & Part.DOCUMENT, now)
+                seen = name == self.current and not self.covered
+                view.sync(parts if seen else parts & Part.DOCUMENT, now)
+        if self.covered:
+            return
         if changed.get(self.current, Part.NOTHING) & (Part.STATUS | Part.METRICS) and self.job is not None:
             self._status.show(self.job, now)
             differs = self.job.strays
@@ -248,8 +237,21 @@ class MainScreen(FrugalScreen):
             self._advice.update(said, layout=len(said) != len(before))
             self._advice.display = bool(said)
 
+    def uncover(self, name: str) -> None:
+        """Show a job, or the one from before, as it is now."""
+        self.covered = False
+        if name and name != self.current:
+            self.show_job(name)
+            return
+        now, view = self.deck.clock(), self.view(self.current)
+        if view is not None and view.ready:
+            view.sync(Part.LOG | Part.TIMELINE | Part.DOCUMENT | Part.METRICS, now)
+        self.sync(dict.fromkeys(self._jobs, Part.STATUS), now)
+
     def tick(self, now: float) -> None:
         """Let the clocks on the screen go on, if one of them runs."""
+        if self.covered:
+            return
         self.advise(now)
         view = self.view(self.current)
         if view is not None and view.ready:
@@ -300,6 +302,10 @@ class MainScreen(FrugalScreen):
         """Answer a conflict with the disk."""
         if (view := self.view(self.current)) is not None:
             view.config.settle_conflict(choice)
+
+    def action_overview(self) -> None:
+        """Show all jobs at a glance."""
+        self.deck.open_overview()
 
     def action_jump(self) -> None:
         """Show a key over each pane and job."""
@@ -423,42 +429,14 @@ class MainScreen(FrugalScreen):
 
     def action_help(self) -> None:
         """Show all keys, those of the pane in use first."""
-
-        def keys(*kinds: type) -> list[Binding]:
-            return [key for kind in kinds for key in own_bindings(kind, self.deck.keymap)]
-
         view = self.view(self.current)
-        used = view.used if view is not None else ""
-        of_panes = {name: keys(*(kind for kind in kinds if kind is not TextArea)) for name, kinds in PANES.items()}
-        sections = [(name.capitalize(), found) for name, found in of_panes.items() if name == used]
-        sections += [("Everywhere", keys(type(self), type(self.app))), ("Panes", keys(JobView))]
-        sections += [(name.capitalize(), found) for name, found in of_panes.items() if name != used]
-        sections += [
-            ("Find in the config", keys(FindBar)),
-            ("Details of a reload", keys(DetailScreen)),
-            ("Difference", keys(DiffView)),
-            ("Editing text", keys(TextArea)),
-        ]
-        self.app.push_screen(HelpScreen(sections))
+        self.deck.show_keys(view.used if view is not None else "")
 
     def on_key(self, event: Key) -> None:
         """Say of a key that means nothing here where it does."""
         if event.key in self.active_bindings:
             return
-        said = {
-            f"{one.description}: {name}": one
-            for name, kinds in PANES.items()
-            for kind in kinds
-            if kind is not TextArea
-            for one in own_bindings(kind, self.deck.keymap)
-            if one.key == event.key and one.id is not None
-        }
+        said = key_places.means(event.key, self.deck.keymap)
         if said:
             shown = self.app.get_key_display(next(iter(said.values())))
             self.query_one(KeyBar).say(f"{shown} {' · '.join(said)}")
-
-
-def panes(app: type) -> dict[str, tuple[type, ...]]:
-    """Return for each place of the screen of an app the classes whose keys hold there, the innermost first."""
-    found = {name: (*kinds, JobView, MainScreen, app) for name, kinds in PANES.items()}
-    return {**found, "details": (DiffView, DetailScreen, app)}

@@ -26,6 +26,7 @@ class Preferences:
         sizes: How the panes share the room.
         wrap: Long lines of the log are wrapped.
         charts: They are shown.
+        overview: A deck of many jobs opens in the overview: nobody has left it yet.
         live_knobs: A knob is sent when it rests; else on enter.
         bell: It rings for what went wrong.
     """
@@ -36,6 +37,7 @@ class Preferences:
     charts: bool = False
     live_knobs: bool = True
     bell: bool = True
+    overview: bool = True
 
 
 def default_path() -> Path:
@@ -64,6 +66,7 @@ def load(path: Path) -> Preferences:
         charts=kept.get("charts") is True,
         live_knobs=kept.get("live_knobs") is not False,
         bell=kept.get("bell") is not False,
+        overview=kept.get("overview") is not False,
     )
 
 

@@ -20,6 +20,9 @@ MOST_ROWS = 3
 #: Seconds that it stays, where it is not said for how long.
 SECONDS = 6.0
 
+#: How much of a line a toast shows; the whole of it is where it belongs.
+MOST_SAID = 240
+
 #: How bad it is, from the harmless on.
 SEVERITIES: tuple[SeverityLevel, ...] = ("information", "warning", "error")
 
@@ -48,6 +51,12 @@ class ToastApp(KeyQueueApp):
         super().__init__(driver_class)
         self._new: list[Said] = []
         self._lately: list[Said] = []
+
+    def say(self, message: str, severity: str, title: str) -> None:
+        """Say something that somebody else has worded, perhaps at great length; what is bad stays for longer."""
+        known = next((one for one in SEVERITIES if one == severity), SEVERITIES[0])
+        message = "\n".join(line if len(line) <= MOST_SAID else f"{line[:MOST_SAID]}…" for line in message.split("\n"))
+        self.notify(message, title=title, severity=known, timeout=6 if known == SEVERITIES[0] else 12, markup=False)
 
     def notify(
         self,

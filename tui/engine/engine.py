@@ -23,7 +23,7 @@ from tui.engine.metrics import recorder
 from tui.engine.reloads.candidate import Unanswered
 from tui.engine.reloads.config_file import ConfigFile
 from tui.engine.roster import Roster
-from tui.engine.service import dry_run, history_commands, save_commands, write_commands
+from tui.engine.service import dry_run, history_commands, save_commands, summary, write_commands
 from tui.engine.service.server import Server
 from tui.protocol import messages
 from tui.protocol.messages import ENDED, Event, Message, Notice, Problem, Reply
@@ -342,6 +342,8 @@ class Engine:
         if isinstance(command, messages.Apply):
             why = await self._live.confirm(command.digest) if self._live is not None else "there is no deck file"
             return Reply(command.id, ok=not why, message=why, code="stale" if why else "")
+        if isinstance(command, messages.Summary):
+            return Reply(command.id, ok=True, data=summary.of(self.jobs, command))
         name = getattr(command, "job", "")
         job = self.jobs.get(name)
         if job is None:

@@ -294,6 +294,21 @@ class Apply(Command):
 
 
 @dataclass(frozen=True)
+class Summary(Command):
+    """Ask how some `jobs` are, all at once, for a table of them.
+
+    The reply has an object for each that there is, by its name: `cpu` (percent of a core) and `memory` (MB) of its
+    processes as they were measured last, null where they are not; `restarts`, how often its worker was started again by
+    itself since the user has started it; the main `metric` of its worker, null for none, and its `course`: means of at
+    most `width` columns, from the worker's first step on, null where no value was finite.
+    """
+
+    KIND = "summary"
+    jobs: tuple[str, ...]
+    width: int = 16
+
+
+@dataclass(frozen=True)
 class Shutdown(Command):
     """End all jobs in order, then the engine."""
 

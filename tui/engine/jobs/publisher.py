@@ -68,15 +68,22 @@ class JobPublisher(Publisher):
 
     Attributes:
         metrics: The last `Metrics` event of the worker that runs.
+        restarts: How often a worker was started again by itself since the user has started the job.
         secrets: What of the config is told to nobody.
     """
 
     def __init__(self, job: str, history: History, emit: Emit) -> None:
         super().__init__(job, emit, "not started yet")
         self.metrics: messages.Metrics | None = None
+        self.restarts = 0
         self.secrets = Secrets(history.secrets())
         self._history = history
         self._running: Running | None = None
+
+    def move(self, state: str, **fields: Any) -> None:
+        """Bring it into a state, and count how often that is another try."""
+        super().move(state, **fields)
+        self.restarts += state == "backoff"
 
     def measure(self, step: int, values: Any) -> None:
         """Tell the metrics of a step."""
@@ -97,6 +104,7 @@ class JobPublisher(Publisher):
     def add(self, row: Reload, text: str) -> None:
         """Keep and tell a new reload."""
         row = self.secrets.reload(row)
+        self.restarts *= row.source != "start"
         self._keep(lambda: self._history.add(row, text))
         self.emit(row)
 

@@ -45,12 +45,14 @@ class Recorder:
     Attributes:
         run: The run whose series are in memory.
         problem: Why they are not kept on disk, empty where they are.
+        usage: What its processes used when they were measured last, by the names of the series.
     """
 
     def __init__(self, job: str, config: Path, told: Mapping[str, str], emit: Callable[[messages.Event], None]) -> None:
         self.job = job
         self.run = 0
         self.problem = ""
+        self.usage: Mapping[str, float] = {}
         self.told = told
         self._config = config
         self._emit = emit
@@ -87,7 +89,7 @@ class Recorder:
 
     async def measure(self, root: int, step: int | None, run: int) -> None:
         """Measure what the processes below `root` use, at a step of the task."""
-        found = await asyncio.to_thread(self._meter.measure, root, step)
+        self.usage = found = await asyncio.to_thread(self._meter.measure, root, step)
         points = {name: Point(1, value, value, value) for name, value in found.items()}
         if points and run:
             self.add(SYSTEM, Block(max(step or 0, 1), 1, time.monotonic() + self._offset, points), run)
@@ -163,6 +165,14 @@ class Recorder:
         if found is None:
             raise ValueError(bests.missing(name))
         return name, found
+
+    def course(self, width: int) -> tuple[str | None, list[float | None]]:
+        """Return the main metric of the worker that runs, None for none, and its means in at most `width` columns."""
+        series = self.series
+        name = better.main(series.names, self.told) if series is not None else None
+        if series is None or name is None:
+            return None, []
+        return name, series.columns(name, Range(), width)["mean"]
 
     def _names(self) -> list[str]:
         """Return what the workers of this run have reported."""

@@ -1,0 +1,1 @@
+"""All jobs of the deck on one screen."""
