@@ -372,7 +372,7 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
         app.title += " was suspended"
 
     monkeypatch.setattr(DeckApp, "action_suspend_process", suspend)
-    others = range(2, {"MainScreen": 10, "OverviewTable": 4}.get(name, 2))
+    others = range(2, {"MainScreen": 10, "OverviewTable": 4, "OverviewScreen": 3}.get(name, 2))
     async with open_deck(backlog(), *(backlog(f"job-{n}", 5) for n in others)) as deck:
         answer_metrics(deck)
         await prepared(deck)

@@ -110,9 +110,9 @@ def test_the_file_is_read_with_its_lines(
 
 
 async def test_what_is_shown_goes_along(open_deck: OpenDeck) -> None:
-    wishes = [Wish("job.stop", "f9", 1, 1), Wish("save", "f12", 2, 1)]
+    wishes = [Wish("job.stop", "f11", 1, 1), Wish("save", "f12", 2, 1)]
     async with open_deck(own_keys=KeysFile("keys.yaml", wishes)) as deck:
-        await deck.until(lambda: "f9 Stop" in text_of(deck.app).splitlines()[-1])
+        await deck.until(lambda: "f11 Stop" in text_of(deck.app).splitlines()[-1])
         assert "f12 Save" in text_of(deck.app)
         await deck.press("x", "f12")
         await deck.until(deck.engine.saves)
@@ -120,11 +120,11 @@ async def test_what_is_shown_goes_along(open_deck: OpenDeck) -> None:
         await deck.until(lambda: deck.type_of_screen() == "HelpScreen")
         await deck.press("slash", *"end the job")
         await deck.until(lambda: "Cursor" not in text_of(deck.app))
-        assert "f9  Stop  End the job in order" in text_of(deck.app)
+        assert "f11  Stop  End the job in order" in text_of(deck.app)
 
 
 async def test_a_wrong_one_is_told_and_none_is_taken(open_deck: OpenDeck) -> None:
-    wishes = [Wish("job.stop", "f9", 1, 1), Wish("job.stp", "f12", 2, 1)]
+    wishes = [Wish("job.stop", "f11", 1, 1), Wish("job.stp", "f12", 2, 1)]
     async with open_deck(own_keys=KeysFile("keys.yaml", wishes)) as deck:
         await deck.until(lambda: any("keys.yaml:2:1: there is no job.stp" in said for said in deck.toasts))
         assert "^t Stop" in text_of(deck.app)

@@ -278,7 +278,7 @@ async def test_pane_in_use_gets_the_room_where_there_is_little(
 
 
 async def test_help_lists_the_keys(open_deck: OpenDeck) -> None:
-    async with open_deck(size=(120, 220)) as deck:
+    async with open_deck(size=(120, 260)) as deck:
         await deck.press("f1")
         await deck.until(lambda: deck.type_of_screen() == "HelpScreen")
         shown = text_of(deck.app)

@@ -62,15 +62,16 @@ def help_of(used: str, main: type, app: type, keymap: Mapping[str, str]) -> Help
         return [key for kind in kinds for key in own_bindings(kind, keymap)]
 
     of_panes = {name: keys(*(kind for kind in kinds if kind is not TextArea)) for name, kinds in PANES.items()}
-    everywhere = [("Everywhere", keys(main, app)), ("Panes", keys(JobView))]
+    here = used == "overview"
+    everywhere = [("With the panes of a job" if here else "Everywhere", keys(main, app)), ("Panes", keys(JobView))]
     overview = [("Overview of all jobs", keys(*OVERVIEW))]
-    first = overview if used == "overview" else [(used.capitalize(), of_panes[used])] if used in of_panes else []
+    first = overview if here else [(used.capitalize(), of_panes[used])] if used in of_panes else []
     others = [(name.capitalize(), found) for name, found in of_panes.items() if name != used]
     sections = [
         *first,
         *everywhere,
         *others,
-        *(overview if first != overview else ()),
+        *(() if here else overview),
         ("Find in the config", keys(FindBar)),
         ("Details of a reload", keys(DetailScreen)),
         ("Difference", keys(DiffView)),

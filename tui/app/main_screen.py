@@ -279,7 +279,7 @@ class MainScreen(FrugalScreen):
             return view is not None and view.ready and view.config.draft.theirs is not None
         if action == "write_back":
             return self.job is not None and self.job.strays
-        if action in ("cycle", "pick"):
+        if action in ("cycle", "pick", "overview"):
             return len(self._jobs) > 1
         return True
 

@@ -51,7 +51,8 @@ async def test_overview(open_deck: OpenDeck, snapshot: Callable[[App[Any]], None
 
 
 def words(deck: Deck) -> str:
-    return "\n".join(text_of(deck.app).splitlines()[-4:-1])
+    """What stands below the table."""
+    return text_of(deck.app).partition("╰")[2]
 
 
 def names(deck: Deck) -> list[str]:

@@ -36,7 +36,9 @@ class Figures:
     @staticmethod
     def of(told: Mapping[str, Any]) -> Figures:
         """Return the figures of one job as they are in the engine's answer."""
-        return Figures(told["cpu"], told["memory"], told["restarts"], told["metric"], tuple(told["course"]))
+        # Of what is not finite the engine tells the name.
+        course = tuple(value if isinstance(value, (int, float)) else None for value in told["course"])
+        return Figures(told["cpu"], told["memory"], told["restarts"], told["metric"], course)
 
 
 class Cell(NamedTuple):

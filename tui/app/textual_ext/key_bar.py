@@ -21,7 +21,7 @@ from textual.widget import Widget
 from tui.app.styles import TONES, drawn, tone
 
 #: Of the keys of everywhere so many come before those of the pane that their bindings do not want shown.
-SURE = 9
+SURE = 10
 
 #: From this rank on, keys are shown only where there is room to spare.
 SPARE = 500
