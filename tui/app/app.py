@@ -27,7 +27,7 @@ from tui.app.dialogs.loss import work_lost
 from tui.app.frame_scheduler import FrameScheduler
 from tui.app.main_screen import MainScreen
 from tui.app.model.job import JobModel, Part
-from tui.app.overview.screen import OverviewScreen
+from tui.app.overview.overview_screen import OverviewScreen
 from tui.app.own_keys import KeysFile, WrongKeyError, keymap
 from tui.app.preferences import Preferences
 from tui.app.result import Result

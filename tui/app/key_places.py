@@ -18,7 +18,7 @@ from tui.app.knobs.pane import KnobsPane
 from tui.app.knobs.view import KnobsView
 from tui.app.log.pane import LogPane
 from tui.app.log.view import LogView
-from tui.app.overview.screen import OverviewScreen
+from tui.app.overview.overview_screen import OverviewScreen
 from tui.app.overview.table import OverviewTable
 from tui.app.timeline.detail import DetailScreen
 from tui.app.timeline.pane import TimelinePane

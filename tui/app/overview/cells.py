@@ -48,7 +48,7 @@ class Cell(NamedTuple):
     tone: str = "plain"
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """A column of the table.
 
     Attributes:
@@ -64,18 +64,18 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("state", 10, 0),
-    Column("ver", 5, 4, right=True),
-    Column("step", 10, 7, right=True),
-    Column("rate", 8, 6, right=True),
-    Column("metric", 16, 1),
-    Column("course", COURSE, 5),
-    Column("cpu", 5, 8, right=True),
-    Column("memory", 7, 9, right=True),
-    Column("up", 7, 10, right=True),
-    Column("restarts", 8, 11, right=True),
-    Column("effect", 9, 3),
-    Column("last change", 16, 2),
+    TableColumn("state", 10, 0),
+    TableColumn("ver", 5, 4, right=True),
+    TableColumn("step", 10, 7, right=True),
+    TableColumn("rate", 8, 6, right=True),
+    TableColumn("metric", 16, 1),
+    TableColumn("course", COURSE, 5),
+    TableColumn("cpu", 5, 8, right=True),
+    TableColumn("memory", 7, 9, right=True),
+    TableColumn("up", 7, 10, right=True),
+    TableColumn("restarts", 8, 11, right=True),
+    TableColumn("effect", 9, 3),
+    TableColumn("last change", 16, 2),
 )
 
 

@@ -17,7 +17,7 @@ from textual.strip import Strip
 
 from tui.app import formatting
 from tui.app.model.job import JobModel
-from tui.app.overview.cells import COLUMNS, Cell, Column, cells
+from tui.app.overview.cells import COLUMNS, Cell, TableColumn, cells
 from tui.app.overview.listing import Listing
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, drawn, tone
@@ -263,7 +263,7 @@ class OverviewTable(RowView, can_focus=True):
         spare = width - MARK - SHORT - sum(column.width + GAP for column in shown_columns(width))
         return min(max(self._longest, 3), max(SHORT + spare // 2, SHORT), LONG)
 
-    def _shown(self, width: int, found: Iterable[Cell]) -> list[tuple[Column, int, Cell]]:
+    def _shown(self, width: int, found: Iterable[Cell]) -> list[tuple[TableColumn, int, Cell]]:
         """Return the columns that have room, each with its room and its cell; the last one takes all that is left."""
         kept = shown_columns(width)
         used = MARK + self._room_of_names(width) + sum(column.width + GAP for column in kept)
@@ -275,7 +275,7 @@ class OverviewTable(RowView, can_focus=True):
 
 
 @cache
-def shown_columns(width: int) -> tuple[Column, ...]:
+def shown_columns(width: int) -> tuple[TableColumn, ...]:
     """Return the columns for which a width has room, by their ranks, in their order on the screen."""
     left = width - MARK - SHORT
     kept = []
