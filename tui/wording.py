@@ -90,12 +90,12 @@ def evidence(found: Effect | Judged) -> str:
 
 
 def ranks(found: Mapping[str, int] | None) -> str:
-    """Return how many of several processes have a change: ``by 2 of 3 processes``; nothing where there is one."""
+    """Return how many ranks have a change: ``2/3 ranks``, and what some have lost; nothing where there is one."""
     if not found:
         return ""
     anew = found.get("anew", 0)
     lost = f", {anew} of them anew: the state was lost" if anew else ""
-    return f"by {found['applied']} of {found['total']} processes{lost}"
+    return f"{found['applied']}/{found['total']} ranks{lost}"
 
 
 def exit_words(code: int | None) -> str:

@@ -26,7 +26,7 @@ from tests.bench.live import TASKS, Client, engine, spread, table, ten_keys
 from tests.statuses import FINAL
 from tui.config.disk import store
 from tui.protocol.messages import Metrics, Reload, Save
-from tui.runners.members import pack
+from tui.runners.member import pack
 
 ROUNDS = 9
 
@@ -38,6 +38,7 @@ SETUP = {
     "stopping": None,
     "rank": 0,
     "ranks": 1,
+    "hold": 5.0,
     "guards": {},
     "state_dir": "",
 }

@@ -24,6 +24,7 @@ from tests.bench.board import Board
 from tests.bench.live import TASKS, table
 from tui.engine import paths
 from tui.runners.base import Payload
+from tui.runners.members import RankPolicy
 from tui.runners.process import Place, ProcessRunner
 
 PAIRS = 200
@@ -101,7 +102,9 @@ class Tuned:
         payload = Payload(self._version, config, "")
         if self._runner is None:
             place = Place(TASKS.parent)
-            self._runner = ProcessRunner(self, self._setup, payload, python=None, place=place, joins=self._joins)
+            self._runner = ProcessRunner(
+                self, self._setup, payload, python=None, place=place, joins=self._joins, ranks=RankPolicy()
+            )
         else:
             self._runner.send(payload)
 

@@ -16,6 +16,7 @@ from tui.engine import paths
 from tui.runners import command
 from tui.runners.base import Payload
 from tui.runners.command import CommandRunner, CommandSpec
+from tui.runners.members import RankPolicy
 from tui.runners.readiness import Readiness
 
 SETTLE = 0.01
@@ -40,9 +41,8 @@ class Case:
         self.said: list[dict[str, Any]] = []
         self.answered = asyncio.Event()
         spec = CommandSpec("a", ("run", "{config}"), config, "SIGHUP", ready=ready)
-        self.runner = CommandRunner(
-            self, spec, Payload(1, "lr: 1\n", "lr: 1\n"), {}, paths.sockets_folder() / f"test-{os.getpid()}"
-        )
+        joins = paths.sockets_folder() / f"test-{os.getpid()}"
+        self.runner = CommandRunner(self, spec, Payload(1, "lr: 1\n", "lr: 1\n"), {}, joins, RankPolicy())
 
     def worker_started(self, pid: int) -> None: ...
 

@@ -17,6 +17,7 @@ from io import BufferedRWPair
 from pathlib import Path
 from typing import Any, TextIO
 
+from tui import wording
 from tui.cli import client
 from tui.cli.arguments import UsageError
 from tui.config import keys
@@ -355,7 +356,8 @@ class Talk:
         if row is None or row.status not in _FINAL:
             version = f"v{row.version}" if row is not None else "the change"
             said = sys.stderr if self._json_lines else sys.stdout
-            why = f", {self._reasons[name]}" if self._reasons.get(name) else ""
+            waits = row.error.message if row is not None and row.error is not None else self._reasons.get(name)
+            why = f", {waits}" if waits else ""
             words = f"{version} is in the file and on its way: the job has not taken it yet{harmless(why)}"
             print(f"{prefix}{words}", file=said)
             return 0
@@ -379,6 +381,7 @@ def receipt(row: messages.Reload) -> str:
     """Return a receipt, such as ``v12 applied at step 830 in 3.1 ms: lr 0.1 → 0.05``."""
     head = f"v{row.version} {row.status}"
     if row.status == "applied" and row.latency_ms is not None:
+        head += f" by {wording.ranks(row.ranks)}" if row.ranks else ""
         head += f" at step {row.step} in {row.latency_ms:.1f} ms"
     elif row.by is not None:
         head += f" by v{row.by}"

@@ -113,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _command(what: str | None, command: list[str], given: set[str], arguments: argparse.Namespace) -> dict[str, object]:
     """Return the job of a command line such as ``-c CONFIG --on-change SIGHUP -- COMMAND ARG...``."""
-    from tui.engine.deck.load import on_change_problem
+    from tui.engine.deck.vocabulary import on_change_problem
 
     if what is not None:
         raise UsageError(f"what is to be run, {what} or the command after --?")

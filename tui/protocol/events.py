@@ -197,6 +197,23 @@ class Reload(VersionEvent):
 
 
 @dataclass(frozen=True)
+class Ranks(VersionEvent):
+    """How far a version has come on its way to processes that change together.
+
+    `step` is that at which all take it, None as long as none is agreed. Of `total` so many have `joined`, and so many
+    have `applied` it; it waits for those `missing`, and `why` says what for, where it is not that step.
+    """
+
+    KIND = "ranks"
+    step: int | None
+    joined: int
+    total: int
+    applied: int
+    missing: tuple[int, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Judged(Effect, VersionEvent):
     """What is known of the effect of a version, each time that a look at a metric has found something; see `Effect`."""
 

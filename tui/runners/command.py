@@ -27,7 +27,8 @@ from tui.config.keys import find
 from tui.regexes import TooLongError
 from tui.runners import readiness
 from tui.runners.base import LaunchError, Owner, Payload, Relay
-from tui.runners.members import Member, Members
+from tui.runners.member import Member
+from tui.runners.members import Members, RankPolicy
 from tui.runners.process_tree import ProcessTree
 from tui.runners.readiness import Readiness
 from tui.runners.termination import Termination
@@ -181,6 +182,7 @@ class CommandRunner(Relay):
         payload: The first config.
         setup: What each process gets that joins; see `Members`.
         joins: How the path of the socket begins to which they come.
+        ranks: How those change that are ranks.
 
     Raises:
         LaunchError: The config lacks a value, or is not what is on disk and the command can't be given another.
@@ -188,7 +190,13 @@ class CommandRunner(Relay):
     """
 
     def __init__(
-        self, owner: Owner, spec: CommandSpec, payload: Payload, setup: Mapping[str, Any], joins: Path
+        self,
+        owner: Owner,
+        spec: CommandSpec,
+        payload: Payload,
+        setup: Mapping[str, Any],
+        joins: Path,
+        ranks: RankPolicy,
     ) -> None:
         self._owner = owner
         self.spec = spec
@@ -205,7 +213,7 @@ class CommandRunner(Relay):
         self._tail = ""
         self._stop: Termination | None = None
         self._unjoined: asyncio.TimerHandle | None = None
-        self._members = Members(joins, setup, payload, self._hear, self._take_member)
+        self._members = Members(joins, setup, payload, self._hear, self._take_member, policy=ranks)
         try:
             self._filled = spec.fill(payload.data, self._config_for(payload), payload.text)
             arguments = ["--tty" if spec.tty else "--", *self._filled.arguments]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tui.runners.base import Owner, Payload
-from tui.runners.members import Member
+from tui.runners.member import Member
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class GuestRunner:
         self._gone = asyncio.Event()
         self._member = Member(socket.socket(fileno=spec.connection), self._hear, self._left)
         self._member.pid = spec.pid
-        state = {"paused": False, "stopping": None, "rank": 0, "ranks": 1}
+        state = {"paused": False, "stopping": None, "rank": 0, "ranks": 1, "hold": 0.0}
         self._member.send({"kind": "setup", "version": payload.version, "config": payload.data, **state, **setup})
         asyncio.get_running_loop().call_soon(self._begin)  # who launches it has not got it yet
 

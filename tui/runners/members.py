@@ -9,26 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import marshal
-import pickle
 import secrets
 import socket
-import struct
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from tui.runners.base import Payload
-from tui.runners.process_tree import JsonLines, Outbox
+from tui.runners.member import Member
+from tui.runners.rounds import Rounds, Standing
 from tui.worker.joined import PROTOCOL
 from tui.worker.stopping import ASKS, HANDLER, LEAVES
 
 #: So many processes may come at once.
 _BACKLOG = 4096
-
-#: Seconds in which who has connected must say who it is.
-_HELLO = 10.0
 
 #: Seconds for which receipts of several processes are gathered before it is said how many have come.
 _COUNTING = 0.1
@@ -36,17 +32,25 @@ _COUNTING = 0.1
 #: Of several processes of a job that is to stop, the one that takes its time counts.
 _FIRST = (ASKS, HANDLER, LEAVES)
 
-_HEAD = struct.Struct(">IB")
 _numbers = itertools.count()
 
 
-def pack(message: dict[str, Any]) -> bytes:
-    """Return a message to a process as it goes over the wire; see `tui.worker.joined`."""
-    try:
-        letter, body = b"M", marshal.dumps(message, 2)  # what every Python 3 reads
-    except ValueError:
-        letter, body = b"P", pickle.dumps(message, protocol=4)
-    return _HEAD.pack(len(body), letter[0]) + body
+@dataclass(frozen=True)
+class RankPolicy:
+    """How the processes of a job change that say which rank they are.
+
+    Attributes:
+        ranks: ``together``, at one step; ``each``, at its own next checkpoint; None: together where the first that
+            joins says that there are several.
+        hold: Seconds that it may take to agree on a step.
+    """
+
+    ranks: str | None = None
+    hold: float = 5.0
+
+    def takes_rounds(self, world: int | None) -> bool:
+        """Return whether they change together, where the first says so many ranks there are, or nothing."""
+        return self.ranks == "together" or (self.ranks is None and (world or 1) > 1)
 
 
 class Changed(Protocol):
@@ -94,6 +98,7 @@ class Members:
         hear: Told what the members say, each receipt once: when the lowest rank has it.
         changed: Called when a process has joined or left.
         task: The process of the task of which they are children, None where there is none.
+        policy: How they change.
 
     Attributes:
         address: What stands in the environment of the processes.
@@ -111,8 +116,15 @@ class Members:
         hear: Callable[[Mapping[str, Any]], None],
         changed: Changed,
         task: TaskRank | None = None,
+        *,
+        policy: RankPolicy,
     ) -> None:
         self.ever = False
+        self._policy = policy
+        self._rounds: Rounds | None = None
+        self._first = payload.version  # with which all begin that are there before the first change
+        self._timer: asyncio.TimerHandle | None = None
+        self._stood: dict[int, Standing] = {}  # what was told of the versions on their way
         self._task = task
         self._setup = setup
         self._payload = payload
@@ -163,20 +175,32 @@ class Members:
     def send(self, payload: Payload) -> bool:
         """Hand a new config to all, and to who joins from now on; return whether anybody is there."""
         self._payload = payload
-        for member in self._members:
-            member.send({"kind": "reload", "version": payload.version, "config": payload.data})
+        message = _reload(payload)
+        if self._rounds is not None:
+            self._rounds.offer(message)
+            self._attend()
+        else:
+            self._tell(message)
         return bool(self._members)
 
     def pause(self, *, paused: bool) -> bool:
         """Hold all at their checkpoints, or let them go on; return whether anybody is there."""
         self._paused = paused
-        self._tell({"kind": "pause" if paused else "resume"})
+        if self._rounds is not None:
+            self._rounds.pause(paused=paused)
+            self._attend()
+        else:
+            self._tell({"kind": "pause" if paused else "resume"})
         return bool(self._members)
 
     def stop(self, number: int) -> bool:
         """Say that the job is to stop, by this signal in the end; return whether anybody is there."""
         self._stopping = int(number)
-        self._tell({"kind": "stop", "signal": self._stopping})
+        if self._rounds is not None:
+            self._rounds.stop(self._stopping)
+            self._attend()
+        else:
+            self._tell({"kind": "stop", "signal": self._stopping})
         return bool(self._members)
 
     def force(self) -> None:
@@ -196,8 +220,9 @@ class Members:
             member.close()
         self._members.clear()
         self._unknown.clear()
-        if self._counting is not None:
-            self._counting.cancel()
+        for timer in (self._counting, self._timer):
+            if timer is not None:
+                timer.cancel()
         self._loop.remove_reader(self._listener)
         self._listener.close()
         self._path.unlink(missing_ok=True)
@@ -230,33 +255,49 @@ class Members:
         free = next(rank for rank in itertools.count(0 if self._task is None else 1) if rank not in taken)
         member.pid = hello["pid"]
         member.rank = hello["rank"] if hello["rank"] is not None else free
+        member.world = hello["ranks"]
+        if not self._members and self._policy.takes_rounds(member.world):
+            rounds = self._rounds = Rounds(self._policy.hold, _reload(self._payload), self._post, self._take_news)
+            rounds.paused, rounds.stopping, self._first = self._paused, self._stopping, self._payload.version
         self._members.append(member)
         self.ever = True
-        ranks = hello["ranks"] if hello["ranks"] is not None else len(self._members) + (self._task is not None)
-        member.send(
-            {
-                "kind": "setup",
-                "version": self._payload.version,
-                "config": self._payload.data,
-                "paused": self._paused,
-                "stopping": self._stopping,
-                "rank": member.rank,
-                "ranks": ranks,
-                **self._setup,
-            }
-        )
+        member.send({**self._first_message, "rank": member.rank, "ranks": member.world or self._world})
         self._changed(member, came=True)
+
+    @property
+    def _first_message(self) -> dict[str, Any]:
+        """What a process is sent first: with ranks that change together it begins with what all of them have."""
+        runs: Mapping[str, Any] = _reload(self._payload) if self._rounds is None else self._rounds.running
+        paused = self._paused if self._rounds is None else self._rounds.paused
+        stopping = self._stopping if self._rounds is None else self._rounds.stopping
+        state = {"version": runs["version"], "config": runs["config"], "paused": paused, "stopping": stopping}
+        return {"kind": "setup", **state, "hold": self._policy.hold, **self._setup}
+
+    @property
+    def _world(self) -> int:
+        return len(self._members) + (self._task is not None)
 
     def _objection(self, hello: Mapping[str, Any]) -> str | None:
         if hello.get("kind") != "join" or not secrets.compare_digest(str(hello.get("token")), self._token):
             return "TUNEDECK in its environment is not this job's"
         if hello.get("protocol") != PROTOCOL:
             return "its tunedeck is of another version than the deck's"
+        if self._rounds is not None:
+            for other in [member for member in self._members if member.rank == hello["rank"]]:
+                other.look()  # it may have ended just now, and this is the one that takes its place
+                if other in self._members:
+                    return f"process {other.pid} is rank {other.rank} already"
         return None
 
     def _listen_to(self, member: Member, message: Mapping[str, Any]) -> None:
         kind = message["kind"]
-        if kind == "applied":
+        member.step = message.get("step", member.step)
+        if kind in ("applied", "rejected") and self._rounds is not None:
+            self._take_answer(self._rounds, member, message)
+        elif kind == "promised" and self._rounds is not None:
+            self._rounds.promised(member.rank, message["round"], message["fence"])
+            self._attend()
+        elif kind == "applied":
             self.take_receipt(member, message)
         elif kind == "stopping":
             member.how = message["how"]
@@ -268,6 +309,61 @@ class Members:
         elif kind == "breached" or member is self.speaker:
             self._hear(message)
 
+    # Ranks that change together.
+
+    def _take_answer(self, rounds: Rounds, member: Member, message: Mapping[str, Any]) -> None:
+        """Take a receipt or a refusal of one of them: with its first it has come to a checkpoint."""
+        if not member.begun:
+            member.begun = True
+            rounds.join(member.rank, member.world or self._world)
+        if message["kind"] == "applied":
+            self.take_receipt(member, message)
+            rounds.applied(member.rank, message["version"])
+        elif "round" in message:
+            rounds.rejected(member.rank, message["round"], message)
+        elif member is self.speaker:
+            self._hear(message)
+        self._attend()
+
+    def _post(self, rank: int | None, message: Mapping[str, Any]) -> None:
+        for member in self._members:
+            if rank is None or (member.rank == rank and member.begun):
+                member.send(dict(message))
+
+    def _take_news(self, news: Mapping[str, Any]) -> None:
+        """Take what has become of a round."""
+        if news["kind"] != "landed":
+            self._hear(news)
+            return
+        version = news["version"]
+        receipts = [member.applied for member in self._members if member.applied is not None]
+        last = max((one for one in receipts if one["version"] == version), key=lambda one: one["at"], default=None)
+        if last is not None and version > self._answered:
+            self._answered, self._step, self._counted = version, news["ranks"]["step"], news["ranks"]
+            self._hear({**last, "step": self._step, "ranks": news["ranks"]})
+
+    def _attend(self) -> None:
+        """See when the rounds want to be looked at, and tell how far they have come if that is news."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._rounds is not None and self._rounds.deadline is not None:
+            self._timer = self._loop.call_later(max(self._rounds.deadline - time.monotonic(), 0), self._tick)
+        if self._counting is None:
+            self._counting = self._loop.call_later(_COUNTING, self._count)
+
+    def _tick(self) -> None:
+        if self._rounds is not None:
+            self._rounds.tick()
+        self._attend()
+
+    def _tell_standings(self) -> None:
+        standings = {} if self._rounds is None else {one.version: one for one in self._rounds.standings}
+        for version, standing in standings.items():
+            if self._stood.get(version) != standing:
+                self._hear({"kind": "standing", **standing._asdict()})
+        self._stood = standings
+
     def take_receipt(self, one: Rank, message: Mapping[str, Any]) -> None:
         """Take what one of the processes has taken."""
         one.applied = message
@@ -278,17 +374,24 @@ class Members:
     def _answer(self) -> None:
         """Pass the receipt of the lowest rank on, once."""
         speaker = self.speaker
-        if speaker is not None and speaker.applied is not None and speaker.applied["version"] > self._answered:
+        if speaker is None or speaker.applied is None or not self._speaks_for_all(speaker.applied["version"]):
+            return
+        if speaker.applied["version"] > self._answered:
             self._answered = speaker.applied["version"]
             self._step = speaker.applied["step"]
             self._counted = self._ranks
             self._hear({**speaker.applied, "ranks": self._counted})
 
+    def _speaks_for_all(self, version: int) -> bool:
+        """Return whether the lowest rank answers for a version, and not the last of those that change together."""
+        return self._rounds is None or version == self._first
+
     def _count(self) -> None:
         """Say how many have the newest version for which there is a receipt, if that is news."""
         self._counting = None
+        self._tell_standings()
         ranks = self._ranks
-        if self._answered and ranks is not None and ranks != self._counted:
+        if self._answered and self._speaks_for_all(self._answered) and ranks is not None and ranks != self._counted:
             self._counted = ranks
             self._hear({"kind": "ranks", "version": self._answered, "ranks": ranks})
 
@@ -296,88 +399,25 @@ class Members:
     def _ranks(self) -> dict[str, int] | None:
         """Of how many processes how many have it; None where there are not several."""
         ranks = self._counted_ranks
-        if len(ranks) < 2:
+        total = max(len(ranks), self._rounds.world if self._rounds is not None else 0)
+        if total < 2:
             return None
         receipts = [one.applied for one in ranks if one.applied is not None]
         applied = sum(receipt["version"] >= self._answered for receipt in receipts)
-        return {"total": len(ranks), "applied": applied, "step": self._step}
+        return {"total": total, "applied": applied, "step": self._step}
 
     def _left(self, member: Member) -> None:
         self._unknown.discard(member)
         if member in self._members:
             self._members.remove(member)
             self._changed(member, came=False)
+            if self._rounds is not None and member.begun:
+                self._rounds.leave(member.rank)
+            if not self._members:
+                self._rounds = None  # who comes next begins with the newest
             self._answer()
+            self._attend()
 
 
-class Member:
-    """One process that has connected.
-
-    Args:
-        connection: To it.
-        hear: Told what it says.
-        left: Told that it is gone.
-
-    Attributes:
-        pid: Its process.
-        rank: Which of the job's processes it is.
-        applied: Its last receipt.
-        how: How it ends, once it was asked to.
-        over: Its program has ended, and takes nothing any more, though its process goes on.
-    """
-
-    def __init__(
-        self,
-        connection: socket.socket,
-        hear: Callable[[Member, Mapping[str, Any]], None],
-        left: Callable[[Member], None],
-    ) -> None:
-        self.pid = 0
-        self.rank = 0
-        self.how = ""
-        self.over = False
-        self.applied: Mapping[str, Any] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._left = left
-        self._socket = connection
-        connection.setblocking(False)
-        self._said = JsonLines(connection, lambda message: hear(self, message))
-        self._outbox = Outbox(connection)
-        self._open = True
-        self._loop.add_reader(connection, self._read)
-        self._deadline = self._loop.call_later(_HELLO, self._end_stranger)
-
-    def send(self, message: dict[str, Any]) -> None:
-        """Send it a message."""
-        if self._open:
-            self._outbox.send(pack(message))
-
-    def close(self) -> None:
-        """End the connection."""
-        if self._open:
-            self._open = False
-            self._deadline.cancel()
-            self._loop.remove_reader(self._socket)
-            self._outbox.close()
-            self._socket.close()
-
-    def _end_stranger(self) -> None:
-        if not self.pid:
-            self._leave()
-
-    def _leave(self) -> None:
-        self.close()
-        self._left(self)
-
-    def _read(self) -> None:
-        try:
-            goes_on = self._said.read()
-        except (ValueError, KeyError, TypeError, AttributeError):
-            if self.pid:
-                raise
-            goes_on = False  # it is none of ours, whatever it says
-        except OSError:
-            if self._open:  # else what it said has ended the connection
-                raise
-        if self._open and not goes_on:
-            self._leave()
+def _reload(payload: Payload) -> dict[str, Any]:
+    return {"kind": "reload", "version": payload.version, "config": payload.data}

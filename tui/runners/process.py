@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tui.runners.base import Owner, Payload, Relay
-from tui.runners.members import Member, Members, TaskRank
+from tui.runners.member import Member
+from tui.runners.members import Members, RankPolicy, TaskRank
 from tui.runners.process_tree import JsonLines, Outbox, ProcessTree
 from tui.runners.task import Task
 from tui.runners.termination import Termination
@@ -122,13 +123,22 @@ class ProcessRunner(Task, Relay):
         python: The interpreter of the worker; ours where none is named.
         place: Where it runs.
         joins: How the path of the socket begins to which its children come.
+        ranks: How those change that are ranks.
 
     Raises:
         OSError: The interpreter can't be started, or the socket not be made.
     """
 
     def __init__(
-        self, owner: Owner, setup: Mapping[str, Any], payload: Payload, *, python: str | None, place: Place, joins: Path
+        self,
+        owner: Owner,
+        setup: Mapping[str, Any],
+        payload: Payload,
+        *,
+        python: str | None,
+        place: Place,
+        joins: Path,
+        ranks: RankPolicy,
     ) -> None:
         self._owner = owner
         self._stop: Termination | None = None
@@ -136,7 +146,7 @@ class ProcessRunner(Task, Relay):
         self._judges = True  # until the task is loaded, and says whether it does
         self._rank = TaskRank()
         child = {"guards": setup["guards"], "state_dir": setup["state_dir"]}
-        self._members = Members(joins, child, payload, self._hear, self._take_member, self._rank)
+        self._members = Members(joins, child, payload, self._hear, self._take_member, self._rank, policy=ranks)
         try:
             self._process = Process(self, python, replace(place, env={**place.env, "TUNEDECK": self._members.address}))
         except BaseException:

@@ -9,7 +9,12 @@ direction  kind       further keys
 ========== ========== ==================================================================================
 to engine  join       token, protocol, pid; rank and ranks where the launcher says them, else null
 to process refused    message: why it can't join
-to process setup      version, config, guards, paused, stopping (a signal or null), rank, ranks, state_dir
+to process setup      version, config, guards, paused, stopping (a signal or null), rank, ranks, state_dir, hold
+to process prepare    round, message: what all ranks are to heed at one step; see `tui.worker.rank`
+to process go         round, step: heed it there
+to process abort      round: it comes to nothing
+to engine  promised   round, fence: this checkpoint is not passed unheard
+to engine  rejected   as a worker says it; round, where it was prepared
 both ways             else what a worker and its engine say; see `tui.worker.channel`
 ========== ========== ==================================================================================
 
@@ -28,6 +33,7 @@ from tui.worker import current, native, stopping
 from tui.worker.link import Link, LostError, connected
 from tui.worker.loop import Loop
 from tui.worker.mailbox import Mailbox
+from tui.worker.rank import Fence, launched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
 
     from tui.worker.validation import Rules
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: Seconds that a process may be held up by its first checkpoint.
 JOIN_PATIENCE = 0.045
@@ -44,13 +50,6 @@ JOIN_PATIENCE = 0.045
 TICK = 0.05
 
 _SIGTERM = 15
-
-_RANKS = (
-    ("RANK", "WORLD_SIZE"),
-    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
-    ("PMI_RANK", "PMI_SIZE"),
-    ("SLURM_PROCID", "SLURM_NTASKS"),
-)
 
 
 class JoinedLoop(Loop):
@@ -67,6 +66,7 @@ class JoinedLoop(Loop):
         self.due = True
         self.rank, self.ranks = setup["rank"], setup["ranks"]
         self.state_dir = setup["state_dir"]
+        self._fence = Fence(setup["hold"])
         self._thread = native.main_thread()
         self._rules: Rules | None = None
         # Reloads that have come before the program said what it wants; None once it has. No flag beside it: objects of
@@ -103,8 +103,13 @@ class JoinedLoop(Loop):
     def put(self, message: dict[str, Any]) -> None:
         """Take a message of the engine: first into the mailbox, then the flag."""
         with self._gate:
-            if message["kind"] == "reload" and self._early is not None:
+            kind = message["kind"]
+            if kind == "reload" and self._early is not None:
                 self._early.append(message)
+            elif kind == "prepare":
+                self._promise(message["round"], message["message"])
+            elif kind in ("go", "abort"):
+                self._take_decision(message)
             else:
                 self._put(message)
 
@@ -113,6 +118,32 @@ class JoinedLoop(Loop):
         if wanted is not None:
             super().put(wanted)
             self.due = True
+
+    def _promise(self, number: int, message: dict[str, Any]) -> None:
+        """Promise that a message of a round will be heeded at one step with the other ranks, or reject it."""
+        wanted = self._judged(message, round=number) if message["kind"] == "reload" else message
+        if wanted is not None:
+            fence = self._fence.promise(number, wanted, self._next_step)
+            self.channel.send({"kind": "promised", "round": number, "fence": fence})
+
+    def _next_step(self) -> int:
+        self.due = True  # first: who has not seen it has counted its step already, and the fence is behind that
+        return self.step if self._stands else self.step + 1
+
+    @property
+    def _stands(self) -> bool:
+        """The task is held at a checkpoint: that one is not passed yet."""
+        return self._paused and self.told_paused
+
+    def _take_decision(self, message: dict[str, Any]) -> None:
+        if message["kind"] == "abort":
+            self._fence.forget(message["round"])
+            return
+        decided = self._fence.decide(message["round"], message["step"])
+        if self._stands and message["step"] > self.step and decided in ("stop", "resume"):
+            super().put({"kind": "resume"})  # it stands before the others: it goes on to where they are
+        self.due = True
+        self.mailbox.event.set()
 
     def sample(self) -> None:
         """Have the next checkpoint report."""
@@ -138,14 +169,14 @@ class JoinedLoop(Loop):
             time.sleep(min(TICK, max(deadline - time.monotonic(), 0)))
         self.mailbox.wait(max(deadline - time.monotonic(), 0))
 
-    def _judged(self, message: dict[str, Any]) -> dict[str, Any] | None:
+    def _judged(self, message: dict[str, Any], **about: Any) -> dict[str, Any] | None:
         """Return the message with the object that the program wants; None where that can't be made, and is told."""
         if self._rules is None:
             return message
         try:
             made = self._rules.judge(message["config"])
         except Exception as refusal:  # of a kind that is imported only where there are rules
-            about = {"version": message["version"], "message": str(refusal), "errors": getattr(refusal, "errors", [])}
+            about.update(version=message["version"], message=str(refusal), errors=getattr(refusal, "errors", []))
             self.channel.send({"kind": "rejected", **about})
             return None
         return {**message, "config": made, "effective": self._rules.effective(message["config"], made)}
@@ -157,10 +188,37 @@ class JoinedLoop(Loop):
         if self._guards is not None:
             with self._lock:
                 self._guards.check_metrics(metrics)
+        self._come_to_fence()
         self._attend(metrics)
+        while self._fence.claims(self.step):  # the promise was made while it was held, or looked at what had come
+            self._come_to_fence()
+            self._attend(metrics)
         if self._stopping and self.stop.leaves(self.step):
             self._leave()
-        self.due = self.due or self._guards is not None or self._stopping
+        if self._guards is not None or self._stopping or self._fence.is_set:  # never to False: a promise may come now
+            self.due = True
+
+    def _come_to_fence(self) -> None:
+        """Wait where the other ranks may have to be heard first; end where nobody is heard."""
+        if not self._fence.is_set:
+            return
+        if not self._fence.wait(self.step):
+            self._end_alone()
+        self.mailbox.event.set()  # what was decided for this step is waiting
+
+    def _arrived(self) -> list[dict[str, Any]]:
+        decided = self._fence.take(self.step)
+        for message in decided:
+            if message["kind"] == "stop":
+                self.stop.begin(message["signal"], self.step)
+        return [*super()._arrived(), *decided]
+
+    def _end_alone(self) -> None:
+        silence = f"the deck has not said within {self._fence.patience:g} s at which step all ranks change"
+        _say(f"{silence}: rank {self.rank} ends at step {self.step}, it must not go on alone")
+        if native.this_thread() == self._thread:
+            raise SystemExit(1)
+        os._exit(1)
 
 
 class JoinedMailbox(Mailbox):
@@ -188,6 +246,7 @@ class _Part:
         self.entered = False  # by a checkpoint
         self.given: Any = None  # the config of its own that it came with to that
         self.thread = 0  # in which a checkpoint was last seen
+        self.steps = 0  # checkpoints before the deck has answered: all ranks count from their first
 
 
 _part = _Part()
@@ -195,9 +254,11 @@ _part = _Part()
 
 def first_checkpoint(config: Any, metrics: Any) -> Any:
     """Join, and complete the first checkpoint; the caller's own config is what it has until the deck has answered."""
-    loop = enter(config)
-    if loop is None:
-        return config
+    with _part.lock:
+        loop = enter(config)
+        if loop is None:
+            _part.steps += 1
+            return config
     if isinstance(loop, JoinedLoop):
         loop.begin()
     return loop.checkpoint(metrics)
@@ -229,7 +290,7 @@ def join() -> Loop | None:
         if current.address is not None and not _part.asked:
             _part.asked = True
             _join(current.address)
-        if _part.entered:
+        if _part.entered and not is_on_its_way():
             current.address = None
         return asked_loop()
 
@@ -242,7 +303,7 @@ def _join(address: str) -> None:
     except OSError as error:
         _say(f"no deck answers at {path} ({error.strerror}): the script runs by itself")
         return
-    rank, ranks = _launched()
+    rank, ranks = launched()
     link.send({"kind": "join", "token": token, "protocol": PROTOCOL, "pid": os.getpid(), "rank": rank, "ranks": ranks})
     if be_part(link, JoinedLoop, max(deadline - time.monotonic(), 0.001)):
         stopping.install(_SIGTERM)  # anew, in a process that was forked
@@ -290,9 +351,12 @@ class _Intake:
         """Take a message."""
         kind = message["kind"]
         if kind == "setup":
-            _part.loop = self._loop = self._kind(self._link, message)
-            if _part.entered:  # after that is there: who enters just now sees the one or the other
-                current.loop = self._loop
+            self._loop = self._kind(self._link, message)
+            with _part.lock:  # a checkpoint either counts with those before it, or finds the loop
+                self._loop.step = _part.steps
+                _part.loop = self._loop
+                if _part.entered:
+                    current.loop = self._loop
             atexit.register(self._loop.finish)
         elif kind == "refused":
             _say(f"{message['message']}: the script runs by itself")
@@ -354,24 +418,9 @@ def _rules_for(given: Any) -> Rules | None:
     kind = type(given)
     if not hasattr(kind, "model_validate") and not hasattr(kind, "__dataclass_fields__"):
         return None
-    from tui.worker import config_types, task_import, validation
+    from tui.worker import validation
 
-    def convert(config: Any) -> Any:
-        try:
-            wanted = config_types.converter(kind)
-        except task_import.TaskError as error:
-            raise ValueError(str(error)) from None
-        return config if wanted is None else wanted(config)
-
-    return validation.Rules(convert=convert)
-
-
-def _launched() -> tuple[int | None, int | None]:
-    """Return the rank of this process and the number of all, where a launcher says them."""
-    for rank, ranks in _RANKS:
-        if os.environ.get(rank, "").isdecimal() and os.environ.get(ranks, "").isdecimal():
-            return int(os.environ[rank]), int(os.environ[ranks])
-    return None, None
+    return validation.rules_of(kind)
 
 
 def _say(message: str) -> None:

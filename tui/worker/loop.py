@@ -321,7 +321,7 @@ class Loop:
             while self._home is None and self._held():
                 self._tell_paused()
                 self.mailbox.event.wait()
-                self._sort(self.mailbox.take())
+                self._sort(self._arrived())
                 if not self._held():
                     self._look(metrics)
 
@@ -337,7 +337,7 @@ class Loop:
 
     def _look(self, metrics: Any) -> None:
         if self.mailbox.event.is_set():
-            self._sort(self.mailbox.take())
+            self._sort(self._arrived())
         if self._reloads and not self._paused and not self._stopping and not self.over:
             reloads, self._reloads = self._reloads, []
             self.config = reloads[-1]["config"]
@@ -349,6 +349,10 @@ class Loop:
         if self.sample_due:
             self.sample_due = self._paused
             self._metrics.report(self.step, metrics)
+
+    def _arrived(self) -> list[dict[str, Any]]:
+        """Return what is to be heeded at this checkpoint, oldest first."""
+        return self.mailbox.take()
 
     def _sort(self, messages: list[dict[str, Any]]) -> None:
         for message in messages:

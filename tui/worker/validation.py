@@ -128,3 +128,16 @@ def load_rules(target: str | None, beside: str, module: Any, function: Callable[
     if task_import.is_async(check):
         raise task_import.TaskError(f"{target} is async: a validator is a plain function, which answers at once")
     return Rules(target, check, convert, hints)
+
+
+def rules_of(kind: Any) -> Rules:
+    """Return what makes of each config an object of a class, for a program that has come with one of it."""
+
+    def convert(config: Any) -> Any:
+        try:
+            wanted = config_types.converter(kind)
+        except task_import.TaskError as error:
+            raise ValueError(str(error)) from None
+        return config if wanted is None else wanted(config)
+
+    return Rules(convert=convert)

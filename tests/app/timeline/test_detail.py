@@ -116,7 +116,7 @@ def test_how_many_processes_have_it_is_a_fact() -> None:
     row = Reload(
         "digits", 9, "applied", "editor", step=12_400, latency_ms=3.0, ranks={"total": 4, "applied": 3, "step": 1}
     )
-    assert "at step 12,400 after 3.0 ms by 3 of 4 processes" in facts(row, NOW, []).plain
+    assert "by 3/4 ranks at step 12,400 after 3.0 ms" in facts(row, NOW, []).plain
 
 
 def test_both_views_have_every_changed_line() -> None:

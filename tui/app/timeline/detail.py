@@ -170,7 +170,8 @@ def _facts(row: Reload, now: float, differences: list[Change], proof: Sequence[s
     yield "source", ", ".join(filter(None, origin))
     took = f"after {formatting.latency(row.latency_ms)}" if row.latency_ms else ""
     step = f"at step {row.step:,}" if row.step is not None else ""
-    yield "taken", " ".join(filter(None, (step, took, wording.ranks(row.ranks))))
+    by = f"by {wording.ranks(row.ranks)}" if row.ranks else ""
+    yield "taken", " ".join(filter(None, (by, step, took)))
     yield "effect", _INDENT.join([*proof, *(plain(wording.evidence(found)) for found in row.effect)])
     drift = "the file differs from what ran last:" + _INDENT if row.source == "start" and row.changes else ""
     yield "changed", drift + _INDENT.join(formatting.change(item) for item in row.changes)

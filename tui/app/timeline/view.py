@@ -419,7 +419,9 @@ class TimelineView(RowView, can_focus=True):
         parts = [(f"#{plain(row.tag)}", "key")] if row.tag else []
         if row.source == "start":
             parts.append((f"── {formatting.run(row)} ──", "strong"))
-        parts.append((formatting.outcome(row), "bad" if row.error is not None else "plain"))
+        waits = row.status == "sent" and row.error is not None
+        parts.append((formatting.outcome(row), "wait" if waits else "bad" if row.error is not None else "plain"))
+        parts.append((wording.ranks(row.ranks), "dim"))
         if row.note:
             parts.append((f"· {plain(row.note)}", "dim"))
         if row.status == "sent" and self.now - row.time > LONG:

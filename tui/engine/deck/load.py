@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib.util
 import math
 import re
@@ -46,11 +45,15 @@ from tui.engine.deck.vocabulary import (
     STOP_KINDS,
     TELL_KINDS,
     Kinds,
+    hint,
+    near,
+    on_change_problem,
 )
 from tui.protocol.messages import Problem
 from tui.regexes import Pattern, PatternError
 from tui.runners.command import CommandSpec, is_passable, placeholders
 from tui.runners.dask import DaskSpec
+from tui.runners.members import RankPolicy
 from tui.runners.readiness import LOOK, Readiness
 from tui.worker.guards import ALL
 
@@ -132,7 +135,7 @@ class _Reader:
         """Refuse keys that are not among `known`."""
         for key in found:
             if key not in known:
-                self.refuse(child(path, key), f"unknown key {key}{_hint(str(key), known)}", at_key=True)
+                self.refuse(child(path, key), f"unknown key {key}{hint(str(key), known)}", at_key=True)
 
     def job(self, name: Any, data: Any) -> JobSpec | None:
         """Return the job of the given name; None where something in it is wrong, which is noted."""
@@ -166,7 +169,7 @@ class _Reader:
         )
 
     def _essentials(self, path: str, name: Any, data: dict[str, Any]) -> None:
-        meant = {_near(str(key), KINDS) or key for key in data}  # what is only misspelled is not missing
+        meant = {near(str(key), KINDS) or key for key in data}  # what is only misspelled is not missing
         if "config" not in meant:
             self.refuse(path, f"job {name} has no config: add config: FILE", at_key=True)
         if ("task" in meant) == ("command" in meant):
@@ -183,6 +186,13 @@ class _Reader:
                 self._mapping(path, {key: value}, kinds)
                 sound[key] = value
         return sound
+
+    def ranks(self, path: str, data: dict[str, Any]) -> RankPolicy:
+        """Return how the processes change that are ranks."""
+        self._choice(path, data, "ranks", ("together", "each"))
+        if not 0 < data.get("hold", 1) < math.inf:
+            self.refuse(child(path, "hold"), "hold must be a number of seconds, more than 0")
+        return RankPolicy(data.get("ranks"), float(data.get("hold", RankPolicy.hold)))
 
     def settle(self, path: str, data: float | dict[str, Any]) -> ProbationPeriod:
         """Return how long a reload is on trial."""
@@ -407,8 +417,8 @@ class _Reader:
     def _choice(self, path: str, data: dict[str, Any], key: str, choices: tuple[str, ...]) -> None:
         if key in data and data[key] not in choices:
             known = ", ".join(choices) if len(choices) < 5 else "a signal name"
-            hint = _hint(data[key], choices) or f": it must be {known}"
-            self.refuse(child(path, key), f"unknown {key} {data[key]}{hint}")
+            meant = hint(data[key], choices) or f": it must be {known}"
+            self.refuse(child(path, key), f"unknown {key} {data[key]}{meant}")
 
 
 #: What each field of a job is made of, by a part of the reader, and what it is where that can't be told.
@@ -430,36 +440,9 @@ _FIELDS: dict[str, tuple[Callable[[_Reader, str, dict[str, Any]], Any], Any]] = 
     ),
     "guards": (lambda reader, path, data: dict(reader.guards(child(path, "guards"), data.get("guards", {}))), {}),
     "metrics": (lambda reader, path, data: reader.metrics(child(path, "metrics"), data.get("metrics", {})), {}),
+    "ranks": (lambda reader, path, data: reader.ranks(path, data), RankPolicy()),
 }
-
-
-def on_change_problem(word: str | None, config: Path) -> str | None:
-    """Return what is wrong with the `on_change` of a command with this config, None if nothing is."""
-    if word in (None, "reload") and not is_keyed(config):
-        choice = "restart, none or a signal name such as SIGHUP"
-        if word is None:
-            return f"a command whose config is not YAML or JSON needs on_change: {choice}"
-        return f"the processes of a command can be given YAML and JSON only, not {config.name}: write {choice}"
-    if word in ("SIGKILL", "SIGSTOP"):
-        return f"no program can catch {word} to read its config again: write restart, or a signal such as SIGHUP"
-    known = ("reload", "restart", "none", *SIGNALS)
-    if word is None or word in known:
-        return None
-    hint = _hint(word, known) or ": it must be reload, restart, none or a signal name"
-    return f"unknown on_change {word}{hint}"
 
 
 def _word(on_change: str | dict[str, Any]) -> str:
     return on_change if isinstance(on_change, str) else "command"
-
-
-def _hint(word: str, known: Iterable[str]) -> str:
-    near = _near(word, known)
-    return f": did you mean {near}?" if near else ""
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    """Return what may be meant by a word, empty for nothing."""
-    names = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(str(word).casefold(), list(names), 1)
-    return names[close[0]] if close else ""

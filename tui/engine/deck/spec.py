@@ -16,6 +16,7 @@ from tui.protocol.messages import Problem
 from tui.runners.command import CommandSpec, literal
 from tui.runners.dask import DaskSpec
 from tui.runners.guest import GuestSpec
+from tui.runners.members import RankPolicy
 
 _TASK = re.compile(r"(?:.+\.py|[^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
 
@@ -62,6 +63,7 @@ class JobSpec:
     metrics: Mapping[str, str] = field(default_factory=dict)
     guest: GuestSpec | None = None
     dask: DaskSpec | None = None
+    ranks: RankPolicy = field(default_factory=RankPolicy)
 
     @property
     def what(self) -> str:

@@ -1,9 +1,13 @@
-"""The keys of a deck file: what each must be, in a type and in words."""
+"""The keys of a deck file: what each must be, in a type and in words, and what may be meant by a wrong one."""
 
 from __future__ import annotations
 
+import difflib
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tui.engine.deck.spec import is_keyed
 
 RUNNERS = ("process", "thread", "asyncio", "dask")
 MOST_REPLICAS = 10_000
@@ -35,6 +39,8 @@ KINDS: Kinds = {
     "cwd": (str, "the path of a folder"),
     "env": (dict, "a mapping such as {PORT: '{server.port}'}"),
     "tty": (bool, "true or false"),
+    "ranks": (str, "together or each"),
+    "hold": ((int, float), "a number of seconds"),
     "ready": ((str, int, dict), "a line of output, a port, or one of {line: ...}, {port: ...}, {command: ...}"),
 }
 STOP_KINDS: Kinds = {
@@ -68,3 +74,32 @@ NOT_OF_CLUSTER = {
     "python": "the cluster's workers have an interpreter of their own",
     "tty": "a replica has no terminal",
 }
+
+
+def on_change_problem(word: str | None, config: Path) -> str | None:
+    """Return what is wrong with the `on_change` of a command with this config, None if nothing is."""
+    if word in (None, "reload") and not is_keyed(config):
+        choice = "restart, none or a signal name such as SIGHUP"
+        if word is None:
+            return f"a command whose config is not YAML or JSON needs on_change: {choice}"
+        return f"the processes of a command can be given YAML and JSON only, not {config.name}: write {choice}"
+    if word in ("SIGKILL", "SIGSTOP"):
+        return f"no program can catch {word} to read its config again: write restart, or a signal such as SIGHUP"
+    known = ("reload", "restart", "none", *SIGNALS)
+    if word is None or word in known:
+        return None
+    meant = hint(word, known) or ": it must be reload, restart, none or a signal name"
+    return f"unknown on_change {word}{meant}"
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return the question for a word that may be a slip, empty for none."""
+    meant = near(word, known)
+    return f": did you mean {meant}?" if meant else ""
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return what may be meant by a word, empty for nothing."""
+    names = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(str(word).casefold(), list(names), 1)
+    return names[close[0]] if close else ""

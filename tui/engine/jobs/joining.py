@@ -9,7 +9,7 @@ from typing import Any
 from tui.engine.deck.spec import JobSpec
 from tui.engine.jobs.publisher import JobPublisher
 from tui.engine.reloads.reloads import Reloads
-from tui.protocol.messages import LIVE
+from tui.protocol.messages import LIVE, Ranks
 from tui.worker import process_tree
 
 #: Seconds after which a process that has left should have ended.
@@ -39,6 +39,10 @@ class Joining:
             self.remark(message["message"])
         elif kind == "ranks":
             self._record.count(message["version"], message["ranks"])
+        elif kind == "standing":
+            self._tell_standing(message)
+        elif kind == "uneven":
+            self._tell_uneven(message["fences"])
         elif kind == "joined":
             self._reason(None)
         elif kind == "ending":
@@ -50,6 +54,16 @@ class Joining:
         """Tell a sentence on the screen and in the log."""
         self._record.notice(message, "warning")
         self._record.write(f"tunedeck: {message}\n".encode(), self._reloads.running)
+
+    def _tell_standing(self, standing: Mapping[str, Any]) -> None:
+        about = {name: standing[name] for name in ("version", "step", "joined", "total", "applied", "missing", "why")}
+        self._record.emit(Ranks(self._record.name, **about))
+        self._record.update(self._reloads.delay(standing["version"], standing["why"]))
+
+    def _tell_uneven(self, fences: Mapping[int, int]) -> None:
+        where = ", ".join(f"rank {rank} comes to step {fences[rank]:,}" for rank in sorted(fences)[:8])
+        what = "a change waits for the slowest; with ranks: each every rank takes it by itself"
+        self.remark(f"the ranks do not call tui.checkpoint equally often: {where}; {what}")
 
     def _tell_unjoined(self, seconds: float) -> None:
         why = f"none of its processes has called tui.checkpoint within {seconds:g} s"

@@ -61,10 +61,12 @@ class Launcher:
             if spec.guest is not None:
                 return GuestRunner(owner, spec.guest, payload, joining)
             if spec.command is not None:
-                return CommandRunner(owner, spec.command, payload, joining, self.joins)
+                return CommandRunner(owner, spec.command, payload, joining, self.joins, spec.ranks)
             place = Place(spec.cwd, spec.env, tty=spec.tty)
             if spec.dask is not None:
                 return DaskRunner(owner, setup, payload, spec.dask, place)
-            return ProcessRunner(owner, setup, payload, python=spec.python, place=place, joins=self.joins)
+            return ProcessRunner(
+                owner, setup, payload, python=spec.python, place=place, joins=self.joins, ranks=spec.ranks
+            )
 
         return launch

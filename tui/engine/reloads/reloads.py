@@ -181,6 +181,16 @@ class Reloads:
             problem = replace(problem, message=f"{problem.message}{joint}v{self.running} still runs")
         return [self._answer(version, "rejected", **_errors(problem))]
 
+    def delay(self, version: int, why: str) -> list[Reload]:
+        """Take why a version can't be taken yet, empty where nothing is in its way; return the row, if that is news."""
+        sent = self._sent.get(version)
+        problem = Problem(why) if why else None
+        if sent is None or sent[0].error == problem:
+            return []
+        row = replace(sent[0], **_errors(problem))
+        self._sent[version] = row, sent[1]
+        return [row]
+
     def lost(self) -> None:
         """The worker ended, and a new one will answer what is still open."""
         self.running = None
@@ -291,7 +301,7 @@ class Reloads:
 
     def _answer(self, version: int, status: str, **fields: Any) -> Reload:
         row = self._sent.pop(version)[0]
-        return move(row, status, self._clock(), **fields)
+        return move(row, status, self._clock(), **{**_errors(None), **fields})
 
 
 def _errors(problem: Problem | None) -> dict[str, Any]:

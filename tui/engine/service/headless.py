@@ -42,6 +42,7 @@ PUBLIC = (
     messages.Dropped,
     messages.Metrics,
     messages.Reload,
+    messages.Ranks,
     messages.Judged,
     messages.Notice,
     messages.DeckChange,
@@ -252,8 +253,8 @@ def reload_words(row: messages.Reload) -> str:
     if row.by is not None:
         parts.append(f"by v{row.by}")
     if row.status == "applied":
+        parts.append(f"by {wording.ranks(row.ranks)}" if row.ranks else "")
         parts.append(f"at step {row.step} in {row.latency_ms:.1f} ms" if row.latency_ms is not None else "")
-        parts.append(wording.ranks(row.ranks))
     if row.error is not None:
         where = f"line {row.error.line}:{row.error.column}: " if row.error.line is not None else ""
         # What follows the first line of a crash is its traceback, which is in the log.
