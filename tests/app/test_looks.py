@@ -70,7 +70,7 @@ async def test_two_clicks_select_a_word_and_three_a_line_without_rules(open_deck
         assert deck.app.screen.get_selected_text() == "more\nafter"
 
 
-async def test_line_that_goes_on_to_the_right_has_a_sign_there(open_deck: OpenDeck) -> None:
+async def test_line_that_goes_on_out_of_sight_has_a_sign_there(open_deck: OpenDeck) -> None:
     def row() -> str:
         return next(line for line in text_of(deck.app).splitlines() if "long" in line).partition("││")[0]
 
@@ -82,8 +82,25 @@ async def test_line_that_goes_on_to_the_right_has_a_sign_there(open_deck: OpenDe
         await deck.press(*["right"] * 80)
         await deck.until(lambda: "end" in row())
         assert "›" not in row()
+        assert row().startswith("│ ‹")
         await deck.press("w")
         await deck.until(lambda: "›" not in text_of(deck.app))
+        assert "‹" not in text_of(deck.app)
+
+
+async def test_line_of_the_config_that_goes_on_out_of_sight_has_a_sign_there(open_deck: OpenDeck) -> None:
+    def row() -> str:
+        return next(line for line in text_of(deck.app).splitlines() if "seed" in line).rstrip("│▁▂▃▄▅▆▇█ ")
+
+    async with open_deck() as deck:
+        editor = deck.view.config.editor
+        editor.load("# " + "日本 " * 40 + "seed\nlr: 1  # " + "seed " * 40 + "\n", yaml=True)
+        await deck.until(lambda: row().endswith("›"))
+        editor.move_cursor(editor.document.end)
+        editor.move_cursor((1, 100))
+        await deck.until(lambda: "‹" in row() and row().endswith("›"))
+        editor.move_cursor((1, len(editor.document.get_line(1))))
+        await deck.until(lambda: "‹" in row() and not row().endswith("›"))
 
 
 async def test_line_of_an_error_that_was_gone_to_is_marked(open_deck: OpenDeck) -> None:

@@ -332,7 +332,7 @@ class ConfigEditor(LongTextArea):
         row, gutter = y + self.scroll_offset.y, self.gutter_width
         if row >= self.document.line_count:
             return strip
-        strip = self._with_message(strip, row)
+        strip = self._with_message(self._with_cuts(strip, row), row)
         wrong, differs = row in self.marks.problems, (self.marks.changed or {}).get(row)
         signs = [_WRONG if wrong else _RESTARTING if row in self.marks.restarting else _NOTHING, _SIGNS[differs]]
         if signs == [_NOTHING, _NOTHING]:
@@ -340,6 +340,20 @@ class ConfigEditor(LongTextArea):
         ground = next(iter(strip)).style or Style.null()
         cells = [Segment(sign, ground + tone(self, name)) for sign, name in signs]
         return Strip.join([strip.crop(0, gutter - 2), Strip(cells, 2), strip.crop(gutter)])
+
+    def _with_cuts(self, strip: Strip, row: int) -> Strip:
+        """Return a line with a sign at each end where it goes on out of sight; the cursor lies over it."""
+        line, tab = self.document.get_line(row), self.indent_width
+        begin, gutter, end = self.scroll_offset.x, self.gutter_width, self.size.width - 1
+        width = cell_len(line.expandtabs(tab))
+        cursor = cell_len(line[: self.cursor_location[1]].expandtabs(tab)) if row == self.cursor_location[0] else -1
+        hidden = {gutter: ("‹", width > 0 and begin > 0), end: ("›", width > begin + end + 1 - gutter)}
+        for place, (sign, is_cut) in hidden.items():
+            if is_cut and gutter + cursor - begin != place:
+                ground = next(iter(strip.crop(place, place + 1))).style or Style.null()
+                cell = Strip([Segment(sign, ground + tone(self, "dim"))], 1)
+                strip = Strip.join([strip.crop(0, place), cell, strip.crop(place + 1)])
+        return strip
 
     def _with_message(self, strip: Strip, row: int) -> Strip:
         """Return a line with the first of what is wrong in it, where there is room behind it."""

@@ -369,9 +369,12 @@ class LogView(RowView, can_focus=True):
             left, start = 0, starts[part]
             text = text[start : starts[part + 1]]
         content = drawn(self, text, style)
-        cut = not self.rows.wrap and line.is_output and content.cell_length > left + room > left + 1
+        cut = not self.rows.wrap and line.is_output and room > 1
+        before, after = cut and content.cell_length > 0 < left, cut and content.cell_length > left + room
         content = content.crop_extend(left, left + room, style).apply_offsets(start, number)
-        if cut:
+        if before:
+            content = Strip.join([drawn(self, Text("‹", tone(self, "dim")), style), content.crop(1)])
+        if after:
             content = Strip.join([content.crop(0, room - 1), drawn(self, Text("›", tone(self, "dim")), style)])
         return Strip.join([margin, content]) if margin.cell_length else content
 
