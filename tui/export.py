@@ -106,7 +106,7 @@ def as_cell(value: object) -> object:
 
 
 def _markdown_line(row: Reload) -> str:
-    said = one_line(row.error.message) if row.error is not None else "; ".join(map(change, row.changes))
+    said = one_line(row.error.message) if row.error is not None else "; ".join([*map(change, row.changes), *row.files])
     took = f"{row.latency_ms:.1f} ms" if row.latency_ms is not None else ""
     step = "" if row.step is None else row.step
     begin = f"v{row.version}", row.status, row.source, moment(row.time), row.who, row.run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tui.protocol.messages import Change, Effect, Judged
@@ -127,3 +127,18 @@ def work(step: int, seconds: float) -> str:
     """Return what a worker has done so far, which a new one would begin anew: ``12,300 steps, 2h 03m``."""
     steps = f"{step:,} step{'s' if step != 1 else ''}, " if step else ""
     return f"{steps}{duration(seconds)}"
+
+
+#: So many files are named; the others are counted.
+MOST_FILES = 3
+
+
+def files(names: Sequence[str]) -> str:
+    """Return some files in a few words."""
+    more = f" and {len(names) - MOST_FILES} more" if len(names) > MOST_FILES else ""
+    return f"{', '.join(names[:MOST_FILES])}{more}"
+
+
+def code_changed(names: Sequence[str]) -> str:
+    """Return that code has changed, and what to do."""
+    return f"code changed: {files(names)}, ctrl+r restarts with it"

@@ -121,7 +121,7 @@ def test_a_reload_has_every_field_of_the_contract() -> None:
     body = strict(encode(row))
     more = {
         name: body.pop(name)
-        for name in ("who", "base", "run", "times", "note", "tag", "effective", "errors", "effect", "ranks")
+        for name in ("who", "base", "run", "times", "note", "tag", "effective", "errors", "effect", "ranks", "files")
     }
     assert more == {
         "who": "",
@@ -134,6 +134,7 @@ def test_a_reload_has_every_field_of_the_contract() -> None:
         "errors": [],
         "effect": [],
         "ranks": None,
+        "files": [],
     }
     assert body == {
         "event": "reload",

@@ -14,9 +14,9 @@ import tui
 from tests.worker.loops import STOP, FakeChannel, receipts, reload
 from tui.worker import current
 from tui.worker.channel import Channel, JobChannel
-from tui.worker.inbox import Inbox
 from tui.worker.loop import Loop
 from tui.worker.main import feed
+from tui.worker.run import TaskRun
 
 
 @pytest.fixture
@@ -298,16 +298,16 @@ def test_a_reload_between_two_samples_reports_no_metrics(loop: Loop, channel: Fa
     assert loss.conversions == 0
 
 
-def test_the_receiving_thread_says_when_a_sample_is_due(loop: Loop, channel: FakeChannel) -> None:
-    loop.sample_due = False
+def test_the_receiving_thread_says_when_a_sample_is_due(channel: FakeChannel) -> None:
+    run = TaskRun(cast(JobChannel, channel), {"version": 1, "config": {"lr": 1}})
+    run.loop.sample_due = False
     channel.idle = True
     channel.incoming.put(reload(2, lr=2))
     channel.incoming.put(None)
-    intake = Inbox(loop)
-    intake.open(hosted=False)
-    feed(cast(Channel, channel), loop, intake)
-    assert loop.sample_due
-    assert [message["kind"] for message in loop.mailbox.take()] == ["reload", "leave"]
+    run.intake.open(hosted=False)
+    feed(cast(Channel, channel), run)
+    assert run.loop.sample_due
+    assert [message["kind"] for message in run.loop.mailbox.take()] == ["reload", "leave"]
 
 
 def test_what_came_last_is_reported_though_no_checkpoint_follows(loop: Loop, channel: FakeChannel) -> None:

@@ -133,8 +133,9 @@ def outcome(reload: Reload, nothing: str = "no value changed") -> str:
         crash = reload.status == "reverted" and "\n" in reload.error.message
         return problem(replace(reload.error, message=reload.error.message.split("\n")[0]) if crash else reload.error)
     by = f"by v{reload.by}" if reload.by is not None else ""
+    code = f"code: {plain(wording.files(reload.files))}" if reload.files else ""
     if not reload.changes:
-        return by or ("" if reload.source == "start" else nothing)
+        return ": ".join(filter(None, (by, code))) or ("" if reload.source == "start" else nothing)
     changes = ", ".join(change(item) for item in reload.changes)
     if reload.source == "start":
         changes = f"drift: {changes}"

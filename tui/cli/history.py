@@ -142,6 +142,8 @@ def _rollback(arguments: argparse.Namespace) -> int:
             text = _text_of(found, arguments, number)
             if any(row.version == number and row.status == "invalid" for row in found.rows()):
                 raise UsageError(f"version {number} was never valid: tunedeck history says why")
+            if any(row.version == number and row.source == "code" for row in found.rows()):
+                raise UsageError(f"version {number} is a change of the code, which no rollback touches")
         return text
 
     return cli_change.roll_back(arguments, number, stored)

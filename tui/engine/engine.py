@@ -202,6 +202,7 @@ class Engine:
     async def _close(self) -> None:
         self.server.refuse()
         await self._roster.watcher.close()
+        await self._roster.code.close()
         self._tasks.cancel()
         # Before the connections end: who waits for that may start the deck again at once.
         self._histories.close()

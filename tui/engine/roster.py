@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from tui.config.disk import store, watch
+from tui.config.disk.code_folders import CodeFolders
 from tui.engine import paths
 from tui.engine.background import BackgroundTasks
 from tui.engine.deck.spec import JobSpec
@@ -16,6 +17,7 @@ from tui.engine.jobs.job import Job
 from tui.engine.jobs.launcher import Launcher
 from tui.engine.jobs.publisher import Emit
 from tui.engine.reloads.config_file import ConfigFile
+from tui.engine.reloads.schema_watch import SchemaWatch
 from tui.protocol.messages import Gone, Notice
 from tui.runners import fd_limits
 from tui.runners.base import StuckError
@@ -38,6 +40,7 @@ class Roster:
         files: Their config files.
         launcher: Starts their workers.
         watcher: Watches the files.
+        code: Watches the code of their tasks.
         newcomers: Names of the jobs that have come after the start.
         on_come: Called with a job or a host that has come.
         on_change: Called with a job that is described otherwise by now.
@@ -50,12 +53,14 @@ class Roster:
         self.files: dict[Path, ConfigFile] = {}
         self.launcher = Launcher(names, emit)
         self.watcher = watch.Watcher([], self._on_disk)
+        self.code = CodeFolders()
         self.histories: HistoryFolders  # once the engine runs
         self.newcomers: set[str] = set()
         self.closed = False
         self.on_come: Callable[[Talker], None] = lambda _: None
         self.on_change: Callable[[Job], None] = lambda _: None
         self.on_go: Callable[[Talker], None] = lambda _: None
+        self._schemas: dict[Path, SchemaWatch] = {}
         self._names = names
         self._emit = emit
         self._on_document = on_document
@@ -96,8 +101,9 @@ class Roster:
         if spec.config not in self.files:
             self.files[spec.config] = file
             self.watcher.add(spec.config, file.digest)
-            file.on_document = lambda: self._on_document(file)
-        job = self.jobs[spec.name] = Job(spec, file, history, self.launcher.of(spec), self._emit)
+            self._schemas[spec.config] = SchemaWatch(file, self.code, lambda said: self._remark(file, said))
+            file.on_document = lambda: self._tell_document(file)
+        job = self.jobs[spec.name] = Job(spec, file, history, self.launcher.of(spec), self._emit, self.code)
         return job
 
     # What a save of the deck file leads to; see `tui.engine.deck.live.Jobs`.
@@ -172,12 +178,23 @@ class Roster:
         schemas = {job.spec.schema for job in self.jobs.values() if job.file is file and job.spec.schema is not None}
         await file.check_by(schemas)
 
+    def _tell_document(self, file: ConfigFile) -> None:
+        self._schemas[file.path].follow()
+        self._on_document(file)
+
+    def _remark(self, file: ConfigFile, said: str) -> None:
+        for job in self.jobs.values():
+            if job.file is file:
+                job.record.notice(said)
+
     def _let_go(self, config: Path) -> None:
         """Watch and lock a config no longer that no job has."""
         if any(job.spec.config == config for job in self.jobs.values()):
             return
-        if self.files.pop(config, None) is not None and (self._deck is None or config != self._deck[0]):
-            self.watcher.drop(config)
+        if self.files.pop(config, None) is not None:
+            self._schemas.pop(config).end()
+            if self._deck is None or config != self._deck[0]:
+                self.watcher.drop(config)
         self.histories.release(config)
 
     async def _end_idle_hosts(self) -> None:

@@ -172,6 +172,9 @@ class Reload(VersionEvent):
     `ranks` says, where several processes have joined, of how many (`total`) how many have it (`applied`), and at which
     `step` the lowest of them took it.
 
+    `files` are those of the task's code that have changed, relative to the job's folder: of the source ``code``, which
+    changes no value, or of a start.
+
     Each field is a column of the history, `since` the format of the database that had it first: all that there is of a
     row is derived from here.
     """
@@ -194,6 +197,7 @@ class Reload(VersionEvent):
     errors: tuple[Problem, ...] = field(default=(), metadata={"since": 2})
     effect: tuple[Effect, ...] = field(default=(), metadata={"since": 3})
     ranks: Mapping[str, int] | None = field(default=None, metadata={"since": 4})
+    files: tuple[str, ...] = field(default=(), metadata={"since": 5})
 
 
 @dataclass(frozen=True)

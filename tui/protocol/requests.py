@@ -176,6 +176,8 @@ class Resize(JobCommand):
 class Detail(VersionCommand):
     """Ask for the whole of one version: the reply has `text`, `base_text`, `base`, `running` and the `row`.
 
+    Of one that has changed the code both texts are those of the changed files, as long as they are known.
+
     `probation` is how many seconds and steps the version that changed last has still to prove itself, 0 and 0 if it
     has; null of others. `differences` are the changes from what the text says to what the task works with, if any.
     """

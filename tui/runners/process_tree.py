@@ -28,7 +28,8 @@ from tui.runners.base import Owner
 from tui.runners.output_reader import OutputReader
 from tui.worker import process_tree
 
-_PROGRAM = Path(tui.worker.__file__).parent / "__main__.py"
+#: The program of a worker.
+PROGRAM = Path(tui.worker.__file__).parent / "__main__.py"
 _READ_SIZE = 1 << 16
 
 #: A shim that has not ended everything so many seconds after the last signal does not listen.
@@ -90,7 +91,7 @@ class ProcessTree:
             self._shim = subprocess.Popen(
                 [
                     sys.executable,
-                    str(_PROGRAM),
+                    str(PROGRAM),
                     str(shim_end.fileno()),
                     str(fd_limits.of_children()),
                     *(map(str, _KEPT) if _KEPT else "-"),

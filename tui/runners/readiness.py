@@ -110,19 +110,22 @@ class _ProbeOutput:
         """`run` waits for it."""
 
 
-async def run(command: str, cwd: Path, timeout: float | None) -> tuple[int | None, str]:
+async def run(
+    command: str, cwd: Path, timeout: float | None, env: Mapping[str, str] | None = None
+) -> tuple[int | None, str]:
     """Run a shell command to its end, below a shim as every other: nothing of it survives.
 
     Args:
         command: For ``sh -c``.
         cwd: The folder in which it runs.
         timeout: Seconds after which it is killed, as it is when the call is cancelled.
+        env: Variables to add to its environment.
 
     Returns:
         Its exit code or minus a signal, None if it did not end in time, and what it wrote.
     """
     output = _ProbeOutput()
-    tree = ProcessTree(output, ["--", "/bin/sh", "-c", command], cwd=cwd)
+    tree = ProcessTree(output, ["--", "/bin/sh", "-c", command], cwd=cwd, env=env or {})
     in_time = True
     try:
         if timeout is None:

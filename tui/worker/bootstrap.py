@@ -6,6 +6,8 @@ engine is left; ``-`` for none. What follows is ``CHANNEL_FD`` for Python tasks,
 that is another one, and ``-- PROGRAM ARGUMENT...`` for a command, with ``--tty`` instead of ``--`` if its standard
 streams are a terminal.
 
+With ``FD check SETUP`` it is no worker, but sees whether one could import its task; see `import_check`.
+
 It splits in two: the parent stays as the shim, the child becomes the worker. Under another interpreter this program is
 run once more, with ``CONTROL_FD worker CHANNEL_FD``.
 """
@@ -34,6 +36,10 @@ def _limit(files: int) -> None:
 
 def begin() -> None:
     """Fork: the parent watches, the child works; or, where that was done already, work."""
+    if sys.argv[2] == "check":
+        from tui.worker import import_check
+
+        import_check.main(int(sys.argv[1]), json.loads(sys.argv[3]))
     if sys.argv[2] == "worker":
         os.close(int(sys.argv[1]))
         _work(sys.argv[3])

@@ -21,6 +21,7 @@ to worker  stop       end at the next checkpoint
 to worker  cancel     end where it is: for an async task that does not get to a checkpoint
 to engine  loaded     the task is imported and about to be called; rules: it has an annotation or a validator;
                       of an annotation also schema (JSON Schema or null) and restart (keys that can't change live)
+to engine  sources    files: what the task has imported from below its folder; again when there are more
 to engine  unloadable message: why the task could not be imported
 to engine  raised     message: the exception that ended the task; step, traceback
 to engine  lingers    message: the task has ended, and what its process waits for; over: it takes no config any more

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 import types
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from tui.worker import task_import
 
@@ -38,6 +38,15 @@ def raised(error: BaseException, step: int) -> Dict[str, Any]:
     lines = "".join(traceback.format_exception(type(error), error, _own_frames(error))).strip()
     shown = lines if len(lines) <= MOST else f"…{lines[-MOST:]}"
     return {"kind": "raised", "message": describe(error), "step": step, "traceback": shown}
+
+
+def place(error: BaseException, folder: str) -> Tuple[Optional[str], Optional[int]]:
+    """Return the file and the line at which a module can't be imported: of the user's own, below the folder, if any."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return error.filename, error.lineno
+    frames = [(item.filename, item.lineno) for item in traceback.extract_tb(_own_frames(error))]
+    own = [frame for frame in frames if os.path.abspath(frame[0]).startswith(folder + os.sep)]
+    return (own or frames)[-1] if frames else (None, None)
 
 
 def _own_frames(error: BaseException) -> Optional[types.TracebackType]:

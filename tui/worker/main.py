@@ -13,7 +13,6 @@ from typing import Any
 from tui.worker import current, lingering, native, process_tree, stopping, task_import
 from tui.worker.channel import Channel, JobChannel, listen
 from tui.worker.failures import print_traceback, raised
-from tui.worker.inbox import Inbox
 from tui.worker.loop import Loop
 from tui.worker.run import TaskRun
 
@@ -43,10 +42,10 @@ def main(connection: socket.socket) -> None:
         _work_alone(channel, first)
 
 
-def feed(channel: Channel, loop: Loop, intake: Inbox) -> None:
+def feed(channel: Channel, run: TaskRun) -> None:
     """Hand the engine's messages to the job's intake, in a thread of its own, until the engine is gone."""
-    listen(channel, intake.put, loop.sample)
-    loop.put({"kind": "leave"})
+    listen(channel, run.intake.put, run.tick)
+    run.loop.put({"kind": "leave"})
 
 
 def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
@@ -56,7 +55,7 @@ def _work_alone(channel: Channel, setup: dict[str, Any]) -> None:
     mine = JobChannel(channel, setup.get("job", ""))
     run = TaskRun(mine, setup)
     current.loop = run.loop
-    native.start_thread(feed, (channel, run.loop, run.intake))
+    native.start_thread(feed, (channel, run))
     task_import.set_program(setup["task"], setup.get("args", ()))
     stopping.install(setup.get("signal", signal.SIGTERM))
     function = run.load(hosted=False)

@@ -10,7 +10,11 @@ from tui.worker.channel import JobChannel
 from tui.worker.failures import describe, print_traceback
 from tui.worker.inbox import Inbox
 from tui.worker.loop import Loop
+from tui.worker.sources import Sources
 from tui.worker.validation import load_rules
+
+#: At every so many ticks it is looked what else was imported.
+IMPORTS = 20
 
 
 class TaskRun:
@@ -25,6 +29,8 @@ class TaskRun:
         self.loop.rank, self.loop.ranks = setup.get("rank", 0), setup.get("ranks", 1)
         self.intake = Inbox(self.loop)
         self.module: ModuleType | None = None
+        self._sources: Sources | None = None
+        self._ticks = 0
 
     def load(self, *, hosted: bool) -> Callable[[Any], Any] | None:
         """Return the task, ready to be called; None where it can't be loaded, or not with this config: that is told."""
@@ -45,7 +51,16 @@ class TaskRun:
         if not self.intake.admit(rules):
             return None
         self.intake.open(hosted=hosted)
+        self._sources = Sources(self._channel, target, [self.module, rules.module], hosted)
+        self._sources.tell()
         return function
+
+    def tick(self) -> None:
+        """Have what is due be told, in the receiving thread, 20 times a second."""
+        self.loop.sample()
+        self._ticks += 1
+        if self._ticks % IMPORTS == 0 and self._sources is not None:
+            self._sources.tell()
 
     def call(self, function: Callable[[Any], Any]) -> None:
         """Run the task to its end in this thread."""

@@ -30,6 +30,7 @@ class Rules:
         check: The validator, None for none.
         convert: Makes the object that the task wants of a plain dict, None where it wants the dict.
         hints: What an editor may hint at: the schema of the annotation, and the keys that can't change live.
+        module: Where the validator is, if there is one.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class Rules:
         check: Callable[[Any, Any], Any] | None = None,
         convert: Callable[[Any], Any] | None = None,
         hints: dict[str, Any] | None = None,
+        module: Any = None,
     ) -> None:
+        self.module = module
         self._name = target.rpartition(":")[2]
         self._check = check
         self._convert = convert
@@ -127,7 +130,7 @@ def load_rules(target: str | None, beside: str, module: Any, function: Callable[
     check = task_import.find(module, target)
     if task_import.is_async(check):
         raise task_import.TaskError(f"{target} is async: a validator is a plain function, which answers at once")
-    return Rules(target, check, convert, hints)
+    return Rules(target, check, convert, hints, module)
 
 
 def rules_of(kind: Any) -> Rules:

@@ -175,6 +175,7 @@ def _facts(row: Reload, now: float, differences: list[Change], proof: Sequence[s
     yield "effect", _INDENT.join([*proof, *(plain(wording.evidence(found)) for found in row.effect)])
     drift = "the file differs from what ran last:" + _INDENT if row.source == "start" and row.changes else ""
     yield "changed", drift + _INDENT.join(formatting.change(item) for item in row.changes)
+    yield "code", plain(", ".join(row.files))
     yield "works with", _INDENT.join(f"{formatting.change(item)} (asked → in effect)" for item in differences)
     errors = row.errors or ((row.error,) if row.error is not None else ())
     for name, error in zip(["reason", *[""] * len(errors)], errors, strict=False):

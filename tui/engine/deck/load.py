@@ -29,6 +29,7 @@ from tui.engine.deck.spec import (
     task_function,
 )
 from tui.engine.deck.vocabulary import (
+    CODES,
     FOR_COMMANDS,
     FOR_TASKS,
     GUARD_KINDS,
@@ -160,7 +161,7 @@ class _Reader:
             name,
             command=command,
             config=config,
-            **{key: known[key] for key in ("runner", "loop", "restart", "check") if key in known},
+            **{key: known[key] for key in ("runner", "loop", "restart", "check", "code") if key in known},
             on_change=_word(known.get("on_change", "reload")),
             stop_signal=stop.get("signal", "SIGTERM"),
             grace=float(stop.get("grace", 10.0)),
@@ -381,6 +382,7 @@ class _Reader:
     def _policies(self, path: str, data: dict[str, Any], stop: dict[str, Any]) -> None:
         self._tried(self._choice, None, path, data, "runner", RUNNERS)
         self._tried(self._choice, None, path, data, "restart", RESTARTS)
+        self._tried(self._choice, None, path, data, "code", CODES)
         self._tried(self._choice, None, child(path, "stop"), stop, "signal", SIGNALS)
         if "task" in data:
             self._tried(self._choice, None, path, data, "on_change", ("reload", "restart"))

@@ -10,7 +10,7 @@ from tui.engine.deck.spec import JobSpec
 
 #: What a worker is started with: another value needs another worker. All else holds for the one that runs.
 _OF_WORKER = frozenset(
-    {"task", "command", "runner", "loop", "validate", "python", "cwd", "args", "env", "tty", "guards", "ranks"}
+    {"task", "command", "runner", "dask", "loop", "validate", "python", "cwd", "args", "env", "tty", "guards", "ranks"}
 )
 
 

@@ -61,6 +61,7 @@ class JobSpec:
     settle: ProbationPeriod = SETTLE
     guards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
+    code: str = "ask"
     guest: GuestSpec | None = None
     dask: DaskSpec | None = None
     ranks: RankPolicy = field(default_factory=RankPolicy)

@@ -11,6 +11,7 @@ from tui.engine.deck.spec import is_keyed
 
 RUNNERS = ("process", "thread", "asyncio", "dask")
 MOST_REPLICAS = 10_000
+CODES = ("ask", "restart", "off")
 RESTARTS = ("never", "on-failure", "always")
 SIGNALS = tuple(item.name for item in signal.Signals)
 
@@ -37,6 +38,7 @@ KINDS: Kinds = {
     "metrics": (dict, "a mapping such as {loss: min, accuracy: max}"),
     "args": (list, "a list such as [--seed, '1']"),
     "cwd": (str, "the path of a folder"),
+    "code": (str, "ask, restart or off"),
     "env": (dict, "a mapping such as {PORT: '{server.port}'}"),
     "tty": (bool, "true or false"),
     "ranks": (str, "together or each"),
@@ -64,7 +66,7 @@ GUARD_KINDS: Kinds = {
     "for": (int, "a number of steps"),
 }
 #: Keys that only the one kind of job has.
-FOR_TASKS = ("runner", "scheduler", "replicas", "loop", "python", "validate", "args")
+FOR_TASKS = ("runner", "scheduler", "replicas", "loop", "python", "validate", "args", "code")
 FOR_COMMANDS = ("check", "ready")
 #: Keys of jobs with a process of their own.
 OF_PROCESS = ("args", "env", "cwd", "tty")

@@ -17,10 +17,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tui import wording
+from tui.config.disk.code_folders import CodeFolders
 from tui.config.key_patterns import Patterns
 from tui.engine import paths
 from tui.engine.deck.spec import JobSpec, ProbationPeriod
 from tui.engine.history.job_history import History
+from tui.engine.jobs.code import Code
 from tui.engine.jobs.joining import Joining
 from tui.engine.jobs.publisher import Emit, JobPublisher
 from tui.engine.jobs.supervisor import Supervisor
@@ -48,6 +51,7 @@ class Job:
         history: Where its reloads are kept.
         launch: Starts a worker that reports to the given owner; raises LaunchError or OSError.
         emit: Takes every event of the job.
+        folders: Watches the code; without it nobody does.
 
     Attributes:
         record: What it tells.
@@ -57,7 +61,15 @@ class Job:
         verdicts: Judge what its changes do.
     """
 
-    def __init__(self, spec: JobSpec, file: ConfigFile, history: History, launch: Launch, emit: Emit) -> None:
+    def __init__(
+        self,
+        spec: JobSpec,
+        file: ConfigFile,
+        history: History,
+        launch: Launch,
+        emit: Emit,
+        folders: CodeFolders | None = None,
+    ) -> None:
         self.spec = spec
         self.name = spec.name
         self.file = file
@@ -69,6 +81,7 @@ class Job:
         self._checked: deque[tuple[float, int]] = deque(maxlen=100)  # when a content was seen, and its version
         self._called_off = asyncio.Event()  # a start that waits for its check waits no longer
         self._joining = Joining(spec, self.record, self.reloads)
+        self._code = Code(self, folders) if folders is not None else None
         self._emit = emit
         self.recorder = Recorder(self.name, spec.config, spec.metrics, emit)
         self.verdicts = Verdicts(self.recorder, self.record.judge)
@@ -93,6 +106,8 @@ class Job:
         self.supervisor.policy.policy = spec.restart
         self.supervisor.patterns = Patterns(self._restart_keys)
         self._hint(self.hints.schema)
+        if self._code is not None:
+            self._code.adopt()
 
     @property
     def _restart_keys(self) -> tuple[str, ...]:
@@ -188,6 +203,7 @@ class Job:
         Raises:
             StuckError: The worker did not end.
         """
+        code = self._code.changed if self._code is not None else ()
         async with self.supervisor.restart(held=held) as may:
             if not may:
                 return
@@ -195,6 +211,7 @@ class Job:
             await self.remember(await self.file.current("start", time.monotonic()))
             # Anew: there may be another content by now. From here on nothing waits.
             candidate = await self.file.current("start", time.monotonic(), taken=True)
+            candidate = replace(candidate, files=code)
             if not self.supervisor.expect():
                 return
             self.offer(candidate)
@@ -267,6 +284,9 @@ class Job:
             self._take_receipt(message)
         elif kind == "loaded":
             self._learn(message)
+        elif kind == "sources":
+            if self._code is not None and self.supervisor.run.since is not None:
+                self._code.begin(message["files"], self.supervisor.run.since)
         elif kind == "breached":
             now = {"seen": time.monotonic(), "time": time.time()}
             self._go_back(self.reloads.breach(message["version"], message["message"], **now))
@@ -286,6 +306,8 @@ class Job:
     def worker_exited(self, code: int | None) -> None:
         """The worker ended: decide what that means."""
         self.record.end_lines(self.reloads.running)
+        if self._code is not None:
+            self._code.end()
         self.supervisor.take_end(code)
         self.show_running()
 
@@ -293,6 +315,32 @@ class Job:
         """Nothing of the worker is left."""
         self.record.end_lines(self.reloads.running)
         self.supervisor.slot.gone()
+
+    def tell_code(self, files: tuple[str, ...]) -> None:
+        """Say that code has changed which the worker does not run; with no `files`, that it has no more."""
+        if files:
+            self.record.notice(wording.code_changed(files), "warning")
+        if self.state.state in messages.LIVE:
+            self.record.be(replace(self.state, reason=wording.code_changed(files) if files else None))
+
+    def renew_code(self, files: tuple[str, ...]) -> int | None:
+        """Start a new worker, which takes code that has changed; return the version of that."""
+        candidate = self.reloads.with_code(files, time.monotonic())
+        if candidate is not None:
+            self.record.add(self.reloads.renew(candidate, time.time()), candidate.text)
+            self.supervisor.deliver()
+        return self.reloads.newest if candidate is not None else None
+
+    def refuse_code(self, files: tuple[str, ...], problem: Problem) -> int | None:
+        """Give a row to code that can't be imported; the worker goes on with what it has."""
+        candidate = self.reloads.with_code(files, time.monotonic())
+        if candidate is not None:
+            self.refuse(candidate, "invalid", problem)
+        return self.reloads.newest if candidate is not None else None
+
+    def code_of(self, version: int) -> tuple[str, str] | None:
+        """Return the code before and after a version that has changed it, as far as that is known."""
+        return self._code.sides.get(version) if self._code is not None else None
 
     def _take_receipt(self, message: Mapping[str, Any]) -> None:
         self.supervisor.applied()

@@ -227,12 +227,12 @@ class Supervisor:
         assert self._reloads.pending is not None
         run, (version, candidate) = self.run, self._reloads.pending
         assert candidate.data is not None
-        renew = self._renews(candidate.data)
+        renew = self._renews(candidate.data) or candidate.source == "code"
         if self._record.state.state == "paused" and (self.spec.reload_may_end_worker or renew):
             return  # until it is resumed
         if run.knows(version) or (run.ending == "replace" and self.spec.task is not None):
             return  # it came up with it, and has not answered yet, or the next one comes up with it
-        if renew and self.slot.rules and run.accepted != version:
+        if renew and self.slot.rules and run.accepted != version and candidate.source != "code":
             # A new worker has not the state of this one: this one judges before it is ended.
             if run.asked != version:
                 run.asked = version

@@ -176,7 +176,7 @@ class WorkerEnd:
             (self.spec.reload_may_end_worker or run.renewed)
             and pending is not None
             and pending[0] == run.given
-            and pending[1].source not in ("guard", "start")
+            and pending[1].source not in ("guard", "start", "code")
             and self.reloads.last is not None
         )
 

@@ -33,6 +33,7 @@ class Candidate:
         faults: What each schema, None for the one that the config names, objects to.
         readable: It is text, whatever that means.
         who: Who made it, empty for the user of the engine.
+        files: Of the task's code, which have changed.
         keyed: It parses, or what was in the file before did: else it may be in a language of a command's own.
     """
 
@@ -46,6 +47,7 @@ class Candidate:
     readable: bool = field(default=True, compare=False, repr=False)
     keyed: bool = field(default=True, compare=False, repr=False)
     who: str = field(default="", compare=False, repr=False)
+    files: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 class Unanswered(Exception):  # noqa: N818 - it is no error of ours

@@ -56,6 +56,7 @@ class ConfigFile:
         self.faults: Mapping[Path | None, Problem] = {}
         self.remark: str | None = None
         self._schemas = schemas
+        self._named: Path | None = None  # what the text that was parsed last names
         self.text: str | None = None
         self.digest: str | None = None
         self.problem: Problem | None = None
@@ -74,6 +75,11 @@ class ConfigFile:
     def data(self) -> Mapping[str, Any] | None:
         """The parsed text, None where there is none."""
         return self._document.data if self._document else None
+
+    @property
+    def schema_files(self) -> set[Path]:
+        """The schemas that it is checked against, or the one that the text names."""
+        return {*self._schemas, *({self._named} if self._named is not None else ())}
 
     @property
     def marks(self) -> Mapping[str, document.Mark]:
@@ -112,10 +118,13 @@ class ConfigFile:
 
     async def check_by(self, schemas: Collection[Path]) -> None:
         """Have the text checked against these schemas from now on, and tell what they object to in what is there."""
-        async with self._lock:
-            if set(schemas) == set(self._schemas):
-                return
+        if set(schemas) != set(self._schemas):
             self._schemas = schemas
+            await self.check_again()
+
+    async def check_again(self) -> None:
+        """Tell what the schemas, which are others now, object to in what is there."""
+        async with self._lock:
             if self.text is not None and self.digest is not None:
                 parsed = await self._parse(store.Content(self.text.encode(), self.digest))
                 self.faults, self.remark = parsed.faults, parsed.remark
@@ -344,6 +353,7 @@ class ConfigFile:
             named = schema.named_by(parsed.document.text, self.path.parent)
         except schema.SchemaError as error:
             remark = f"not checked: {error}"
+        self._named = named
         if named is None and not self._schemas:
             return parsed._replace(remark=remark)
         # In a thread: the library may have to be imported, and takes its time for a large config.

@@ -123,6 +123,17 @@ class Reloads:
         self._tried = candidate.data
         return row
 
+    def with_code(self, files: tuple[str, ...], seen: float) -> Candidate | None:
+        """Return what runs, or is about to, as content that other code is to take; None where there is nothing."""
+        chosen = self.pending or self.last
+        return replace(chosen[1], source="code", seen=seen, who="", files=files) if chosen is not None else None
+
+    def renew(self, candidate: Candidate, time: float) -> Reload:
+        """Give what runs the next version, for a worker with other code: the row is to be recorded and sent."""
+        row = replace(_first(self._row(candidate, time), "sent"), changes=())
+        self._sent[row.version] = (row, candidate)
+        return row
+
     def skip(self, candidate: Candidate, time: float) -> Reload:
         """Return the row of content that a newer one replaced before it was checked: the next version."""
         row = self._row(candidate, time)
@@ -159,7 +170,7 @@ class Reloads:
         taken = {"step": step, "latency_ms": latency, "changes": now, "base": self._base}
         row = self._answer(version, "applied", **taken, effective=effective(candidate.data, differences))
         rows += [row, *self._taken_back(version)]
-        if candidate.source in ("start", "guard") or self.last is None:
+        if candidate.source in ("start", "guard", "code") or self.last is None:
             self.trial.end()
         else:
             self.trial.begin(row, self.last, at)
@@ -287,6 +298,7 @@ class Reloads:
             base=self._base,
             run=self.run,
             time=time,
+            files=candidate.files,
         )
 
     def _run(self, version: int, candidate: Candidate) -> None:

@@ -92,6 +92,8 @@ async def _detail(job: Job, command: messages.Detail) -> Reply:
         "row": codec.public(row),
         "probation": job.reloads.trial.left(row.version, time.monotonic(), job.metrics.step if job.metrics else 0),
     }
+    if (sides := job.code_of(row.version)) is not None:
+        data["base_text"], data["text"] = sides
     if row.effective is not None and text is not None:
         data["differences"] = await asyncio.to_thread(differences, text, row.effective)
     return Reply(command.id, ok=True, data=data)

@@ -85,6 +85,9 @@ async def roll_back(job: Job, jobs: Iterable[Job], command: messages.Rollback) -
     if "\ufffd" in text and row is not None and row.status == "invalid":
         message = f"version {command.version} was no text in UTF-8: its bytes are not kept"
         return Reply(command.id, ok=False, message=message, code="unreadable")
+    if row is not None and row.source == "code":
+        message = f"version {command.version} is a change of the code, which no rollback touches"
+        return Reply(command.id, ok=False, message=message, code="code")
     keyed = parsed(job.file, jobs)
 
     def change(raw: bytes) -> str:
