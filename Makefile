@@ -1,9 +1,10 @@
 # Each target works in a fresh clone: the environment is made when it is missing, or older than what it is made from.
-.PHONY: check test bench demo pictures
+.PHONY: check test frameworks bench demo pictures
 
 PYTHON ?= python3
 BENCH ?= checkpoint
 BIN := .venv/bin
+FRAMEWORKS := .venv-frameworks/bin
 
 check: .venv/made  ## lint, format, types and import contracts
 	$(BIN)/ruff check .
@@ -13,6 +14,9 @@ check: .venv/made  ## lint, format, types and import contracts
 
 test: .venv/made  ## all tests, or those of TESTS=tests/worker
 	$(BIN)/python -m pytest -q $(TESTS)
+
+frameworks: .venv-frameworks/made  ## adapters and recipes on their real frameworks, which are 1.3 GB to install
+	OMP_NUM_THREADS=1 $(FRAMEWORKS)/python -m pytest -q -n 1 -rs tests/frameworks
 
 bench: .venv/made  ## one benchmark: BENCH=reload, ARGUMENTS='--saves 100'
 	PYTHONPATH=. $(BIN)/python tests/bench/$(BENCH).py $(ARGUMENTS)
@@ -26,4 +30,9 @@ pictures: .venv/made  ## docs/screen.png and docs/gallery; needs rsvg-convert an
 .venv/made: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+.venv-frameworks/made: pyproject.toml
+	$(PYTHON) -m venv .venv-frameworks
+	$(FRAMEWORKS)/python -m pip install --quiet --editable '.[dev,frameworks]'
 	touch $@

@@ -56,6 +56,15 @@ def test_the_worker_is_standard_library_only(module: str) -> None:
     assert not modules & {"asyncio", "multiprocessing", "ssl"} or module in COROUTINES
 
 
+def test_what_adapters_have_in_common_is_standard_library_only() -> None:
+    modules = imported("import tui.adapters, tui.adapters.tuning, tui.adapters.torch_rates")
+    assert packages(modules) <= {"tui"} | sys.stdlib_module_names
+    assert {name for name in modules if name.startswith("tui.")} == {
+        *CURRENT,
+        *("tui.adapters", "tui.adapters.tuning", "tui.adapters.torch_rates"),
+    }
+
+
 def test_events_are_standard_library_only() -> None:
     modules = imported("import tui.protocol.codec")
     assert packages(modules) <= {"tui"} | sys.stdlib_module_names
