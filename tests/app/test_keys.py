@@ -228,6 +228,7 @@ STEPS: dict[str, list[Step]] = {
         Step("t", asked, "timeline", then=("escape",)),
         Step("s", screen, "timeline", then=("escape",)),
         Step("x", screen, "timeline", then=("escape",)),
+        Step("m", lambda deck: deck.view.timeline.compared, "timeline", then=("m",)),
         Step("escape", lambda deck: deck.view.timeline.chosen, "timeline", first=("slash", *"lr", "enter")),
     ],
     "KnobsView": [
@@ -281,6 +282,10 @@ STEPS: dict[str, list[Step]] = {
         Step("r", sent(messages.Rollback), "timeline", first=("enter",)),
         Step("e", asked, "timeline", first=("enter",), then=("escape",)),
         Step("t", asked, "timeline", first=("enter",), then=("escape",)),
+    ],
+    "CompareScreen": [
+        Step(key, screen, "timeline", first=("home", "m", "down", "m"), then=("escape",))
+        for key in ("escape", "q", "enter")
     ],
     "TaskStackScreen": [
         *(Step(key, screen, "timeline", first=("x",)) for key in ("escape", "q")),
@@ -400,7 +405,8 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
 
 
 #: What comes up and says its own keys.
-SHEETS = {"HelpScreen", "PreviewScreen", "JumpScreen", "TaskStackScreen", "Dialog", "PathDialog", "DiffScreen"}
+SHEETS = {"HelpScreen", "PreviewScreen", "JumpScreen", "TaskStackScreen", "CompareScreen", "DiffScreen"}
+SHEETS |= {"Dialog", "PathDialog"}
 
 
 async def test_the_help_has_every_key(open_deck: OpenDeck) -> None:

@@ -18,6 +18,7 @@ from tui.app.client import Request
 from tui.app.dialogs.save_file import PathDialog, save_lines
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
+from tui.app.timeline.compare import CompareScreen
 from tui.app.timeline.filter import FilteredReloads
 from tui.app.timeline.view import TimelineView
 from tui.app.widgets.prompt import Prompt
@@ -45,6 +46,14 @@ class TimelinePane(Vertical):
         ),
         Binding("e", "note", "Note", show=False, tooltip="Say something about this version", id="timeline.note"),
         Binding("t", "tag", "Tag", show=False, tooltip="One word, to find this version by", id="timeline.tag"),
+        Binding(
+            "m",
+            "compare",
+            "Compare",
+            show=False,
+            tooltip="Mark this version; on another one: both side by side",
+            id="timeline.compare",
+        ),
         Binding(
             "s",
             "export",
@@ -97,7 +106,8 @@ class TimelinePane(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Leave escape to others where there is nothing to clear."""
-        return action != "clear" or self.view.chosen is not None or self.prompt.display
+        marked = self.view.compared is not None
+        return action != "clear" or marked or self.view.chosen is not None or self.prompt.display
 
     # The filter
 
@@ -197,7 +207,10 @@ class TimelinePane(Vertical):
         return None
 
     def action_clear(self) -> None:
-        """Leave the question; without one, show all reloads again."""
+        """Leave the question; without one, the mark; without that, show all reloads again."""
+        if self.view.compared is not None and not self.prompt.display:
+            self._mark(None)
+            return
         asked = self._asked if self.prompt.display else FILTER
         if asked == FILTER:
             self.show_only("")
@@ -206,6 +219,19 @@ class TimelinePane(Vertical):
     def _close(self) -> None:
         self.view.focus()
         self.prompt.display = False
+
+    def action_compare(self) -> None:
+        """Mark the version under the cursor; where another is marked, show both."""
+        version, marked = self.view.current, self.view.compared
+        if version is None or marked is None or version == marked:
+            self._mark(version if version != marked else None)
+            return
+        both = min(version, marked), max(version, marked)
+        self.app.push_screen(CompareScreen(self._job, both, self.view, self._request))
+
+    def _mark(self, version: int | None) -> None:
+        self.view.compared = version
+        self.view.sync(self.view.now)
 
     # Notes and tags
 

@@ -70,6 +70,7 @@ class TimelineView(RowView, can_focus=True):
         chosen: What is shown instead of all reloads.
         order: The versions that come first, whatever their age; None where all are newest first.
         marked: The version that the log shows, where that is not the newest.
+        compared: The version that was marked to be compared with another one.
         now: The time that waiting times count up to.
     """
 
@@ -120,6 +121,7 @@ class TimelineView(RowView, can_focus=True):
         self.order: list[int] | None = None
         self._arranged: list[int] = []
         self.marked: int | None = None
+        self.compared: int | None = None
         self.trouble = ""
         self.border_title = "timeline"
 
@@ -172,6 +174,8 @@ class TimelineView(RowView, can_focus=True):
         text = f"{whole:,} reloads" if whole != 1 else "1 reload" if whole else ""
         if self.trouble:
             text = self.trouble
+        elif self.compared is not None:
+            text = f"m on another row compares it with v{self.compared} · {text}"
         elif self.marked is not None:
             text = f"log at v{self.marked} · {text}"
         text = Text(text).markup
@@ -389,7 +393,8 @@ class TimelineView(RowView, can_focus=True):
 
     def _cells(self, version: int, room: int) -> list[Text]:
         row = self._rows.get(version)
-        name = f"▸v{version}" if version == self.marked else f"v{version}"
+        mark = "◆" if version == self.compared else "▸" if version == self.marked else ""
+        name = f"{mark}v{version}"
         if row is None:
             said = "not in the history" if self._rows.is_gone(version) else "…"
             return [Text(cell, tone(self, "dim")) for cell in (name, said, *[""] * (len(COLUMNS) - 2))]
