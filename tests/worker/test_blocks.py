@@ -152,7 +152,7 @@ class Tensor:
 def test_of_tensors_the_newest_is_kept_and_no_step_converts_one() -> None:
     Tensor.converted = 0
     task = Fixture(1e-3)
-    for number in range(3000):
+    for number in range(1000):
         task.take({"loss": Tensor(float(number), graph=object()), "lr": 0.5})
         gc.collect() if number % 500 == 0 else None
         assert sum(tensor.graph is not None for tensor in Tensor.alive) == 0
