@@ -169,7 +169,8 @@ def test_a_history_that_is_deleted_under_a_running_engine_is_told_and_restored(f
     assert run.stop() == 143
     assert [event for event in run.events if event["event"] == "notice"] == [notice]
     shown = tunedeck("history", "c.yaml", "--json", cwd=folder.path).stdout.splitlines()
-    assert list(map(json.loads, shown)) == list(run.rows().values())
+    rows = [{**row, "effect": []} for row in run.rows().values()]  # a verdict may come after the last event of a row
+    assert [{**json.loads(row), "effect": []} for row in shown] == rows
     assert started(folder, 3).stop() == 143
 
 
