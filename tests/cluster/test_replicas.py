@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tui.cluster.replicas import MOST_DEATHS, Replica, Replicas
 
@@ -174,6 +177,88 @@ def test_a_replica_that_alone_refuses_is_named() -> None:
     scene.say(1, "rejected", version=2, message="not here", errors=[])
     scene.apply(0, 2)
     assert scene.remarks() == ["replica 1 alone refuses v2, and goes on with what it has: not here"]
+
+
+def test_what_the_next_speaker_had_answered_is_told_when_it_speaks() -> None:
+    scene = running(3)
+    scene.reload(2)
+    scene.apply(1, 2)
+    scene.reload(3)
+    scene.say(1, "rejected", version=3, message="too high", errors=[])
+    assert scene.heard == []
+    scene.all.ended(scene.all.all[0], 0)
+    assert [kind for kind in scene.kinds() if kind != "remark"] == ["applied", "rejected"]
+
+
+Deed = Callable[["World", int], None]
+
+
+class World(Scene):
+    """A scene whose replicas do as their processes do: they judge what comes, and take the newest."""
+
+    def __init__(self) -> None:
+        super().__init__(3)
+        self.bad: set[int] = set()
+        self.newest = 1
+        self.has: dict[int, int] = {}
+        self._numbers = itertools.count(2)
+        self._done: dict[str, int] = {}
+
+    def save(self, _: int) -> None:
+        self.newest = next(self._numbers)
+        self.reload(self.newest)
+
+    def save_badly(self, _: int) -> None:
+        version = next(self._numbers)
+        self.bad.add(version)
+        self.reload(version)
+
+    def begin(self, rank: int) -> None:
+        self.start(rank, f"a{next(self._numbers)}")
+
+    def die(self, rank: int) -> None:
+        self.now += 100
+        self.all.lose([self.all.all[rank]], self.now)
+
+    def end(self, rank: int) -> None:
+        if self.all.all[rank].attempt is not None and len(self.all.unended) > 1:
+            self.all.ended(self.all.all[rank], 0)
+
+    def work(self, rank: int) -> None:
+        attempt = self.all.all[rank].attempt
+        if attempt is None:
+            return
+        come = [message for message in self.sent[attempt] if "version" in message][self._done.get(attempt, 0) :]
+        self._done[attempt] = self._done.get(attempt, 0) + len(come)
+        for message in come:
+            if message["version"] in self.bad:
+                self.say(rank, "rejected", version=message["version"], message="bad", errors=[])
+        taken = [message["version"] for message in come if message["version"] not in self.bad]
+        if taken:
+            self.has[rank] = taken[-1]
+            self.apply(rank, taken[-1])
+
+    def told(self, kind: str) -> list[int]:
+        return [message["version"] for message in self.heard if message["kind"] == kind]
+
+
+DEEDS = [World.save, World.save_badly, World.begin, World.die, World.end, World.work, World.work]
+
+
+@given(st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 2)), max_size=60))
+def test_whatever_happens_all_have_the_newest_config_in_the_end(deeds: list[tuple[Deed, int]]) -> None:
+    world = World()
+    for deed, rank in deeds:
+        deed(world, rank)
+    for one in world.all.unended:
+        if one.attempt is None:
+            world.begin(one.rank)
+        world.work(one.rank)
+    assert {world.has[one.rank] for one in world.all.unended} == {world.newest}
+    assert world.told("applied") == sorted(set(world.told("applied")))
+    assert world.told("applied")[-1] == world.newest
+    assert len(world.told("rejected")) == len(set(world.told("rejected")))
+    assert {version for version in world.bad if version > world.newest} <= set(world.told("rejected")) <= world.bad
 
 
 def test_a_stop_ends_what_has_not_begun_and_begins_nothing() -> None:

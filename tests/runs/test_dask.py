@@ -8,13 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.patience import PATIENCE
-from tests.runs.folder import ENVIRONMENT, Folder, Run, Wanted, log, row, state
+from tests.runs.folder import ENVIRONMENT, Folder, Run, Wanted, Watch, log, row, state
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 
@@ -111,7 +112,12 @@ class Cluster:
 
     def scheduler(self) -> subprocess.Popen[bytes]:
         host, _, port = self.address.removeprefix("tcp://").partition(":")
-        return self._start("dask_scheduler", "--host", host, "--port", port, "--no-dashboard", "--no-show")
+        started = self._start("dask_scheduler", "--host", host, "--port", port, "--no-dashboard", "--no-show")
+        deadline = time.monotonic() + PATIENCE
+        with socket.socket() as trial:
+            while trial.connect_ex((host, int(port))) and time.monotonic() < deadline:
+                time.sleep(0.05)  # nobody tells
+        return started
 
     def worker(self) -> subprocess.Popen[bytes]:
         return self._start("dask_worker", self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard")
@@ -171,14 +177,19 @@ def test_workers_and_the_scheduler_of_another_cluster_may_die(folder: Folder, cl
     run.wait_for(row(4, "applied"))
     run.wait_for(lambda event: (event["event"] == "reload" and counted(4, 3, 3)(event)) or counted(4, 3)(event))
 
+    folder.save("c.yaml", config(5, hold=2))
+    run.wait_for(log("[2] took 5"))
+    tasks = Watch.tree(last.pid)
+    assert len(tasks.pids) >= 3
     assert run.stop() == 143
-    assert last.poll() is None
-    assert state("stopped")(run.events[-1]) or "stopped" in run.states
+    assert "stopped" in run.states
+    assert tasks.survivors() == set()
+    assert last.poll() is None  # this cluster is not ours
 
 
 def test_a_scheduler_that_hangs_keeps_nothing_from_going_on(folder: Folder, cluster: Cluster) -> None:
     scheduler = cluster.scheduler()
-    cluster.worker()
+    worker = cluster.worker()
     run = begin(folder, 1, f"scheduler: {cluster.address}")
     run.wait_for(row(1, "applied"))
     scheduler.send_signal(signal.SIGSTOP)
@@ -189,10 +200,16 @@ def test_a_scheduler_that_hangs_keeps_nothing_from_going_on(folder: Folder, clus
     scheduler.send_signal(signal.SIGCONT)
     run.wait_for(row(3, "applied"))
     run.wait_for(notice("answers again"))
-    assert run.stop() == 143
+
+    tasks = Watch.tree(worker.pid)
+    os.kill(run.pid, signal.SIGKILL)
+    assert run.end() == -signal.SIGKILL
+    assert tasks.survivors() == set()
+    assert worker.poll() is None
 
 
-def test_a_cluster_that_is_not_there_is_named(folder: Folder) -> None:
+def test_a_cluster_that_is_not_there_is_named(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
     with socket.socket() as taken:  # listens to nobody
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"

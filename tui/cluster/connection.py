@@ -18,8 +18,8 @@ PATIENCE = 5.0
 #: Seconds between two looks at a connection.
 LOOK = 0.2
 
-#: Seconds that a scheduler has to accept a connection, and that a cluster of our own has to close.
-CONNECT, CLOSE = 5.0, 3.0
+#: Seconds that a client, and a cluster of our own, has to close.
+CLOSE = 3.0
 
 #: So many messages of the scheduler's log are kept per topic by a cluster of our own.
 _KEPT = 1000
@@ -55,11 +55,12 @@ class Connection:
         self._spawn = spawn
         self._outgoing: dict[str, _Outgoing] = {}
         self._silent: set[object] = set()
+        self._gone = False  # it may be back before anybody has looked, without what ran there
         self._cluster: Any = None
         self._client: Any = None
 
     async def open(self, topic: str) -> None:
-        """Connect, and hear of a topic and of the workers.
+        """Connect, and hear of a topic and of the workers; a scheduler has the time that Dask's configuration gives it.
 
         Raises:
             OSError: There is no scheduler.
@@ -68,7 +69,7 @@ class Connection:
 
         _silence()
         address = self._address or await self._own_cluster()
-        self._client = await Client(address, asynchronous=True, timeout=CONNECT, set_as_default=False)
+        self._client = await Client(address, asynchronous=True, set_as_default=False)
         self._client.subscribe_topic(topic, self._take)
         self._client.subscribe_topic("all", self._take_of_all)
 
@@ -111,6 +112,7 @@ class Connection:
         except KilledWorker:
             pass  # `allowed-failures` of a cluster that is not ours
         except (FutureCancelledError, asyncio.CancelledError):
+            self._gone = True
             raise SchedulerGone from None
         finally:
             future.release()  # or it would run again if the worker that has its result were lost
@@ -124,7 +126,7 @@ class Connection:
 
     async def lost(self) -> None:
         """Return when the scheduler is gone."""
-        while self._client.status == "running":  # noqa: ASYNC110 - nobody tells
+        while self._client.status == "running" and not self._gone:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(LOOK)
         await self.close()
 

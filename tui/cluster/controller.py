@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.cluster import cargo, replica
-from tui.cluster.connection import Connection, SchedulerGone
+from tui.cluster.connection import PATIENCE, Connection, SchedulerGone
 from tui.cluster.replicas import Replica, Replicas
 from tui.worker.channel import Channel
 from tui.worker.failures import describe, print_traceback
@@ -83,10 +83,13 @@ class Controller:
             )
         self._replicas.setup.update(zip(("task", "validate"), packed.targets, strict=True))
         self._order = {"topic": self._topic, "cargo": packed.data, "cwd": packed.cwd, "env": self._job["env"]}
+        waits = loop.call_later(PATIENCE, self._remark, f"waits for the scheduler at {self._where}")
         try:
             self._connection = await self._connect()
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, asyncio.TimeoutError, ValueError, RuntimeError) as error:
             return self._give_up(f"no Dask cluster at {self._where}: {describe(error)}")
+        finally:
+            waits.cancel()
         self._spawn(self._keep_connected())
         loop.call_later(BEGINNING, self._look_after_beginning)
         code = await self._over
@@ -148,7 +151,7 @@ class Controller:
                 try:
                     self._connection = await self._connect()
                     break
-                except OSError:
+                except (OSError, asyncio.TimeoutError):
                     await asyncio.sleep(AGAIN)  # nobody tells of a scheduler that begins to listen
             self._remark(f"the scheduler at {self._where} is back")
 

@@ -14,6 +14,7 @@ What goes back is a dict of rank, attempt and ``items``, each a pair: ``said`` w
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import io
 import json
@@ -27,7 +28,7 @@ import threading
 import time
 import uuid
 import zipfile
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 #: Seconds between two looks whether anybody still wants this replica.
 LOOK = 0.5
@@ -68,6 +69,9 @@ class Attempt:
         self._sent_at = 0.0
         self._allowance, self._metered = 4.0 * RATE, time.monotonic()
         self._speaks = False
+        self._loop = client.loop.asyncio_loop
+        self._unsent = bytearray()
+        self._writing = threading.Lock()
         self._code: Any = None
         self._done = False
 
@@ -82,7 +86,7 @@ class Attempt:
             self._start(folder)
             self._item("start", self._worker.address)
             self._send()
-            threading.Thread(target=self._receive, name=self._queue.name, daemon=True).start()
+            asyncio.run_coroutine_threadsafe(self._receive(), self._loop)
             try:
                 self._carry()
             finally:
@@ -94,14 +98,14 @@ class Attempt:
         if self._wanted():
             self._item("exit", self._code)
             self._send()
-        self._queue.close()
-        self._event.set()  # the other thread waits for it
+        asyncio.run_coroutine_threadsafe(self._leave(), self._loop)  # it may never be answered
 
     def _start(self, folder: str) -> None:
         self._control, shim_end = socket.socketpair()
         self._channel, worker_end = socket.socketpair()
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
+        self._channel.setblocking(False)
         self._output = os.fdopen(reading, "rb", buffering=0)
         program = os.path.join(folder, "tunedeck", "tui", "worker", "__main__.py")
         scheduler = {"DASK_SCHEDULER_ADDRESS": self._worker.scheduler.address}  # where `Client()` finds the cluster
@@ -121,32 +125,53 @@ class Attempt:
             worker_end.close()
             os.close(writing)
 
-    def _receive(self) -> None:
-        """Hand on what comes by the queue and the event: cleared first, drained second."""
-        try:
-            while not self._done:
-                self._event.wait()  # without a limit: each that runs out is an error in the scheduler's log
-                self._event.clear()
-                for item in (one for items in self._queue.get(batch=True) for one in items):
+    async def _receive(self) -> None:
+        """Hand on what comes by the queue and the event: cleared first, drained second.
+
+        It runs in the Dask worker's event loop, where a call needs no switch of threads.
+        """
+        while not self._done:
+            await self._event.wait()  # without a limit: each that runs out is an error in the scheduler's log
+            await self._event.clear()
+            for items in await self._queue.get(batch=True):
+                for item in items:
                     self._obey(item)
-        except Exception:
-            if self._wanted() and not self._done:
-                raise
-            # The cluster has given this replica up, and `_carry` sees that.
+
+    async def _leave(self) -> None:
+        self._queue.close()
+        await self._event.set()  # the other coroutine waits for it
 
     def _obey(self, item: Dict[str, Any]) -> None:
+        if "message" in item:
+            self._hand_on(item["message"])
+        elif "speaks" in item:
+            self._speaks = item["speaks"]
+        elif "signal" in item:
+            self._tell_shim({"signal": item["signal"], "alone": False})
+        else:
+            self._tell_shim(None)
+
+    def _tell_shim(self, message: Optional[Dict[str, Any]]) -> None:
+        """Say something to the shim, or hang up, upon which it ends all."""
         try:
-            if "message" in item:
-                self._channel.sendall(item["message"])
-            elif "speaks" in item:
-                self._speaks = item["speaks"]
-            elif "signal" in item:
-                line = json.dumps({"signal": item["signal"], "alone": False})
-                self._control.sendall(line.encode() + b"\n")
-            else:
+            if message is None:
                 self._control.shutdown(socket.SHUT_RDWR)
-        except OSError:  # the process has just ended
+            else:
+                self._control.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:  # it has just ended
             pass
+
+    def _hand_on(self, data: bytes = b"") -> None:
+        """Write to the process what it takes now, the rest when it takes more: nothing here may wait for it."""
+        with self._writing:
+            self._unsent += data
+            try:
+                while self._unsent:
+                    del self._unsent[: self._channel.send(self._unsent)]
+            except BlockingIOError:
+                pass
+            except OSError:  # it has just ended
+                self._unsent.clear()
 
     def _carry(self) -> None:
         """Carry what the process says and writes to the cluster, until nothing of it is left."""
@@ -164,6 +189,8 @@ class Attempt:
             for key, _ in selector.select(GATHER if self._items else LOOK):
                 if not takes[key.fileobj]():
                     selector.unregister(key.fileobj)
+            if self._unsent:
+                self._hand_on()
             now = time.monotonic()
             if self._items and now - self._sent_at >= GATHER:
                 self._send()

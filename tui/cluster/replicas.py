@@ -36,7 +36,7 @@ class Replica:
         attempt: Which attempt runs, None where none does.
         worker: Where.
         code: How it ended, None as long as it has not.
-        applied: The version that it has taken last, in this attempt.
+        applied: Its last receipt in this attempt.
         how: How it ends, once it was asked to.
         over: Its task has ended, though its process goes on.
         offset: What its clock is behind ours, in seconds; as much as a message takes too large at most.
@@ -51,7 +51,7 @@ class Replica:
     attempt: str | None = None
     worker: str = ""
     code: int | None = None
-    applied: int = 0
+    applied: Message | None = None
     how: str = ""
     over: bool = False
     offset: float = float("inf")
@@ -86,7 +86,7 @@ class Replicas:
     _anew: int = field(default=0, init=False)  # attempts that have begun anew since `_answered`
     _counted: Message | None = field(default=None, init=False)
     _refused: int = field(default=0, init=False)
-    _refusals: dict[int, list[tuple[int, str]]] = field(default_factory=dict, init=False)
+    _refusals: dict[int, dict[int, Message]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.all = [Replica(rank) for rank in range(self.total)]
@@ -176,7 +176,7 @@ class Replicas:
     def _drop(self, lost: Iterable[Replica]) -> list[Replica]:
         dropped = [one for one in lost if one.attempt is not None and one.code is None]
         for one in dropped:
-            one.attempt, one.applied, one.how = None, 0, ""
+            one.attempt, one.applied, one.how = None, None, ""
             if self.stopping is not None:  # it does not begin anew
                 one.code = 0
         if self.stopping is None:
@@ -212,7 +212,8 @@ class Replicas:
                 self._loaded = True
                 self.hear(message)
         elif kind == "rejected":
-            self._take_refusal(one, message)
+            self._refusals.setdefault(message["version"], {})[one.rank] = message
+            self._answer()
         elif kind in ("breached", "judged", "stack") or one is self.speaker:
             self.hear(message)
 
@@ -238,42 +239,50 @@ class Replicas:
             self.hear({"kind": "ranks", "version": self._answered, "ranks": counted})
 
     def _take_receipt(self, one: Replica, message: Message) -> None:
-        one.applied = max(one.applied, message["version"])
+        one.applied = message
         # Whoever begins anew begins with what one has taken, since it may refuse what none has.
         taken = [other for other in self._waiting if other["version"] <= message["version"]]
         if taken:
             newest = taken[-1]
             self.setup = {**self.setup, "version": newest["version"], "config": newest["config"]}
             self._waiting = [other for other in self._waiting if other not in taken]
-        if one is self.speaker and message["version"] > self._answered:
-            self._answered, self._step, self._anew = message["version"], message["step"], 0
+        self._answer()
+
+    def _answer(self) -> None:
+        """Tell what the speaker has answered, once: it may have done so before it was the one that speaks."""
+        speaker = self.speaker
+        if speaker is None:
+            return
+        receipt = speaker.applied
+        if receipt is not None and receipt["version"] > self._answered:
+            self._answered, self._step, self._anew = receipt["version"], receipt["step"], 0
             self._counted = self._ranks
-            self.hear({**message, "ranks": self._counted})
-            for rank, words in self._refusals.pop(message["version"], ()):
-                self._tell_refusal(rank, message["version"], words)
+            self.hear({**receipt, "ranks": self._counted})
+        for version in sorted(self._refusals):
+            self._settle_refusals(version, speaker)
 
-    def _take_refusal(self, one: Replica, message: Message) -> None:
-        """Rules are the same in all replicas: what the speaker says is the job's answer, once."""
-        version = message["version"]
-        if one is not self.speaker:
-            if version <= self._answered:
-                self._tell_refusal(one.rank, version, message["message"])
-            else:
-                self._refusals.setdefault(version, []).append((one.rank, message["message"]))
-        elif version > self._refused:
+    def _settle_refusals(self, version: int, speaker: Replica) -> None:
+        """Rules are the same in all replicas: what the speaker says of a version is the job's answer, once."""
+        refusals = self._refusals[version]
+        if version <= self._refused:
+            del self._refusals[version]
+        elif speaker.rank in refusals:
+            del self._refusals[version]
             self._refused = version
-            self._refusals.pop(version, None)
             self._waiting = [other for other in self._waiting if other["version"] != version]
-            self.hear(message)
-
-    def _tell_refusal(self, rank: int, version: int, words: str) -> None:
-        self._remark(f"replica {rank} alone refuses v{version}, and goes on with what it has: {words}")
+            self.hear(refusals[speaker.rank])
+        elif version <= self._answered:
+            del self._refusals[version]
+            for rank, message in refusals.items():
+                words = f"replica {rank} alone refuses v{version}, and goes on with what it has: {message['message']}"
+                self._remark(words)
 
     @property
     def _ranks(self) -> dict[str, int] | None:
         if self.total < 2 and not self._anew:
             return None
-        applied = sum(one.applied >= self._answered for one in self.all)
+        receipts = [one.applied for one in self.all if one.applied is not None]
+        applied = sum(receipt["version"] >= self._answered for receipt in receipts)
         counted = {"total": self.total, "applied": applied, "step": self._step}
         return {**counted, "anew": self._anew} if self._anew else counted
 
@@ -287,6 +296,7 @@ class Replicas:
             if one.attempt is not None and one.speaks != (one is self.speaker):
                 one.speaks = not one.speaks
                 self.post(one, {"speaks": one.speaks})
+        self._answer()
 
     def _all(self, message: Message) -> None:
         for one in self.all:
