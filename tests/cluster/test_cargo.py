@@ -49,6 +49,7 @@ def test_paths_lead_to_the_same_files_there(tmp_path: Path) -> None:
     packed = cargo.pack(tmp_path / "deck", ["../lib/run.py:f", str(tmp_path / "deck/checks/check.py:g")])
     assert names(packed) == {"lib/run.py", "deck/checks/check.py"}
     assert (packed.cwd, packed.targets) == ("deck", ("../lib/run.py:f", "checks/check.py:g"))
+    assert packed.base == tmp_path
 
 
 def test_a_module_is_looked_for_in_the_current_folder_but_not_a_sample(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE
-from tests.runs.folder import ENVIRONMENT, Folder, Run, Wanted, Watch, log, row, state
+from tests.runs.folder import ENVIRONMENT, Folder, Run, Wanted, Watch, log, row, state, tunedeck
 
 pytest.importorskip("distributed", reason="Dask is not installed")
+
+CONFIGS = Path(__file__).parents[2] / "sample_configs"
 
 TASK = """
     import os
@@ -96,8 +99,28 @@ def test_a_local_cluster_takes_a_change_and_ends_with_the_job(folder: Folder) ->
     folder.save("c.yaml", config(4))
     run.wait_for(log("[0] took 4"))
     run.wait_for(counted(4, 1))
+    folder.write("helper.py", "WORD = 'helped again'")
+    run.wait_for(notice("code changed: helper.py"))
     assert run.stop() == 143
     assert run.rows()[4]["status"] == "applied"
+    told = [event["message"] for event in run.events if event["event"] == "notice"]
+    assert len(told) == 1, told
+
+
+def test_the_sample_deck_runs_the_fifth_way(folder: Folder) -> None:
+    for name in ("dask.yaml", "case100.yaml"):
+        shutil.copy(CONFIGS / name, folder.path)
+    run = folder.run("dask.yaml")
+    run.wait_for(counted(1, 3))
+    before = run.wait_for(lambda event: event["event"] == "metrics" and event["values"]["handled"] > 50)
+    text = (folder.path / "case100.yaml").read_text()
+    folder.save("case100.yaml", text.replace("batch: 4 ", "batch: 32 "))
+    receipt = run.wait_for(counted(2, 3))
+    assert receipt["changes"] == [{"key": "batch", "old": 4, "new": 32}]
+    assert receipt["step"] >= before["step"]
+    assert tunedeck("pause", "on-a-cluster", cwd=folder.path).returncode == 0
+    run.wait_for(lambda event: state("paused")(event) and "held at step" in str(event["reason"]))
+    assert run.stop() == 143
 
 
 class Cluster:

@@ -33,12 +33,14 @@ class Cargo:
 
     Attributes:
         data: A zip of all files.
+        base: The folder that is ``job`` in it.
         cwd: The folder in it in which the task runs, relative to ``job``.
         targets: The task and the validator as they are called there.
         behind: Files that are too large, relative to the job's folder.
     """
 
     data: bytes
+    base: Path
     cwd: str
     targets: tuple[str | None, ...]
     behind: tuple[str, ...]
@@ -85,7 +87,7 @@ def pack(cwd: Path, targets: Sequence[str | None]) -> Cargo:
                 archive.write(path, name)
             except OSError as error:
                 raise CargoError(f"{path} is to travel to the cluster, and can't be read: {error.strerror}") from None
-    return Cargo(buffer.getvalue(), there, tuple(_as_there(cwd, target) for target in targets), tuple(behind))
+    return Cargo(buffer.getvalue(), base, there, tuple(_as_there(cwd, target) for target in targets), tuple(behind))
 
 
 def _folder(cwd: Path, file: str) -> Path:

@@ -82,8 +82,9 @@ class Controller:
                 "that the cluster's workers see"
             )
         self._replicas.setup.update(zip(("task", "validate"), packed.targets, strict=True))
+        self._base = packed.base
         self._order = {"topic": self._topic, "cargo": packed.data, "cwd": packed.cwd, "env": self._job["env"]}
-        waits = loop.call_later(PATIENCE, self._remark, f"waits for the scheduler at {self._where}")
+        waits = loop.call_later(PATIENCE, self._tell_waiting)
         try:
             self._connection = await self._connect()
         except (OSError, asyncio.TimeoutError, ValueError, RuntimeError) as error:
@@ -95,6 +96,10 @@ class Controller:
         code = await self._over
         await self._connection.close()
         return code
+
+    def _tell_waiting(self) -> None:
+        if self._job["scheduler"] is not None:  # a cluster of our own only takes its time
+            self._remark(f"waits for the scheduler at {self._where}")
 
     @property
     def _where(self) -> str:
@@ -141,6 +146,8 @@ class Controller:
         while True:
             assert self._connection is not None
             await self._connection.lost()
+            if self._over.done():
+                return  # we are leaving it
             self._remark(
                 f"the scheduler at {self._where} is gone, and the replicas' state with it: they begin anew when it is "
                 "back, with the newest config"
@@ -201,7 +208,10 @@ class Controller:
         if kind == "wrote":
             self._write(self._replicas.wrote(one, value))
         elif kind == "said":
-            self._replicas.said(one, json.loads(value), now)
+            said = json.loads(value)
+            if said["kind"] == "sources":
+                said["files"] = [str(self._base / file) for file in said["files"]]
+            self._replicas.said(one, said, now)
             self._count_soon()
         elif kind == "exit":
             self._write(self._replicas.wrote(one, "\n") if one.rest else "")

@@ -101,6 +101,7 @@ class Attempt:
         asyncio.run_coroutine_threadsafe(self._leave(), self._loop)  # it may never be answered
 
     def _start(self, folder: str) -> None:
+        self._folder = folder
         self._control, shim_end = socket.socketpair()
         self._channel, worker_end = socket.socketpair()
         reading, writing = os.pipe()
@@ -217,8 +218,15 @@ class Attempt:
             return
         if kind == "loaded":  # what was written until now was written by the import
             self._read_output()
-        self._item("said", line.decode())
+        self._item("said", self._named(line) if kind == "sources" else line.decode())
         self._send()
+
+    def _named(self, line: bytes) -> str:
+        """Return a message with the files of the task as they are called in the cargo; others are not its own."""
+        message, top = json.loads(line), os.path.join(os.path.realpath(self._folder), "job", "")
+        files = [os.path.realpath(file) for file in message["files"]]
+        message["files"] = [file[len(top) :] for file in files if file.startswith(top)]
+        return json.dumps(message)
 
     def _read_output(self) -> Any:
         """Take what has been written; return it, None where nothing has been, and nothing at its end."""

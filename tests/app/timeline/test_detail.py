@@ -117,6 +117,8 @@ def test_how_many_processes_have_it_is_a_fact() -> None:
         "digits", 9, "applied", "editor", step=12_400, latency_ms=3.0, ranks={"total": 4, "applied": 3, "step": 1}
     )
     assert "by 3/4 ranks at step 12,400 after 3.0 ms" in facts(row, NOW, []).plain
+    row = replace(row, ranks={"total": 4, "applied": 3, "step": 12_400, "anew": 2})
+    assert "3/4 ranks, 2 of them anew: the state was lost" in " ".join(facts(row, NOW, []).plain.split())
 
 
 def test_both_views_have_every_changed_line() -> None:
