@@ -55,6 +55,15 @@ def problem_words(problem: Problem) -> str:
     return "\n".join(place_words(part) for part in keyed(problem))
 
 
+def summed(problems: Iterable[Problem]) -> Problem:
+    """Return one problem for several, at the place of the first of them."""
+    found = sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+    if len(found) == 1:
+        return found[0]
+    first = replace(found[0], parts=tuple(found))
+    return replace(first, message="\n".join(part.message for part in keyed(first)))
+
+
 def keyed(problem: Problem) -> tuple[Problem, ...]:
     """Return all that a problem sums up, each with its key in its message."""
     if not problem.parts:

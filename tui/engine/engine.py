@@ -23,7 +23,16 @@ from tui.engine.metrics import recorder
 from tui.engine.reloads.candidate import Unanswered
 from tui.engine.reloads.config_file import ConfigFile
 from tui.engine.roster import Roster
-from tui.engine.service import dry_run, history_commands, save_commands, summary, write_commands
+from tui.engine.service import (
+    dry_run,
+    event_command,
+    history_commands,
+    save_commands,
+    snapshot,
+    summary,
+    write_commands,
+)
+from tui.engine.service.event_command import EventCommand
 from tui.engine.service.server import Server
 from tui.protocol import messages
 from tui.protocol.messages import ENDED, Event, Message, Notice, Problem, Reply
@@ -78,6 +87,7 @@ class Engine:
         self._launcher = self._roster.launcher
         self._live = LiveDeck(deck.path, self._roster, self._emit, self._at_stake) if deck.path is not None else None
         self._listener = listener
+        self._told: EventCommand | None = None
         self._left: dict[Path, str] = {}  # what is told of a text that a killed save has left
         self._histories: HistoryFolders  # once it runs
         self._tasks = BackgroundTasks()
@@ -119,6 +129,7 @@ class Engine:
             self._tasks.start(self._keep_metrics())
             ready(await self._listen())
             self._tell_problems()
+            self._told = await event_command.begun(self.deck, self._emit)
             self._tasks.start(self._start_jobs())
             await self._over.wait()
             self._roster.closed = True
@@ -131,7 +142,7 @@ class Engine:
         return self._exit_code()
 
     async def _start_jobs(self) -> None:
-        await asyncio.gather(*(job.start() for job in self.jobs.values()))
+        await self._roster.start_all()
         self._started = True
         # Refused by its check: headless there is nobody to correct it.
         self._refused = self.headless and any(
@@ -160,7 +171,7 @@ class Engine:
         if self._live is not None:
             self._roster.watch_deck(self._live.path, self.deck.digest, self._on_deck)
         self._roster.on_come, self._roster.on_go = self._introduce, self.server.remove
-        self._roster.on_change = lambda job: self.server.post(_info(job))
+        self._roster.on_change = lambda job: self.server.post(snapshot.info(job))
         try:
             await self._roster.watcher.start()
         except OSError as error:
@@ -183,7 +194,7 @@ class Engine:
     def _introduce(self, talker: Job | HostJob) -> None:
         """Tell viewers all that is known of a job, or a host, that has come."""
         self.server.add(talker.name, talker.scrollback)
-        for message in _of_job(talker) if isinstance(talker, Job) else _of_host(talker):
+        for message in snapshot.of_job(talker) if isinstance(talker, Job) else snapshot.of_host(talker):
             self.server.post(message)
 
     async def _listen(self) -> Path:
@@ -201,6 +212,8 @@ class Engine:
 
     async def _close(self) -> None:
         self.server.refuse()
+        if self._told is not None:
+            await self._told.close()
         await self._roster.watcher.close()
         await self._roster.code.close()
         self._tasks.cancel()
@@ -244,7 +257,10 @@ class Engine:
         self.server.post(event)
         if self._listener is not None:
             self._listener(event)
+        if self._told is not None:
+            self._told.put(event)
         if isinstance(event, messages.State):
+            self._roster.order.take(event)
             self._end_if_idle()
 
     def _end_if_idle(self) -> None:
@@ -258,6 +274,7 @@ class Engine:
             self.headless
             and self._started
             and not self._between
+            and not self._roster.order.moves
             and all(job.state.state in ENDED and not job.supervisor.expected for job in self.jobs.values())
         ):
             self._over.set()
@@ -277,10 +294,10 @@ class Engine:
 
     def _snapshot(self) -> Iterator[Message]:
         for job in self.jobs.values():
-            yield from _of_job(job)
+            yield from snapshot.of_job(job)
             yield from self._problems(job)
         for host in self._launcher.hosts.values():
-            yield from _of_host(host)
+            yield from snapshot.of_host(host)
         if self._live is not None and self._live.problem:
             yield Notice("", self._live.problem, "warning")
         if self._live is not None and self._live.waiting is not None:
@@ -399,30 +416,6 @@ class Engine:
         """End the host that `job` is in, and the other jobs that run in it."""
         await asyncio.gather(*map(_stop, others))
         await self._launcher.hosts[job.spec.python].end()
-
-
-def _of_job(job: Job) -> Iterator[Message]:
-    """Yield all that is known of a job."""
-    yield _info(job)
-    yield job.state
-    yield job.document
-    yield job.running
-    yield job.hints
-    yield from history_commands.newest(job)
-    if job.metrics is not None:
-        yield job.metrics
-
-
-def _info(job: Job) -> messages.JobInfo:
-    spec = job.spec
-    runner = "command" if spec.command else spec.runner
-    how = spec.on_change, spec.metrics, spec.guards
-    return messages.JobInfo(job.name, spec.what, str(spec.config), runner, *how, tty=spec.has_terminal)
-
-
-def _of_host(host: HostJob) -> Iterator[Message]:
-    yield messages.JobInfo(host.name, "the host of thread and asyncio jobs", "", "host")
-    yield host.state
 
 
 def describe(path: Path, problem: Problem) -> str:

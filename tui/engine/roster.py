@@ -16,6 +16,7 @@ from tui.engine.jobs.host import HostJob
 from tui.engine.jobs.job import Job
 from tui.engine.jobs.launcher import Launcher
 from tui.engine.jobs.publisher import Emit
+from tui.engine.jobs.start_order import StartOrder
 from tui.engine.reloads.config_file import ConfigFile
 from tui.engine.reloads.schema_watch import SchemaWatch
 from tui.protocol.messages import Gone, Notice
@@ -41,6 +42,7 @@ class Roster:
         launcher: Starts their workers.
         watcher: Watches the files.
         code: Watches the code of their tasks.
+        order: Has those start that wait for others.
         newcomers: Names of the jobs that have come after the start.
         on_come: Called with a job or a host that has come.
         on_change: Called with a job that is described otherwise by now.
@@ -55,6 +57,7 @@ class Roster:
         self.watcher = watch.Watcher([], self._on_disk)
         self.code = CodeFolders()
         self.histories: HistoryFolders  # once the engine runs
+        self.order = StartOrder(self.jobs)
         self.newcomers: set[str] = set()
         self.closed = False
         self.on_come: Callable[[Talker], None] = lambda _: None
@@ -130,7 +133,10 @@ class Roster:
             self.newcomers.add(spec.name)
             self._show_hosts(hosts)
             self.on_come(job)
-        await job.start()
+        if spec.depends_on:
+            self._tasks.start(self.order.start(job))
+        else:
+            await job.start()
 
     async def remove(self, name: str) -> bool:
         """Stop a job, and forget it; return whether it has ended."""
@@ -173,6 +179,13 @@ class Roster:
     def _show_hosts(self, before: set[HostJob]) -> None:
         for host in set(self.launcher.hosts.values()) - before:
             self.on_come(host)
+
+    async def start_all(self) -> None:
+        """Start all jobs; those that wait for others do so by themselves, whenever these have come so far."""
+        for job in self.jobs.values():
+            if job.spec.depends_on:
+                self._tasks.start(self.order.start(job))
+        await asyncio.gather(*(job.start() for job in self.jobs.values() if not job.spec.depends_on))
 
     async def _check_by_schemas(self, file: ConfigFile) -> None:
         schemas = {job.spec.schema for job in self.jobs.values() if job.file is file and job.spec.schema is not None}

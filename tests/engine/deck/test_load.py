@@ -310,6 +310,7 @@ def test_the_deck_in_the_reference_is_one_and_shows_every_key(tmp_path: Path, mo
     reference = (Path(__file__).parents[3] / "docs/reference.md").read_text()
     text = reference.partition("## The deck file\n\n```yaml\n")[2].partition("```")[0]
     program(tmp_path / "bin/nginx")
+    program(tmp_path / "bin/cat")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setitem(sys.modules, "distributed", sys.modules["json"])  # as if Dask were installed
     (tmp_path / "venv").mkdir()

@@ -7,7 +7,6 @@ import importlib.util
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,8 +15,9 @@ from tui.config import document, key_patterns, schema
 from tui.config.disk import store
 from tui.config.document import ConfigDocument, ConfigError
 from tui.config.keys import child
-from tui.config.problems import keyed
+from tui.config.problems import summed
 from tui.engine import paths
+from tui.engine.deck import order
 from tui.engine.deck.spec import (
     SETTLE,
     Deck,
@@ -46,6 +46,7 @@ from tui.engine.deck.vocabulary import (
     STOP_KINDS,
     TELL_KINDS,
     Kinds,
+    events_command,
     hint,
     near,
     on_change_problem,
@@ -75,18 +76,10 @@ def read(path: Path, raw: bytes) -> Deck:
     """Return the deck of a content of the deck file, as `load` does."""
     deck = document.parse(document.decode(raw))
     reader = _Reader(deck, path.parent)
-    jobs = reader.deck(deck.data)
+    jobs, on_event = reader.deck(deck.data), reader.on_event(deck.data)
     if reader.problems:
-        raise ConfigError(_summed(reader.problems))
-    return Deck(path.stem, path, jobs, store.digest(raw))
-
-
-def _summed(problems: list[Problem]) -> Problem:
-    problems.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
-    if len(problems) == 1:
-        return problems[0]
-    first = replace(problems[0], parts=tuple(problems))
-    return replace(first, message="\n".join(part.message for part in keyed(first)))
+        raise ConfigError(summed(reader.problems))
+    return Deck(path.stem, path, jobs, on_event, store.digest(raw))
 
 
 class _Reader:
@@ -100,15 +93,24 @@ class _Reader:
     def deck(self, data: dict[str, Any]) -> tuple[JobSpec, ...]:
         """Return the jobs in which nothing is wrong; what is, is in `problems` then."""
         with self._noted():
-            self.keys("", data, ["jobs"])
+            self.keys("", data, ["jobs", "on_event"])
         jobs = data.get("jobs")
         if isinstance(jobs, dict) and jobs:
             found = [self._tried(self.job, None, name, job) for name, job in jobs.items()]
+            for where, words in order.problems(jobs):
+                self._tried(self.refuse, None, where, words)
             return tuple(job for job in found if job is not None)
         if not self.problems:
             where = "jobs" if "jobs" in data else ""
             self._tried(self.refuse, None, where, "a deck needs jobs: write jobs: {NAME: {task: ...}}")
         return ()
+
+    def on_event(self, data: dict[str, Any]) -> str:
+        """Return the command that is told of events, empty for none; what is wrong with it is noted."""
+        command, problem = events_command(data.get("on_event", ""), self._folder)
+        if problem:
+            self._tried(self.refuse, None, "on_event", problem)
+        return command
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
@@ -161,11 +163,12 @@ class _Reader:
             name,
             command=command,
             config=config,
-            **{key: known[key] for key in ("runner", "loop", "restart", "check", "code") if key in known},
+            **{key: known[key] for key in ("runner", "loop", "restart", "check", "code", "depends_on") if key in known},
             on_change=_word(known.get("on_change", "reload")),
             stop_signal=stop.get("signal", "SIGTERM"),
             grace=float(stop.get("grace", 10.0)),
             tty=known.get("tty", False),
+            log=paths.absolute(str(self._folder / known["log"])) if "log" in known else None,
             **fields,
         )
 
@@ -195,8 +198,9 @@ class _Reader:
             self.refuse(child(path, "hold"), "hold must be a number of seconds, more than 0")
         return RankPolicy(data.get("ranks"), float(data.get("hold", RankPolicy.hold)))
 
-    def settle(self, path: str, data: float | dict[str, Any]) -> ProbationPeriod:
+    def settle(self, path: str, job: dict[str, Any]) -> ProbationPeriod:
         """Return how long a reload is on trial."""
+        data = job.get("settle", SETTLE._asdict())
         if not isinstance(data, dict):
             data = {"seconds": data, "steps": SETTLE.steps if data else 0}
         self._mapping(path, data, SETTLE_KINDS)
@@ -234,9 +238,10 @@ class _Reader:
                 self.refuse(where, f"{metric} is better at its min or its max: write {metric}: min, or {metric}: max")
         return data
 
-    def patterns(self, path: str, data: list[Any]) -> tuple[str, ...]:
+    def patterns(self, path: str, data: dict[str, Any]) -> tuple[str, ...]:
         """Return the patterns of keys that can't change live."""
-        for index, text in enumerate(data):
+        keys = data.get("restart_keys", [])
+        for index, text in enumerate(keys):
             where = child(path, index)
             if not isinstance(text, str):
                 self.refuse(where, "a pattern of keys is text such as model.*")
@@ -244,7 +249,7 @@ class _Reader:
                 key_patterns.parse(text)
             except ValueError as error:
                 self.refuse(where, str(error))
-        return tuple(data)
+        return tuple(keys)
 
     def _mapping(self, path: str, data: Any, kinds: Kinds) -> None:
         if not isinstance(data, dict):
@@ -432,14 +437,8 @@ _FIELDS: dict[str, tuple[Callable[[_Reader, str, dict[str, Any]], Any], Any]] = 
     "cwd": (lambda reader, path, data: reader.cwd(path, data), None),
     "args": (lambda reader, path, data: reader.args(child(path, "args"), data.get("args", [])), ()),
     "env": (lambda reader, path, data: reader.env(child(path, "env"), data.get("env", {})), {}),
-    "restart_keys": (
-        lambda reader, path, data: reader.patterns(child(path, "restart_keys"), data.get("restart_keys", [])),
-        (),
-    ),
-    "settle": (
-        lambda reader, path, data: reader.settle(child(path, "settle"), data.get("settle", SETTLE._asdict())),
-        SETTLE,
-    ),
+    "restart_keys": (lambda reader, path, data: reader.patterns(child(path, "restart_keys"), data), ()),
+    "settle": (lambda reader, path, data: reader.settle(child(path, "settle"), data), SETTLE),
     "guards": (lambda reader, path, data: dict(reader.guards(child(path, "guards"), data.get("guards", {}))), {}),
     "metrics": (lambda reader, path, data: reader.metrics(child(path, "metrics"), data.get("metrics", {})), {}),
     "ranks": (lambda reader, path, data: reader.ranks(path, data), RankPolicy()),

@@ -62,6 +62,8 @@ class JobSpec:
     guards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     code: str = "ask"
+    depends_on: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
     guest: GuestSpec | None = None
     dask: DaskSpec | None = None
     ranks: RankPolicy = field(default_factory=RankPolicy)
@@ -121,6 +123,7 @@ class Deck:
     name: str
     path: Path | None
     jobs: tuple[JobSpec, ...]
+    on_event: str = ""
     digest: str = field(default="", compare=False)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from tui.engine.deck.spec import is_keyed
+from tui.engine.deck.spec import is_keyed, missing_program
 
 RUNNERS = ("process", "thread", "asyncio", "dask")
 MOST_REPLICAS = 10_000
@@ -38,6 +40,8 @@ KINDS: Kinds = {
     "metrics": (dict, "a mapping such as {loss: min, accuracy: max}"),
     "args": (list, "a list such as [--seed, '1']"),
     "cwd": (str, "the path of a folder"),
+    "depends_on": (dict, "a mapping such as {db: ready}"),
+    "log": (str, "the path of a file"),
     "code": (str, "ask, restart or off"),
     "env": (dict, "a mapping such as {PORT: '{server.port}'}"),
     "tty": (bool, "true or false"),
@@ -105,3 +109,18 @@ def near(word: str, known: Iterable[str]) -> str:
     names = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(str(word).casefold(), list(names), 1)
     return names[close[0]] if close else ""
+
+
+def events_command(command: Any, folder: Path) -> tuple[str, str]:
+    """Return the `on_event` of a deck in this folder for a shell, and what is wrong with it; empty for nothing."""
+    if command == "":
+        return "", ""
+    try:
+        words = shlex.split(command) if isinstance(command, str) else []
+    except ValueError:  # a quote that has no end
+        words = []
+    if not words:
+        return "", "on_event must be a command line such as notify.sh"
+    beside = folder / words[0]
+    program = str(beside) if beside.is_file() else words[0]
+    return shlex.join([program, *words[1:]]), missing_program(program, folder) or ""

@@ -76,6 +76,7 @@ class Job:
         self.history = history
         self.reloads = Reloads(self.name, history.newest(), paths.who(), history.run(), settle=_probation(spec))
         self.record = JobPublisher(self.name, history, emit)
+        self.record.keep_log(spec.log)
         self._gate = self._new_gate(spec)
         self.supervisor = Supervisor(spec, self.reloads, self.record, launch, self)
         self._checked: deque[tuple[float, int]] = deque(maxlen=100)  # when a content was seen, and its version
@@ -101,6 +102,7 @@ class Job:
         else:
             self._gate = self._new_gate(spec)
         self.recorder.told = spec.metrics
+        self.record.keep_log(spec.log)
         self.supervisor.spec = self.supervisor.slot.spec = spec
         self.supervisor.slot.launch = launch
         self.supervisor.policy.policy = spec.restart
@@ -257,6 +259,8 @@ class Job:
         if self._gate is not None:
             await self._gate.close()
         await self.stop()
+        if self.record.log is not None:
+            await self.record.log.close()
 
     def resize(self, rows: int, columns: int) -> None:
         """Give its terminal, if it has one, the size in which a viewer shows it; so has the next worker's."""

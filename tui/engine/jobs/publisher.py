@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tui.engine.history.job_history import History
 from tui.engine.jobs import lifecycle
+from tui.engine.jobs.log_file import LogFile
 from tui.engine.reloads.secrets import Secrets
 from tui.engine.scrollback import Output, Scrollback
 from tui.protocol import messages
@@ -70,6 +72,7 @@ class JobPublisher(Publisher):
         metrics: The last `Metrics` event of the worker that runs.
         restarts: How often a worker was started again by itself since the user has started the job.
         secrets: What of the config is told to nobody.
+        log: Where its output is kept too.
     """
 
     def __init__(self, job: str, history: History, emit: Emit) -> None:
@@ -79,6 +82,18 @@ class JobPublisher(Publisher):
         self.secrets = Secrets(history.secrets())
         self._history = history
         self._running: Running | None = None
+        self.log: LogFile | None = None
+
+    def keep_log(self, path: Path | None) -> None:
+        """Keep the output in this file too from now on, or in none."""
+        if path != (self.log.path if self.log is not None else None):
+            self.log = LogFile(path, lambda said: self.notice(said, "warning")) if path is not None else None
+
+    def write(self, data: bytes, version: int | None) -> None:
+        """Take output, and keep it on disk too where the deck wants that."""
+        super().write(data, version)
+        if self.log is not None:
+            self.log.write(data)
 
     def move(self, state: str, **fields: Any) -> None:
         """Bring it into a state, and count how often that is another try."""
