@@ -8,7 +8,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tui.protocol.messages import Change, Effect, Judged
+from tui.protocol.messages import Change, Effect, Judged, Ranks
 
 #: Text that YAML would read as something else, or that JSON has for it.
 _NUMBER = r"[-+]?(?:\.?\d[\d_]*(?:\.[\d_]*)?(?:e[-+]?\d+)?|0x[\da-f_]+|0o[0-7_]+|\.?inf(?:inity)?)|\.?nan"
@@ -96,6 +96,38 @@ def ranks(found: Mapping[str, int] | None) -> str:
     anew = found.get("anew", 0)
     lost = f", {anew} of them anew: the state was lost" if anew else ""
     return f"{found['applied']}/{found['total']} ranks{lost}"
+
+
+def standing(found: Ranks) -> str:
+    """Return how far a version is with the ranks: ``4/4 ranks``, ``v5: 3/4 ranks, waits for rank 2``."""
+    if found.why:
+        return f"v{found.version}: {found.why}"
+    if not found.missing:
+        return f"{found.joined}/{found.total} ranks"
+    waits = f", waits for {some_ranks(found.missing)}" if found.applied else ""
+    step = f" at step {found.step:,}" if found.step is not None else ""
+    return f"v{found.version}{step}: {found.applied}/{found.total} ranks{waits}"
+
+
+def some_ranks(ranks: Sequence[int]) -> str:
+    """Return some ranks by their numbers, of many the first: ``ranks 0, 2 and 5 more``."""
+    more = f" and {len(ranks) - 8} more" if len(ranks) > 8 else ""
+    return f"rank{'s' * (len(ranks) > 1)} {', '.join(map(str, ranks[:8]))}{more}"
+
+
+def each_rank(found: Ranks) -> list[str]:
+    """Return where each rank is, the last one first, and who has not come; of many the first few."""
+    steps = sorted(((int(rank), step) for rank, step in found.steps.items()), key=lambda item: (item[1], item[0]))
+    ahead = max((step for _, step in steps), default=0)
+    said = [f"{found.joined} of {found.total} ranks have joined"]
+    absent = [rank for rank in range(found.total) if str(rank) not in found.steps]
+    if absent:
+        said.append(f"{some_ranks(absent)} not come yet")
+    for rank, step in steps[:8]:
+        behind = f", {ahead - step:,} behind" if ahead - step > 1 else ""
+        waits = ", waited for" if rank in found.missing else ""
+        said.append(f"rank {rank} at step {step:,}{behind}{waits}")
+    return [*said, f"and {len(steps) - 8} more"] if len(steps) > 8 else said
 
 
 def exit_words(code: int | None) -> str:

@@ -37,6 +37,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "Mapping[str, Any] | None": st.none() | st.dictionaries(TEXT, VALUES, max_size=3),
     "Mapping[str, Mapping[str, Any]]": st.dictionaries(TEXT, st.dictionaries(TEXT, VALUES, max_size=2), max_size=2),
     "Mapping[str, int] | None": st.none() | st.dictionaries(TEXT, st.integers(), max_size=3),
+    "Mapping[str, int]": st.dictionaries(TEXT, st.integers(), max_size=3),
     "Mapping[str, float]": st.dictionaries(TEXT, st.floats(0, 2e9), max_size=3),
     "Mapping[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
     "Problem | None": st.none() | PROBLEMS,

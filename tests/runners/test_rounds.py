@@ -394,6 +394,7 @@ def test_who_does_not_answer_is_named_and_the_wait_doubles() -> None:
 
 def test_waits_until_all_have_come_that_the_launcher_names() -> None:
     engine = Engine(4, joined=1)
+    assert engine.rounds.standings[0][:5] == (1, None, 1, 4, 1), "so far with what they begin with"
     engine.rounds.offer(reload(2))
     engine.rounds.offer(reload(3))
     (standing,) = engine.rounds.standings

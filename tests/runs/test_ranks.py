@@ -30,7 +30,7 @@ LAUNCHER = """
         while not tui.stopping():
             seen, step = config, step + 1
             if CALLS(rank):
-                config = tui.checkpoint(config, step=step)
+                config = tui.checkpoint(config, lr=getattr(config, "get", dict().get)("lr", 0))
             if config is not seen:
                 say("step", step, "rank", rank, "has", config)
             if WAITS:
@@ -113,8 +113,9 @@ def test_all_change_and_end_at_one_step(folder: Folder) -> None:
     assert "codes 0 0 0" in run.lines
     assert [what for what, when in steps(run).items() if len(when) > 1] == []
     assert "ends" in steps(run)
-    news = [event for event in run.events if event["event"] == "ranks"]
-    assert {event["joined"] for event in news} <= {3}
+    news = [event for event in run.events if event["event"] == "ranks" and event["version"] == last]
+    assert (news[-1]["joined"], news[-1]["applied"], news[-1]["missing"]) == (3, 3, [])
+    assert all(step <= applied["step"] + 100 for step in news[-1]["steps"].values())
 
 
 def waits(version: int, why: str) -> Wanted:
@@ -149,6 +150,7 @@ def test_change_waits_where_not_all_call_and_says_so(folder: Folder) -> None:
     run.wait_for(waits(2, "1 of 3 ranks calls tui.checkpoint"))
     news = run.wait_for(lambda event: event["event"] == "ranks" and event["version"] == 2)
     assert (news["joined"], news["total"], news["applied"], news["missing"]) == (1, 3, 0, [1, 2])
+    run.wait_for(lambda event: event["event"] == "ranks" and event["steps"] != news["steps"])
     assert run.stop() == 128 + signal.SIGTERM, "a stop waits for nobody"
 
 
@@ -197,3 +199,27 @@ def test_all_are_held_at_one_step_and_go_on_from_there(folder: Folder) -> None:
     assert held["reason"] == f"held at step {applied['step']:,}"
     everywhere(run, 2, 2)
     assert steps(run)["has {'lr': 2}"] == {str(applied["step"])}
+
+
+def test_guard_takes_back_a_change_at_one_step(folder: Folder) -> None:
+    run = start(folder, 2, guards={"lr": {"max": 10}})
+    everywhere(run, 2, 1)
+    folder.save("c.yaml", "lr: 11\n")
+    run.wait_for(row(2, "reverted"))
+    back = run.wait_for(row(3, "applied"))
+    assert back["source"] == "guard"
+    assert back["ranks"] == {"total": 2, "applied": 2, "step": back["step"]}
+    assert run.stop() == 128 + signal.SIGTERM
+    assert steps(run)["has {'lr': 1}"] == {"1", str(back["step"])}
+    assert len(steps(run)["has {'lr': 11}"]) == 1
+
+
+def test_each_takes_a_change_by_itself_where_the_deck_says_so(folder: Folder) -> None:
+    run = start(folder, 2, how="WAITS = False", ranks="each")
+    everywhere(run, 2, 1)
+    os.kill(pid(run, 1), signal.SIGSTOP)
+    folder.save("c.yaml", "lr: 2\n")
+    applied = run.wait_for(row(2, "applied"))
+    assert applied["ranks"] == {"total": 2, "applied": 1, "step": applied["step"]}
+    os.kill(pid(run, 1), signal.SIGCONT)
+    run.wait_for(lambda event: row(2, "applied")(event) and event["ranks"]["applied"] == 2)

@@ -205,7 +205,8 @@ class Ranks(VersionEvent):
     """How far a version has come on its way to processes that change together.
 
     `step` is that at which all take it, None as long as none is agreed. Of `total` so many have `joined`, and so many
-    have `applied` it; it waits for those `missing`, and `why` says what for, where it is not that step.
+    have `applied` it; it waits for those `missing`, and `why` says what for, where it is not that step. `steps` are the
+    checkpoints that each had completed when it said so last, by rank.
     """
 
     KIND = "ranks"
@@ -215,6 +216,7 @@ class Ranks(VersionEvent):
     applied: int
     missing: tuple[int, ...] = ()
     why: str = ""
+    steps: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

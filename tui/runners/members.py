@@ -29,6 +29,9 @@ _BACKLOG = 4096
 #: Seconds for which receipts of several processes are gathered before it is said how many have come.
 _COUNTING = 0.1
 
+#: Seconds after which it is told again where the ranks are, for which a version waits.
+_AGAIN = 1.0
+
 #: Of several processes of a job that is to stop, the one that takes its time counts.
 _FIRST = (ASKS, HANDLER, LEAVES)
 
@@ -124,6 +127,7 @@ class Members:
         self._rounds: Rounds | None = None
         self._first = payload.version  # with which all begin that are there before the first change
         self._timer: asyncio.TimerHandle | None = None
+        self._told_at = 0.0
         self._stood: dict[int, Standing] = {}  # what was told of the versions on their way
         self._task = task
         self._setup = setup
@@ -335,12 +339,16 @@ class Members:
         if news["kind"] != "landed":
             self._hear(news)
             return
-        version = news["version"]
+        version, ranks = news["version"], news["ranks"]
+        total, applied, step = ranks["total"], ranks["applied"], ranks["step"]
+        self._tell_standing(
+            Standing(version, step, sum(member.begun for member in self._members), total, applied, (), "")
+        )
         receipts = [member.applied for member in self._members if member.applied is not None]
         last = max((one for one in receipts if one["version"] == version), key=lambda one: one["at"], default=None)
         if last is not None and version > self._answered:
-            self._answered, self._step, self._counted = version, news["ranks"]["step"], news["ranks"]
-            self._hear({**last, "step": self._step, "ranks": news["ranks"]})
+            self._answered, self._step, self._counted = version, step, ranks
+            self._hear({**last, "step": step, "ranks": ranks})
 
     def _attend(self) -> None:
         """See when the rounds want to be looked at, and tell how far they have come if that is news."""
@@ -358,11 +366,25 @@ class Members:
         self._attend()
 
     def _tell_standings(self) -> None:
-        standings = {} if self._rounds is None else {one.version: one for one in self._rounds.standings}
-        for version, standing in standings.items():
-            if self._stood.get(version) != standing:
-                self._hear({"kind": "standing", **standing._asdict()})
-        self._stood = standings
+        """Tell how far the versions on their way have come: what is news at once, where the ranks are now and then."""
+        standings = [] if self._rounds is None else self._rounds.standings
+        now = time.monotonic()
+        again = now - self._told_at >= _AGAIN
+        for standing in standings:
+            if again or self._stood.get(standing.version) != standing:
+                self._told_at = now
+                self._tell_standing(standing)
+        gone = self._stood.keys() - {standing.version for standing in standings}
+        if self._rounds is not None and self._rounds.running["version"] in gone & {self._first}:
+            joined = self._rounds.joined  # all have come, to the first one
+            self._tell_standing(Standing(self._first, None, joined, self._rounds.world, joined, (), ""))
+        self._stood = {standing.version: standing for standing in standings}
+        if standings:
+            self._attend()
+
+    def _tell_standing(self, standing: Standing) -> None:
+        steps = {str(member.rank): member.step for member in self._members if member.begun}
+        self._hear({"kind": "standing", "steps": steps, **standing._asdict()})
 
     def take_receipt(self, one: Rank, message: Mapping[str, Any]) -> None:
         """Take what one of the processes has taken."""

@@ -13,7 +13,7 @@ from tui.app.model.bounds import words
 from tui.app.model.job import JobModel, Part
 from tui.app.model.reload_list import ReloadList
 from tui.app.widgets.status import fit, pieces
-from tui.protocol.messages import Change, Document, JobInfo, Metrics, Problem, Reload, Running, State
+from tui.protocol.messages import Change, Document, JobInfo, Metrics, Problem, Ranks, Reload, Running, State
 
 
 @pytest.fixture
@@ -145,6 +145,22 @@ def test_a_mark_in_the_log_says_to_what_a_rollback_has_gone_back() -> None:
     timeline.put(Reload("a", 6, "applied", "rollback", (Change("batch", 8, 16),), 12, base=5))
     assert timeline.gone_back_to(6) is None  # nothing was so before
     assert formatting.applied(timeline.get(4), 4, timeline.gone_back_to(4)) == "v4  batch 8 → 16  step 9"
+
+
+@pytest.mark.parametrize(
+    ("ranks", "words", "tone"),
+    [
+        (Ranks("digits", 7, 12, 4, 4, 4), "4/4 ranks", "dim"),
+        (Ranks("digits", 8, 1_204, 4, 4, 3, (2,)), "v8 at step 1,204: 3/4 ranks, waits for rank 2", "wait"),
+        (Ranks("digits", 8, 1_204, 4, 4, 0, (0, 1, 2, 3)), "v8 at step 1,204: 0/4 ranks", "wait"),
+        (Ranks("digits", 8, None, 1, 4, 0, (1, 2, 3), "1 of 4 ranks calls it"), "v8: 1 of 4 ranks calls it", "wait"),
+    ],
+)
+def test_status_says_how_far_the_ranks_are(job: JobModel, ranks: Ranks, words: str, tone: str) -> None:
+    job.apply(ranks)
+    assert [(piece.text, piece.tone) for piece in pieces(job, NOW) if "rank" in piece.text] == [(words, tone)]
+    job.apply(State("digits", "stopped", time=NOW))
+    assert not [piece for piece in pieces(job, NOW) if "rank" in piece.text]
 
 
 def test_reason_of_a_crash_is_cut_before_it_is_dropped(job: JobModel) -> None:

@@ -14,7 +14,7 @@ from tests.app.fake import NOW, TEXT, Deck, backlog
 from tui.app.timeline.detail import facts
 from tui.app.widgets.diff import DiffView, diff_lines
 from tui.protocol import codec, messages
-from tui.protocol.messages import Change, Effect, JobInfo, Judged, Metrics, Problem, Reload
+from tui.protocol.messages import Change, Effect, JobInfo, Judged, Metrics, Problem, Ranks, Reload
 
 OLD = TEXT.replace("lr: 0.05 ", "lr: 0.08 ").replace("batch: 64\n", "")
 
@@ -120,6 +120,15 @@ def test_how_many_processes_have_it_is_a_fact() -> None:
     assert "by 3/4 ranks at step 12,400 after 3.0 ms" in facts(row, NOW, []).plain
     row = replace(row, ranks={"total": 4, "applied": 3, "step": 12_400, "anew": 2})
     assert "3/4 ranks, 2 of them anew: the state was lost" in " ".join(facts(row, NOW, []).plain.split())
+
+
+def test_ranks_are_told_one_by_one() -> None:
+    row = Reload("digits", 9, "sent", "editor")
+    ranks = Ranks("digits", 9, 1_204, 3, 4, 1, (1, 2), steps={"0": 1_204, "1": 1_203, "2": 1_190})
+    told = facts(row, NOW, [], ranks=ranks).plain
+    assert "ranks      3 of 4 ranks have joined\n" in told
+    for words in ("rank 3 not come yet", "rank 2 at step 1,190, 14 behind, waited for", "rank 0 at step 1,204"):
+        assert words in told
 
 
 def test_both_views_have_every_changed_line() -> None:

@@ -47,6 +47,7 @@ class JobModel:
         self.document: messages.Document | None = None
         self.hints: messages.Hints | None = None
         self.metrics: messages.Metrics | None = None
+        self.ranks: messages.Ranks | None = None
         self.started: float | None = None
         self.live_updates = False
         self._steps: deque[tuple[float, int]] = deque()
@@ -145,12 +146,8 @@ class JobModel:
     def apply(self, event: messages.Event) -> Part:
         """Take in an event and return what it changed."""
         match event:
-            case messages.Lines():
-                self.lines.extend(event.first, event.lines, event.version, event.time)
-                return Part.LOG
-            case messages.Begun():
-                self.lines.begin(event.text)
-                return Part.LOG
+            case messages.Lines() | messages.Begun():
+                return self._log(event)
             case messages.Metrics():
                 return self._measure(event)
             case messages.Measured():
@@ -159,6 +156,9 @@ class JobModel:
                 return self._reload(event)
             case messages.Noted() | messages.Judged():
                 return Part.TIMELINE if self.timeline.add(event) else Part.NOTHING
+            case messages.Ranks():
+                self.ranks = event
+                return Part.STATUS
             case messages.State():
                 return self._enter(event)
             case messages.Document():
@@ -174,6 +174,13 @@ class JobModel:
                 self.info = event
                 return Part.STATUS
         return Part.NOTHING
+
+    def _log(self, event: messages.Lines | messages.Begun) -> Part:
+        if isinstance(event, messages.Lines):
+            self.lines.extend(event.first, event.lines, event.version, event.time)
+        else:
+            self.lines.begin(event.text)
+        return Part.LOG
 
     def _measure(self, event: messages.Metrics) -> Part:
         # What a step does not report is as it was reported last.
@@ -208,6 +215,7 @@ class JobModel:
         self.state = event
         if self.alive and (not was_alive or (new_worker and event.state in messages.LIVE)):
             self.started = event.time
+            self.ranks = None
             self._steps.clear()
             self._course.clear()
             self.lines.lift_pen()

@@ -23,7 +23,7 @@ from tui.app.sanitize import plain
 from tui.app.timeline.view import TimelineView
 from tui.app.widgets.diff import Diff, DiffLine, DiffView, diff_lines
 from tui.protocol import codec, messages
-from tui.protocol.messages import Change, Reload
+from tui.protocol.messages import Change, Ranks, Reload
 
 #: Where the second line of a fact begins.
 _INDENT = "\n" + " " * 11
@@ -106,7 +106,8 @@ class DetailScreen(ModalScreen[str]):
 
     def _facts(self, row: Reload) -> Text:
         differences = [Change(**change) for change in self._data.get("differences", ())]
-        return facts(row, self._timeline.now, differences, self._proof(row))
+        ranks = self._job.ranks if self._job.ranks is not None and self._job.ranks.version == row.version else None
+        return facts(row, self._timeline.now, differences, self._proof(row), ranks)
 
     def _proof(self, row: Reload) -> list[str]:
         """Return whether the version has proved itself, by not crashing and by its guards."""
@@ -144,9 +145,21 @@ def probation_words(seconds: float, steps: int) -> str:
     return f"on probation for {' and '.join(more)}: a crash until then takes it back"
 
 
-def facts(row: Reload, now: float, differences: list[Change], proof: Sequence[str] = ()) -> Text:
-    """Return what is known of a reload, each fact under its name; `proof` is of how it does, beside its effect."""
+def facts(
+    row: Reload, now: float, differences: list[Change], proof: Sequence[str] = (), ranks: Ranks | None = None
+) -> Text:
+    """Return what is known of a reload, each fact under its name.
+
+    Args:
+        row: The reload.
+        now: Seconds since the epoch.
+        differences: Where the task has something else.
+        proof: How it does, beside its effect.
+        ranks: Where the ranks are, to which it came last.
+    """
     said = [(name, text) for name, text in _facts(row, now, differences, proof) if text]
+    if ranks is not None:
+        said.append(("ranks", _INDENT.join(wording.each_rank(ranks))))
     return Text("\n").join(Text.assemble((f"{name:<11}", "dim"), text) for name, text in said)
 
 

@@ -46,6 +46,9 @@ def pieces(job: JobModel, now: float) -> list[Piece]:
         Piece(f"v{version}", "strong", 2) if version is not None else Piece(""),
         Piece(_reason(job, now), "bad" if state in ("crashed", "backoff") else "wait", 4),
     ]
+    if job.ranks is not None and job.has_worker:
+        waits = job.ranks.why or job.ranks.missing
+        found.append(Piece(plain(wording.standing(job.ranks)), "wait" if waits else "dim", 4 if waits else 7))
     if job.metrics is not None:
         metrics = list(_metrics(job, job.metrics.values))
         step = Piece(f"step {job.metrics.step:,}", rank=8), Piece(formatting.rate(job.rate), "dim", 6)

@@ -9,7 +9,7 @@ from typing import Any
 from tui.engine.deck.spec import JobSpec
 from tui.engine.jobs.publisher import JobPublisher
 from tui.engine.reloads.reloads import Reloads
-from tui.protocol.messages import LIVE, Ranks
+from tui.protocol.messages import LIVE
 from tui.worker import process_tree
 
 #: Seconds after which a process that has left should have ended.
@@ -56,8 +56,7 @@ class Joining:
         self._record.write(f"tunedeck: {message}\n".encode(), self._reloads.running)
 
     def _tell_standing(self, standing: Mapping[str, Any]) -> None:
-        about = {name: standing[name] for name in ("version", "step", "joined", "total", "applied", "missing", "why")}
-        self._record.emit(Ranks(self._record.name, **about))
+        self._record.rank({name: value for name, value in standing.items() if name != "kind"})
         self._record.update(self._reloads.delay(standing["version"], standing["why"]))
 
     def _tell_uneven(self, fences: Mapping[int, int]) -> None:

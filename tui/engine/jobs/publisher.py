@@ -70,6 +70,7 @@ class JobPublisher(Publisher):
 
     Attributes:
         metrics: The last `Metrics` event of the worker that runs.
+        ranks: Its last `Ranks` event.
         restarts: How often a worker was started again by itself since the user has started the job.
         secrets: What of the config is told to nobody.
         log: Where its output is kept too.
@@ -78,6 +79,7 @@ class JobPublisher(Publisher):
     def __init__(self, job: str, history: History, emit: Emit) -> None:
         super().__init__(job, emit, "not started yet")
         self.metrics: messages.Metrics | None = None
+        self.ranks: messages.Ranks | None = None
         self.restarts = 0
         self.secrets = Secrets(history.secrets())
         self._history = history
@@ -104,6 +106,11 @@ class JobPublisher(Publisher):
         """Tell the metrics of a step."""
         self.metrics = messages.Metrics(self.name, step, values)
         self.emit(self.metrics)
+
+    def rank(self, standing: Mapping[str, Any]) -> None:
+        """Tell how far a version has come on its way to the ranks."""
+        self.ranks = messages.Ranks(self.name, **standing)
+        self.emit(self.ranks)
 
     def run(self, running: Running) -> None:
         """Tell which version runs, if that is news."""

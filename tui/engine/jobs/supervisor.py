@@ -292,7 +292,7 @@ class Supervisor:
     def _start(self, *, renewed: bool = False) -> None:
         """Start a worker with the newest config that is to be taken, or with the one that ran last."""
         self._wait_no_longer(Intent.TRY)
-        self._record.metrics = None
+        self._record.metrics = self._record.ranks = None
         chosen = self._reloads.pending or self._reloads.last
         assert chosen is not None
         version, candidate = chosen

@@ -19,8 +19,7 @@ def of_job(job: Job) -> Iterator[Message]:
     yield job.running
     yield job.hints
     yield from history_commands.newest(job)
-    if job.metrics is not None:
-        yield job.metrics
+    yield from (known for known in (job.metrics, job.record.ranks) if known is not None)
 
 
 def info(job: Job) -> messages.JobInfo:
