@@ -1,6 +1,6 @@
 """How soon a change comes to all ranks at one step, whether it ever comes to two, and what a step pays for it.
 
-Run as ``python -m tests.bench.ranks``, with the seconds of a step, 0.009 where none are given. Four processes wait
+Run as ``python tests/bench/ranks.py``, with the seconds of a step, 0.009 where none are given. Four processes wait
 for each other in every step, as where gradients are reduced, and have changes at random times, then a flood of saves on
 disk. With ``torch`` they reduce a tensor by gloo instead, under torchrun, whose command it takes as further words.
 The state machine alone has a thousand ranks, whose answers take the time that it takes to decode them.
