@@ -165,6 +165,13 @@ async def light_async(config: dict[str, Any]) -> AsyncTask:
         config = yield
 
 
+async def telling(config: dict[str, Any]) -> AsyncGenerator[dict[str, float], dict[str, Any]]:
+    """Take a step of `pause` seconds again and again, with ten metrics that move."""
+    for step in itertools.count():
+        await asyncio.sleep(config["pause"])
+        config = yield {f"metric {n}": math.sin(step * (n + 1) / 300) for n in range(10)}
+
+
 def waving(config: dict[str, Any]) -> Generator[dict[str, float], Any, None]:
     """Take 1,000 steps a second, each with as many metrics as the config says, of which the first ten move."""
     values = {f"metric {n}": n / 7 for n in range(config["metrics"])}
