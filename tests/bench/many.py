@@ -1,12 +1,14 @@
 """Two hundred thread jobs and two hundred asyncio jobs in one deck: their start, a save to each, and their memory.
 
 Run as ``python tests/bench/many.py``. Every job has a config of its own; all lie in one folder, with ``--apart`` each
-in a folder of its own. This process is the viewer.
+in a folder of its own. This process is the viewer. ``--runners process`` has two hundred processes instead; the limit
+of open files is what the shell has (``ulimit -n 1024``).
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from tests.bench.live import TASKS, Client, engine, memory, table, ten_keys, wri
 from tui.config.disk import store
 from tui.protocol.messages import Message, Reload, Save, State
 
-RUNNERS = {"thread": "light", "asyncio": "light_async"}
+RUNNERS = {"thread": "light", "asyncio": "light_async", "process": "light"}
 
 
 def text(number: int) -> str:
@@ -24,10 +26,10 @@ def text(number: int) -> str:
     return ten_keys(pause=1.0, number=number)
 
 
-def prepare(root: Path, each: int, apart: bool) -> tuple[dict[str, Path], Path]:
+def prepare(root: Path, runners: list[str], each: int, apart: bool) -> tuple[dict[str, Path], Path]:
     """Write a config for every job, and the deck; return both."""
     configs = {}
-    for runner in RUNNERS:
+    for runner in runners:
         for number in range(each):
             name = f"{runner}-{number}"
             folder = root / name if apart else root
@@ -88,10 +90,11 @@ def rename(client: Client, configs: dict[str, Path]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--each", type=int, default=200, help="jobs of either runner")
+    parser.add_argument("--runners", nargs="+", choices=RUNNERS, default=["thread", "asyncio"])
     parser.add_argument("--apart", action="store_true", help="a folder for every config, so a history for each")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        configs, deck = prepare(Path(name), options.each, options.apart)
+        configs, deck = prepare(Path(name), options.runners, options.each, options.apart)
         began = time.monotonic()
         with engine(deck) as client:
             all_of(client, set(configs), running)
@@ -107,7 +110,9 @@ def main() -> None:
         *((f"memory of the {role}", f"{size:.0f} MB", "-") for role, size in megabytes.items()),
         ("memory in all", f"{sum(megabytes.values()):.0f} MB", "300 MB"),
     ]
-    table(f"{options.each} thread and {options.each} asyncio jobs", rows)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    jobs = " and ".join(f"{options.each} {runner}" for runner in options.runners)
+    table(f"{jobs} jobs, at most {limit:,} open files a process", rows)
 
 
 if __name__ == "__main__":

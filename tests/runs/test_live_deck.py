@@ -113,3 +113,17 @@ def test_the_last_job_of_a_deck_without_a_screen_ends_it_but_not_while_it_change
     run.wait_for(of("a", event="gone"))
     assert tunedeck("stop", "deck.yaml", "--job", "b", cwd=folder.path).returncode == 0
     assert run.end() == 0
+
+
+def test_several_jobs_on_one_config_take_one_save_as_a_version_each(folder: Folder) -> None:
+    jobs = dict.fromkeys(("a", "b", "c"), f"{TICK}, config: c.yaml")
+    run = begun(folder, **jobs)
+    folder.save("c.yaml", "lr: 2\n")
+    for name in jobs:
+        run.wait_for(of(name, event="reload", version=2, status="applied"))
+    said = tunedeck("set", "c.yaml", "lr=3", cwd=folder.path)
+    assert (said.returncode, said.stdout.splitlines()[-1]) == (0, "3/3 applied")
+    assert [line.split()[:3] for line in said.stdout.splitlines()[:-1]] == [[f"{n}:", "v3", "applied"] for n in jobs]
+    rows = [event for event in run.events if event["event"] == "reload" and event["status"] == "applied"]
+    assert sorted((row["job"], row["version"]) for row in rows) == [(name, n) for name in jobs for n in (1, 2, 3)]
+    run.stop()

@@ -89,7 +89,7 @@ def test_jobs_that_share_a_config_answer_each(folder: Folder) -> None:
     for name in "ab":
         run.wait_for(lambda event, name=name: row(1, "applied")(event) and event["job"] == name)  # type: ignore[misc]
     done = tunedeck("set", "c.yaml", "lr=2", cwd=folder.path)
-    assert re.fullmatch(r"a: v2 applied .*: lr 1 → 2\nb: v2 applied .*: lr 1 → 2\n", done.stdout), done
+    assert re.fullmatch(r"a: v2 applied .*: lr 1 → 2\nb: v2 applied .*: lr 1 → 2\n2/2 applied\n", done.stdout), done
     done = tunedeck("set", "c.yaml", "lr=3", "--job", "b", cwd=folder.path)
     assert re.fullmatch(r"b: v3 applied .*\n", done.stdout), done
     assert tunedeck("set", "c.yaml", "lr=3", "--job", "x", cwd=folder.path).returncode == 2

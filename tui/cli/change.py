@@ -293,7 +293,11 @@ class Talk:
                 break
         if self.reply is None:
             raise UsageError("the engine has not answered: look what is in the file")
-        return max(map(self.tell_job, self._names))
+        code = max(map(self.tell_job, self._names))
+        if len(self._names) > 1 and not self._json_lines:
+            rows = [row for row in map(self._row, self._names) if row is not None and row.status == "applied"]
+            print(f"{self._prefix}{len(rows)}/{len(self._names)} applied")
+        return code
 
     def _tell_unchanged(self, others: Mapping[str, int]) -> int:
         """Tell that nothing was written; what was refused or taken back before is no success."""
