@@ -12,8 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, cast
 
 from tests.bench.live import table
-from tui.worker import main as worker_main
-from tui.worker.channel import Channel, JobChannel
+from tui.worker.channel import Channel, JobChannel, listen
 from tui.worker.inbox import Inbox
 from tui.worker.loop import Loop
 
@@ -83,7 +82,7 @@ def rounds() -> Iterator[tuple[float, float, float, float]]:
     channel = cast("Channel", NoChannel())
     loop = Loop(JobChannel(channel, "bench"), 1, {"lr": 0.1})
     # 20 times a second it asks for a sample.
-    threading.Thread(target=worker_main.feed, args=(channel, loop, Inbox(loop)), daemon=True).start()
+    threading.Thread(target=listen, args=(channel, Inbox(loop).put, loop.sample), daemon=True).start()
     for _ in range(ROUNDS):
         yield (
             nanoseconds(lambda: bare(task())),
