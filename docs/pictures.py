@@ -112,7 +112,7 @@ async def main_screen(session: Session) -> None:
 
 async def over_it(session: Session) -> None:
     """Take the screens over the main one."""
-    await session.pilot.press("f6", "f6", "down", "down", "enter")
+    await session.pilot.press("f6", "down", "down", "enter")
     await session.until(lambda: type(session.app.screen).__name__ != "MainScreen")
     await session.take("gallery/detail.png")
     await session.pilot.press("escape", "f1")

@@ -103,7 +103,7 @@ async def test_toast_of_a_long_reason_is_short(open_deck: OpenDeck) -> None:
 async def test_toast_leaves_the_newest_row_of_the_timeline_alone(open_deck: OpenDeck) -> None:
     for size in ((80, 24), (120, 40), (200, 60)):
         async with open_deck(size=size) as deck:
-            await deck.press("f6", "f6")
+            await deck.press("f6")
             await deck.news(State("digits", "crashed", exit_code=1, reason="boom"))
             await deck.until(lambda: "digits crashed" in text_of(deck.app))
             newest = next(line for line in text_of(deck.app).splitlines() if " v7  ● applied " in line)

@@ -363,9 +363,9 @@ async def come_to(deck: Deck, at: str) -> None:
         shown = (
             "config",
             *["knobs"] * deck.view.knobs_pane.display,
+            "timeline",
             *["charts"] * deck.view.charts_pane.display,
             "log",
-            "timeline",
         )
         goals = dict(zip(shown, deck.view.goals(), strict=True))
         deck.app.main.set_focus(goals[at])

@@ -83,7 +83,7 @@ async def test_enlarged_pane_follows_the_focus_and_shrinks_at_escape(open_deck: 
         await deck.press("f10")
         await deck.until(lambda: "esc All panes" in text_of(deck.app))
         assert "─ log ─" not in text_of(deck.app)
-        await deck.press("f6")
+        await deck.press("f6", "f6")
         await deck.until(lambda: "─ log ─" in text_of(deck.app) and "digits.yaml" not in text_of(deck.app))
         assert deck.view.log_view.outer_size == (120, 38)
         await deck.press("slash", "x", "escape")
@@ -103,14 +103,14 @@ async def test_enlarged_editor_shrinks_at_escape(open_deck: OpenDeck) -> None:
 async def test_timeline_is_reached_on_a_short_screen_too(open_deck: OpenDeck) -> None:
     async with open_deck(size=(80, 14)) as deck:
         assert "─ timeline" not in text_of(deck.app)
-        await deck.press("f6", "f6")
+        await deck.press("f6")
         await deck.until(lambda: "─ timeline" in text_of(deck.app))
         assert deck.view.timeline.has_focus
 
 
 async def test_focus_comes_back_when_the_terminal_has_been_too_small(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        await deck.press("f6")
+        await deck.press("f6", "f6")
         await deck.pilot.resize_terminal(20, 5)
         await deck.until(lambda: "too small" in text_of(deck.app).replace("\n", " "))
         await deck.pilot.resize_terminal(120, 40)
@@ -120,7 +120,7 @@ async def test_focus_comes_back_when_the_terminal_has_been_too_small(open_deck: 
 async def test_focus_can_be_seen_without_colours(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with open_deck() as deck:
-        for sign in ("┏━ digits.yaml", "┏━ log", "┏━ timeline"):
+        for sign in ("┏━ digits.yaml", "┏━ timeline", "┏━ log"):
             await deck.until(lambda sign=sign: sign in text_of(deck.app))  # type: ignore[misc]
             assert text_of(deck.app).count("┏") == 1
             await deck.press("f6")

@@ -196,7 +196,7 @@ def search(_: argparse.Namespace) -> Iterator[Row]:
         one.viewer.type("s")
         one.viewer.shows("stopped")
         one.viewer.drain(1)
-        one.viewer.type("\x1b[17~")  # f6: to the log
+        one.viewer.type("\x1b[17~\x1b[17~")  # f6 twice: to the log
         for key, shown in (("/", r"of [\d,]+"), ("&", "only")):
             one.viewer.drain(0.5)
             one.viewer.type(key)

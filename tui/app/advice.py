@@ -36,7 +36,7 @@ def advice(job: JobModel, now: float) -> str:
         why = plain((job.state.reason or "").partition("\n")[0])
         return f"the job crashed before it wrote anything, ctrl+r starts it again: {why}"
     if state == "crashed":
-        return "the job crashed: e in the log leads to the error (f6 goes there), ctrl+r starts the job again"
+        return "the job crashed: e in the log leads to the error (f6, twice), ctrl+r starts the job again"
     if state == "finished":
         return "the job has finished: ctrl+r starts it again with the config as it is, ctrl+q leaves"
     if state == "stopped":

@@ -139,9 +139,9 @@ class JobView(Container):
         (self.log_view if self.job.is_host else self.config.editor).focus()
 
     def goals(self) -> list[Widget]:
-        """Return what takes the keys in each pane, in the order of `f6`."""
+        """Return what takes the keys in each pane, in the order of `f6`: as they are read, from the config on."""
         shown = self._shown()
-        return [self._goal(pane) for pane in (CONFIG, KNOBS, CHARTS, LOG, TIMELINE) if pane in shown]
+        return [self._goal(pane) for pane in (CONFIG, KNOBS, TIMELINE, CHARTS, LOG) if pane in shown]
 
     def panes(self) -> Iterator[tuple[Widget, Widget]]:
         """Yield the panes that are on the screen, each with what takes the keys in it."""

@@ -75,7 +75,7 @@ class MainScreen(FrugalScreen):
             "Next pane",
             show=False,
             priority=True,
-            tooltip="Config, log, timeline",
+            tooltip="Config, timeline, log",
             id="pane.next",
         ),
         Binding(
@@ -323,7 +323,7 @@ class MainScreen(FrugalScreen):
                 yield Target(keys[name], place, partial(self.show_job, name))
 
     def action_next_pane(self) -> None:
-        """Move the focus from pane to pane: config, log, timeline."""
+        """Move the focus from pane to pane, as they are read."""
         view = self.view(self.current)
         if view is None:
             return

@@ -61,11 +61,11 @@ async def test_terminal_shows_the_screen_whatever_happens(open_deck: OpenDeck, m
         first = 60
         for keys in (
             ["x", "enter"],
-            ["f6", "up", "up"],
+            ["f6", "f6", "up", "up"],
             ["pageup"],
             ["space"],
             ["f"],
-            ["f6", "down"],
+            ["f6", "f6", "down"],
             ["f1"],
             ["escape"],
         ):
