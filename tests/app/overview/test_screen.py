@@ -16,7 +16,7 @@ from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, Deck, backlog
 from tui.app import preferences
 from tui.protocol import messages
-from tui.protocol.messages import Effect, Lines, Metrics, Pause, Problem, Reload, Start, State, Stop
+from tui.protocol.messages import Effect, Gone, Lines, Metrics, Pause, Problem, Reload, Start, State, Stop
 
 
 def answer(deck: Deck) -> None:
@@ -204,3 +204,16 @@ async def test_the_end_of_the_engine_is_told_here_too(open_deck: OpenDeck) -> No
         await deck.until(lambda: "The engine is gone, unexpectedly." in text_of(deck.app))
         await deck.press("escape")
         await deck.until(lambda: deck.type_of_screen() == "MainScreen" and "unexpectedly" in text_of(deck.app))
+
+
+async def test_jobs_come_and_go_with_the_deck_file(open_deck: OpenDeck) -> None:
+    async with open_deck(backlog("a", 0), backlog("b", 0), backlog("c", 0)) as deck:
+        await deck.press("f9", "down", "space")
+        await deck.until(lambda: deck.app.overview.table.listing.chosen == "c")
+        deck.engine.send(Gone("b"), Gone("c"), *backlog("d", 0))
+        await deck.until(lambda: names(deck) == ["a", "d"])
+        await deck.until(lambda: "2 jobs · 2 running" in text_of(deck.app))
+        listing = deck.app.overview.table.listing
+        assert (listing.marked, listing.chosen) == (set(), "a")
+        await deck.press("down", "enter")
+        await deck.until(lambda: deck.type_of_screen() == "MainScreen" and deck.app.main.current == "d")
