@@ -20,6 +20,8 @@ from tests.runs.folder import ENVIRONMENT, Folder, Run, Wanted, Watch, log, row,
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs process descriptors")
+
 CONFIGS = Path(__file__).parents[2] / "sample_configs"
 
 TASK = """
@@ -173,6 +175,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     made.close()
 
 
+@linux
 def test_workers_and_the_scheduler_of_another_cluster_may_die(folder: Folder, cluster: Cluster) -> None:
     scheduler = cluster.scheduler()
     workers = [cluster.worker(), cluster.worker()]
@@ -210,6 +213,7 @@ def test_workers_and_the_scheduler_of_another_cluster_may_die(folder: Folder, cl
     assert last.poll() is None  # this cluster is not ours
 
 
+@linux
 def test_a_scheduler_that_hangs_keeps_nothing_from_going_on(folder: Folder, cluster: Cluster) -> None:
     scheduler = cluster.scheduler()
     worker = cluster.worker()

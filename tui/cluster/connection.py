@@ -46,7 +46,7 @@ class Connection:
         size: int,
         hear: Callable[[Mapping[str, Any]], None],
         remark: Callable[[str], None],
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self._address = address
         self._size = size
@@ -54,6 +54,7 @@ class Connection:
         self._remark = remark
         self._spawn = spawn
         self._outgoing: dict[str, _Outgoing] = {}
+        self._sending: set[asyncio.Task[None]] = set()
         self._silent: set[object] = set()
         self._gone = False  # it may be back before anybody has looked, without what ran there
         self._cluster: Any = None
@@ -103,17 +104,16 @@ class Connection:
             SchedulerGone: The scheduler is gone.
         """
         from distributed import KilledWorker
-        from distributed.client import FutureCancelledError
 
         # By its source: a function by reference would have to be there, one by value only suits the same Python.
         future = self._client.submit(exec, source, {"order": order}, key=key, pure=False)
         try:
-            await future
-        except KilledWorker:
-            pass  # `allowed-failures` of a cluster that is not ours
-        except (FutureCancelledError, asyncio.CancelledError):
-            self._gone = True
-            raise SchedulerGone from None
+            error = await future.exception()  # not its result, for there is none to gather
+            if future.status not in ("finished", "error"):  # cancelled: the client has lost the scheduler
+                self._gone = True
+                raise SchedulerGone
+            if error is not None and not isinstance(error, KilledWorker):
+                raise error  # else `allowed-failures` of a cluster that is not ours has given it up
         finally:
             future.release()  # or it would run again if the worker that has its result were lost
 
@@ -121,8 +121,14 @@ class Connection:
         """Send an item to the attempt of that name."""
         if name not in self._outgoing:
             self._outgoing[name] = _Outgoing(self._client, name)
-            self._spawn(self._outgoing[name].run(self._patiently))
+            self._sending.add(self._spawn(self._outgoing[name].run(self._patiently)))
         self._outgoing[name].put(item)
+
+    def keep(self, names: set[str]) -> None:
+        """Leave the queues of all other attempts, once what is on its way to them has gone."""
+        for name in self._outgoing.keys() - names:
+            self._outgoing.pop(name).finish()
+        self._sending = {task for task in self._sending if not task.done()}
 
     async def lost(self) -> None:
         """Return when the scheduler is gone."""
@@ -132,6 +138,9 @@ class Connection:
 
     async def close(self) -> None:
         """Leave the cluster, or end our own."""
+        self.keep(set())
+        if self._sending and self._client.status == "running":  # so that nothing of ours is left in the scheduler
+            await asyncio.wait(self._sending, timeout=CLOSE)
         for one in (self._client, self._cluster):
             if one is not None:
                 with contextlib.suppress(asyncio.TimeoutError, OSError):
@@ -178,10 +187,16 @@ class _Outgoing:
         self._name = name
         self._items: list[dict[str, Any]] = []
         self._news = asyncio.Event()
+        self._finishing = False
 
     def put(self, item: dict[str, Any]) -> None:
         """Send an item after all that still waits."""
         self._items.append(item)
+        self._news.set()
+
+    def finish(self) -> None:
+        """Send what there is, and no more."""
+        self._finishing = True
         self._news.set()
 
     async def run(self, patiently: Callable[[Awaitable[Any]], Awaitable[Any]]) -> None:
@@ -192,9 +207,12 @@ class _Outgoing:
         event: Any = Event(self._name, client=self._client)
         with contextlib.suppress(OSError, asyncio.CancelledError):  # the scheduler is gone, and `lost` tells
             await patiently(queue)
-            while True:
+            while self._items or not self._finishing:
                 await self._news.wait()
                 self._news.clear()
                 items, self._items = self._items, []
-                await patiently(queue.put(items))
-                await patiently(event.set())
+                if items:
+                    await patiently(queue.put(items))
+                    await patiently(event.set())
+            queue.close()
+            queue.close()  # made once by its constructor, and once as it was awaited

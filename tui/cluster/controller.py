@@ -203,6 +203,7 @@ class Controller:
             elif message["attempt"] == one.attempt:
                 self._take(one, kind, value, now)
         self._end_if_ended()
+        self._count_soon()
 
     def _take(self, one: Replica, kind: str, value: Any, now: float) -> None:
         if kind == "wrote":
@@ -212,7 +213,6 @@ class Controller:
             if said["kind"] == "sources":
                 said["files"] = [str(self._base / file) for file in said["files"]]
             self._replicas.said(one, said, now)
-            self._count_soon()
         elif kind == "exit":
             self._write(self._replicas.wrote(one, "\n") if one.rest else "")
             self._replicas.ended(one, value)
@@ -232,6 +232,9 @@ class Controller:
     def _count(self) -> None:
         self._counting = None
         self._replicas.count()
+        if self._connection is not None:
+            live = [one.attempt for one in self._replicas.all if one.attempt is not None]
+            self._connection.keep({f"{self._topic}-{attempt}" for attempt in live})
 
     def _look_after_beginning(self) -> None:
         late = [one.rank for one in self._replicas.unended if one.attempt is None]
@@ -251,11 +254,12 @@ class Controller:
         if not self._over.done():
             self._over.set_result(code)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let something run beside; what goes wrong in it ends the job."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._finish)
+        return task
 
     def _finish(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

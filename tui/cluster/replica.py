@@ -98,7 +98,8 @@ class Attempt:
         if self._wanted():
             self._item("exit", self._code)
             self._send()
-        asyncio.run_coroutine_threadsafe(self._leave(), self._loop)  # it may never be answered
+        if self._worker_lives():
+            asyncio.run_coroutine_threadsafe(self._leave(), self._loop)  # it may never be answered
 
     def _start(self, folder: str) -> None:
         self._folder = folder
@@ -131,16 +132,18 @@ class Attempt:
 
         It runs in the Dask worker's event loop, where a call needs no switch of threads.
         """
-        while not self._done:
+        while True:
             await self._event.wait()  # without a limit: each that runs out is an error in the scheduler's log
             await self._event.clear()
+            if self._done:
+                self._queue.close()
+                return
             for items in await self._queue.get(batch=True):
                 for item in items:
                     self._obey(item)
 
     async def _leave(self) -> None:
-        self._queue.close()
-        await self._event.set()  # the other coroutine waits for it
+        await self._event.set()  # `_receive` waits for it
 
     def _obey(self, item: Dict[str, Any]) -> None:
         if "message" in item:
@@ -253,8 +256,10 @@ class Attempt:
         A task that was cancelled runs on otherwise, and so does one whose worker has lost the scheduler.
         """
         task = self._worker.state.tasks.get(self._order["key"])
-        alive = self._worker.status.name in ("running", "paused", "closing_gracefully")
-        return alive and task is not None and task.state in _WANTED
+        return self._worker_lives() and task is not None and task.state in _WANTED
+
+    def _worker_lives(self) -> bool:
+        return self._worker.status.name in ("running", "paused", "closing_gracefully")
 
     def _item(self, kind: str, value: Any) -> None:
         self._items.append([kind, value])
