@@ -161,6 +161,12 @@ class Cluster:
         self.processes.append(started)
         return started
 
+    def left(self) -> str:
+        """Return how many queues and tasks there are in the scheduler."""
+        count = "lambda dask_scheduler: (len(dask_scheduler.extensions['queues'].queues), len(dask_scheduler.tasks))"
+        code = f"from distributed import Client; print(Client({self.address!r}).run_on_scheduler({count}))"
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
+
     def close(self) -> None:
         for process in self.processes:
             with contextlib.suppress(ProcessLookupError):
@@ -211,6 +217,10 @@ def test_workers_and_the_scheduler_of_another_cluster_may_die(folder: Folder, cl
     assert "stopped" in run.states
     assert tasks.survivors() == set()
     assert last.poll() is None  # this cluster is not ours
+    deadline = time.monotonic() + PATIENCE
+    while (left := cluster.left()) != "(0, 0)" and time.monotonic() < deadline:
+        pass  # it takes a second to ask
+    assert left == "(0, 0)"
 
 
 @linux

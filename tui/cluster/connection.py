@@ -71,8 +71,9 @@ class Connection:
         _silence()
         address = self._address or await self._own_cluster()
         self._client = await Client(address, asynchronous=True, set_as_default=False)
-        self._client.subscribe_topic(topic, self._take)
-        self._client.subscribe_topic("all", self._take_of_all)
+        self._topics = {topic: self._take, "all": self._take_of_all}
+        for name, take in self._topics.items():
+            self._client.subscribe_topic(name, take)
 
     async def _own_cluster(self) -> Any:
         import dask
@@ -139,8 +140,11 @@ class Connection:
     async def close(self) -> None:
         """Leave the cluster, or end our own."""
         self.keep(set())
-        if self._sending and self._client.status == "running":  # so that nothing of ours is left in the scheduler
-            await asyncio.wait(self._sending, timeout=CLOSE)
+        if self._client is not None and self._client.status == "running":  # leave nothing of ours in the scheduler
+            for topic in self._topics:
+                self._client.unsubscribe_topic(topic)
+            if self._sending:
+                await asyncio.wait(self._sending, timeout=CLOSE)
         for one in (self._client, self._cluster):
             if one is not None:
                 with contextlib.suppress(asyncio.TimeoutError, OSError):
