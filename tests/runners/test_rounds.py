@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui.runners.rounds import PACE, Rounds
@@ -50,6 +50,10 @@ class Rank:
     def stands(self) -> bool:
         return self.at_checkpoint and self.paused and not self.stopping
 
+    @property
+    def held(self) -> bool:
+        return self.stands and not self.fence.ends_pause
+
     def receive(self) -> None:
         """Take the next message of the engine, in the thread that receives."""
         message = self.inbox.popleft()
@@ -57,9 +61,7 @@ class Rank:
         if kind == "prepare":
             self._promise(message["round"], message["message"])
         elif kind == "go":
-            decided = self.fence.decide(message["round"], message["step"])
-            if self.stands and message["step"] > self.step and decided in ("stop", "resume"):
-                self.mailbox.append({"kind": "resume"})
+            self.fence.decide(message["round"], message["step"])
         elif kind == "abort":
             self.fence.forget(message["round"])
         else:
@@ -89,7 +91,7 @@ class Rank:
             arrived, self.mailbox = [*self.mailbox, *self.fence.take(self.step)], []
             for message in arrived:
                 self._heed(message)
-            if self.stands:
+            if self.held:
                 return
             if not self.fence.claims(self.step):
                 self._go_on()
@@ -115,7 +117,7 @@ class Rank:
         self.at_checkpoint = False
 
     def end(self) -> None:
-        self.alive = False
+        self.alive, self.world.lost = False, True
         self.outbox.append(None)
 
 
@@ -132,6 +134,7 @@ class World:
         self.heard: set[int] = set()
         self.first: dict[int, Rank] = {}  # those of the first start: they count from the same checkpoint
         self.plain = False
+        self.lost = False  # a rank has ended: who comes from then on counts from another checkpoint
         self.newest = 1
 
     def now(self) -> float:
@@ -148,12 +151,16 @@ class World:
             rank, self, self.rounds.running, paused=self.rounds.paused, stopping=self.rounds.stopping is not None
         )
         self.ranks[rank] = found
-        self.first.setdefault(rank, found)
+        if not self.lost:
+            self.first[rank] = found
 
     def hear(self, rank: Rank) -> None:
         """The engine reads what a rank has said."""
         message = rank.outbox.popleft()
         if message is None:
+            self.agrees()
+            if self.first.get(rank.rank) is rank and rank.left_at is None:
+                del self.first[rank.rank]  # from here on the others go on without it
             self.heard.discard(rank.rank)
             del self.ranks[rank.rank]
             self.rounds.leave(rank.rank)
@@ -167,6 +174,15 @@ class World:
             self.rounds.rejected(rank.rank, message["round"], message)
         else:
             self.rounds.applied(rank.rank, message["version"])
+
+    def agrees(self) -> None:
+        """All have the same at each step, and leave at the same."""
+        seen: dict[int, int] = {}
+        for rank in self.first.values():
+            for step, version in rank.ran.items():
+                assert seen.setdefault(step, version) == version, f"rank {rank.rank} had v{version} at step {step}"
+        if not self.plain:
+            assert len({rank.left_at for rank in self.first.values() if rank.left_at is not None}) <= 1
 
     def may_come(self, rank: Rank) -> bool:
         """Return whether a task can come to its next checkpoint: in step, only after all have left the last one."""
@@ -252,21 +268,12 @@ class History:
                 self.good = world.newest
             world.rounds.offer(reload(world.newest, bad))
 
-    def agrees(self) -> None:
-        """All have the same at each step, and leave at the same."""
-        seen: dict[int, int] = {}
-        for rank in self.world.first.values():
-            for step, version in rank.ran.items():
-                assert seen.setdefault(step, version) == version, f"rank {rank.rank} had v{version} at step {step}"
-        if not self.world.plain:
-            assert len({rank.left_at for rank in self.world.first.values() if rank.left_at is not None}) <= 1
-
     def end(self) -> None:
         """Whatever has happened, what is wanted comes to be once nobody disturbs it."""
         world = self.world
         world.rounds.pause(paused=False)
         world.settle()
-        self.agrees()
+        world.agrees()
         if self.stopped:
             assert not world.ranks, "all have left"
             return
@@ -274,7 +281,7 @@ class History:
             if rank not in world.ranks:
                 world.start(rank)
         world.settle()
-        self.agrees()
+        world.agrees()
         assert {rank.version for rank in world.ranks.values()} == {world.rounds.running["version"]}
         assert not any(rank.paused for rank in world.ranks.values())
         assert not world.rounds.standings
@@ -292,6 +299,11 @@ MOVES = st.tuples(st.sampled_from(OFTEN + SELDOM), st.integers(0, 3))
 CALM = st.tuples(st.sampled_from((*OFTEN, "save", "save", "stop")), st.integers(0, 3))
 
 
+#: Who is held alone goes on to where the others are.
+HELD_ALONE = [("pause", 3), ("step", 2), *(("answer", rank) for rank in (3, 0, 1, 2))]
+
+
+@example(4, True, False, HELD_ALONE, [])
 @given(
     st.integers(1, 4),
     st.booleans(),

@@ -214,6 +214,23 @@ def test_guard_takes_back_a_change_at_one_step(folder: Folder) -> None:
     assert len(steps(run)["has {'lr': 11}"]) == 1
 
 
+def test_metrics_are_the_mean_of_all_where_the_deck_says_so(folder: Folder) -> None:
+    how = """
+def work(rank):
+    os.environ.update(RANK=str(rank), WORLD_SIZE=str(WORLD))
+    while True:
+        tui.checkpoint(None, loss=rank)
+        barrier.wait()
+        time.sleep(0.002)
+"""
+    run = start(folder, 3, how=how, rank_metrics="mean")
+    mean = run.wait_for(lambda event: event["event"] == "metrics" and event["values"] == {"loss": 1.0})
+    run.wait_for(lambda event: event["event"] == "metrics" and event["step"] > mean["step"] + 100)
+    assert run.stop() == 128 + signal.SIGTERM
+    points = tunedeck("metrics", "c.yaml", "--format", "jsonl", cwd=folder.path).stdout.splitlines()
+    assert any((point["min"], point["max"], point["value"]) == (0, 2, 1) for point in map(json.loads, points))
+
+
 def test_each_takes_a_change_by_itself_where_the_deck_says_so(folder: Folder) -> None:
     run = start(folder, 2, how="WAITS = False", ranks="each")
     everywhere(run, 2, 1)

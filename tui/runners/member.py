@@ -8,7 +8,8 @@ import pickle
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from tui.runners.process_tree import JsonLines, Outbox
 
@@ -25,6 +26,41 @@ def pack(message: dict[str, Any]) -> bytes:
     except ValueError:
         letter, body = b"P", pickle.dumps(message, protocol=4)
     return _HEAD.pack(len(body), letter[0]) + body
+
+
+class Changed(Protocol):
+    """Who is told that a process has joined or left."""
+
+    def __call__(self, member: Member, *, came: bool) -> None:
+        """It has come, or gone."""
+
+
+class Rank(Protocol):
+    """One process of a job that has several.
+
+    Attributes:
+        rank: Which of them it is.
+        applied: Its last receipt.
+        how: How it ends, once it was asked to.
+    """
+
+    rank: int
+    applied: Mapping[str, Any] | None
+    how: str
+
+
+@dataclass
+class TaskRank:
+    """The process of the task whose children join; see `Rank`.
+
+    Attributes:
+        counts: It has come to a checkpoint: one that only waits for its children is none of them.
+    """
+
+    rank: int = 0
+    applied: Mapping[str, Any] | None = None
+    how: str = ""
+    counts: bool = False
 
 
 class Member:

@@ -12,13 +12,14 @@ import itertools
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tui.runners.base import Payload
-from tui.runners.member import Member
+from tui.runners.member import Changed, Member, Rank, TaskRank
+from tui.runners.rank_metrics import RankMetrics
 from tui.runners.rounds import Rounds, Standing
 from tui.worker.joined import PROTOCOL
 from tui.worker.stopping import ASKS, HANDLER, LEAVES
@@ -46,49 +47,16 @@ class RankPolicy:
         ranks: ``together``, at one step; ``each``, at its own next checkpoint; None: together where the first that
             joins says that there are several.
         hold: Seconds that it may take to agree on a step.
+        metrics: Whose are kept: those of the ``first`` that is there, or the ``mean`` of all.
     """
 
     ranks: str | None = None
     hold: float = 5.0
+    metrics: str = "first"
 
     def takes_rounds(self, world: int | None) -> bool:
         """Return whether they change together, where the first says so many ranks there are, or nothing."""
         return self.ranks == "together" or (self.ranks is None and (world or 1) > 1)
-
-
-class Changed(Protocol):
-    """Who is told that a process has joined or left."""
-
-    def __call__(self, member: Member, *, came: bool) -> None:
-        """It has come, or gone."""
-
-
-class Rank(Protocol):
-    """One process of a job that has several.
-
-    Attributes:
-        rank: Which of them it is.
-        applied: Its last receipt.
-        how: How it ends, once it was asked to.
-    """
-
-    rank: int
-    applied: Mapping[str, Any] | None
-    how: str
-
-
-@dataclass
-class TaskRank:
-    """The process of the task whose children join; see `Rank`.
-
-    Attributes:
-        counts: It has come to a checkpoint: one that only waits for its children is none of them.
-    """
-
-    rank: int = 0
-    applied: Mapping[str, Any] | None = None
-    how: str = ""
-    counts: bool = False
 
 
 class Members:
@@ -125,6 +93,7 @@ class Members:
         self.ever = False
         self._policy = policy
         self._rounds: Rounds | None = None
+        self._means = RankMetrics() if policy.metrics == "mean" else None
         self._first = payload.version  # with which all begin that are there before the first change
         self._timer: asyncio.TimerHandle | None = None
         self._told_at = 0.0
@@ -310,7 +279,13 @@ class Members:
             member.over = True
             if all(one.over for one in self._members) and not (self._task is not None and self._task.counts):
                 self._hear(message)
+        elif kind in ("metrics", "block") and self._means is not None:
+            self._hear_all(self._means.take(member.rank, message, speaks=member is self.speaker))
         elif kind == "breached" or member is self.speaker:
+            self._hear(message)
+
+    def _hear_all(self, messages: Iterable[Mapping[str, Any]]) -> None:
+        for message in messages:
             self._hear(message)
 
     # Ranks that change together.
@@ -435,6 +410,8 @@ class Members:
             self._changed(member, came=False)
             if self._rounds is not None and member.begun:
                 self._rounds.leave(member.rank)
+            if self._means is not None:
+                self._hear_all(self._means.leave(member.rank))
             if not self._members:
                 self._rounds = None  # who comes next begins with the newest
             self._answer()

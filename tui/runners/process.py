@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tui.runners.base import Owner, Payload, Relay
-from tui.runners.member import Member
-from tui.runners.members import Members, RankPolicy, TaskRank
+from tui.runners.member import Member, TaskRank
+from tui.runners.members import Members, RankPolicy
 from tui.runners.process_tree import JsonLines, Outbox, ProcessTree
 from tui.runners.task import Task
 from tui.runners.termination import Termination

@@ -139,9 +139,7 @@ class JoinedLoop(Loop):
         if message["kind"] == "abort":
             self._fence.forget(message["round"])
             return
-        decided = self._fence.decide(message["round"], message["step"])
-        if self._stands and message["step"] > self.step and decided in ("stop", "resume"):
-            super().put({"kind": "resume"})  # it stands before the others: it goes on to where they are
+        self._fence.decide(message["round"], message["step"])
         self.due = True
         self.mailbox.event.set()
 
@@ -205,6 +203,9 @@ class JoinedLoop(Loop):
         if not self._fence.wait(self.step):
             self._end_alone()
         self.mailbox.event.set()  # what was decided for this step is waiting
+
+    def _held(self) -> bool:
+        return super()._held() and not self._fence.ends_pause
 
     def _arrived(self) -> list[dict[str, Any]]:
         decided = self._fence.take(self.step)

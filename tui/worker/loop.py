@@ -338,7 +338,7 @@ class Loop:
     def _look(self, metrics: Any) -> None:
         if self.mailbox.event.is_set():
             self._sort(self._arrived())
-        if self._reloads and not self._paused and not self._stopping and not self.over:
+        if self._reloads and not self._held() and not self._stopping and not self.over:
             reloads, self._reloads = self._reloads, []
             self.config = reloads[-1]["config"]
             self.version = reloads[-1]["version"]

@@ -75,15 +75,18 @@ class Fence:
             self._round, self._message = number, message
             return at
 
-    def decide(self, number: int, step: int) -> str:
-        """Heed the message of a round at this checkpoint; return what kind it is of."""
+    @property
+    def ends_pause(self) -> bool:
+        """It is decided that a pause ends, further on: who is held before that goes on to where the others are."""
+        return any(message["kind"] in ("stop", "resume") for _, message in self._decided)
+
+    def decide(self, number: int, step: int) -> None:
+        """Heed the message of a round at this checkpoint."""
         with self._lock:
-            if self._at is None or number != self._round:
-                return ""
-            self._decided.append((step, self._message))
-            self._at = None
+            if self._at is not None and number == self._round:
+                self._decided.append((step, self._message))
+                self._at = None
         self._news.set()
-        return str(self._message["kind"])
 
     def forget(self, number: int) -> None:
         """Take a promise back: the round has come to nothing."""

@@ -194,9 +194,10 @@ class _Reader:
     def ranks(self, path: str, data: dict[str, Any]) -> RankPolicy:
         """Return how the processes change that are ranks."""
         self._choice(path, data, "ranks", ("together", "each"))
-        if not 0 < data.get("hold", 1) < math.inf:
+        self._choice(path, data, "rank_metrics", ("first", "mean"))
+        if not 0 < (hold := float(data.get("hold", RankPolicy.hold))) < math.inf:
             self.refuse(child(path, "hold"), "hold must be a number of seconds, more than 0")
-        return RankPolicy(data.get("ranks"), float(data.get("hold", RankPolicy.hold)))
+        return RankPolicy(data.get("ranks"), hold, data.get("rank_metrics", "first"))
 
     def settle(self, path: str, job: dict[str, Any]) -> ProbationPeriod:
         """Return how long a reload is on trial."""

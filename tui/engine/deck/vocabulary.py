@@ -47,6 +47,7 @@ KINDS: Kinds = {
     "tty": (bool, "true or false"),
     "ranks": (str, "together or each"),
     "hold": ((int, float), "a number of seconds"),
+    "rank_metrics": (str, "first or mean"),
     "ready": ((str, int, dict), "a line of output, a port, or one of {line: ...}, {port: ...}, {command: ...}"),
 }
 STOP_KINDS: Kinds = {
