@@ -441,10 +441,8 @@ class DeckApp(ToastApp):
         if self._waiting is not None:
             yield SystemCommand("Follow the deck file", deck_changes.words(self._waiting), self.action_apply_deck)
         yield SystemCommand("Theme", "Choose the colours", self.action_change_theme)
-        rings = self.preferences.bell
-        what = "Ring no more" if rings else "Ring"
-        title = f"Bell: turn it {'off' if rings else 'on'}"
-        yield SystemCommand(title, f"{what} for what went wrong", partial(self.choose, bell=not rings))
+        title, rings = f"Bell: turn it {'off' if self.preferences.bell else 'on'}", not self.preferences.bell
+        yield SystemCommand(title, "It rings for what went wrong", partial(self.choose, bell=rings))
 
 
 def _reason(error: OSError | ValueError) -> str:
