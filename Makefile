@@ -1,5 +1,5 @@
 # Each target works in a fresh clone: the environment is made when it is missing, or older than what it is made from.
-.PHONY: check test frameworks bench demo pictures
+.PHONY: check test frameworks recipes bench demo pictures
 
 PYTHON ?= python3
 BENCH ?= checkpoint
@@ -15,8 +15,12 @@ check: .venv/made  ## lint, format, types and import contracts
 test: .venv/made  ## all tests, or those of TESTS=tests/worker
 	$(BIN)/python -m pytest -q $(TESTS)
 
-frameworks: .venv-frameworks/made  ## adapters and recipes on their real frameworks, which are 1.3 GB to install
+frameworks: .venv-frameworks/made  ## adapters on their real frameworks, which are 1.4 GB to install; tells what is skipped
 	OMP_NUM_THREADS=1 $(FRAMEWORKS)/python -m pytest -q -n 1 -rs tests/frameworks
+
+recipes: .venv-frameworks/made  ## the same with all that docs/recipes need
+	$(FRAMEWORKS)/python -m pip install --quiet --editable '.[dev,frameworks,recipes]'
+	OMP_NUM_THREADS=1 $(FRAMEWORKS)/python -m pytest -q -n 1 -rs tests/frameworks/test_recipes.py
 
 bench: .venv/made  ## one benchmark: BENCH=reload, ARGUMENTS='--saves 100'
 	PYTHONPATH=. $(BIN)/python tests/bench/$(BENCH).py $(ARGUMENTS)
