@@ -22,11 +22,12 @@ from typing import Any
 from tests.bench.live import Client, engine, spread, table, ten_keys
 from tests.statuses import FINAL
 from tui.config.disk import store
-from tui.protocol.messages import Reload, Save
+from tui.protocol.messages import Pause, Reload, Save, State
 from tui.runners.rounds import Rounds
 
 WORLD = 4
 CHANGES = 200
+PAUSES = 50
 FLOOD = 5.0
 A_SECOND = 500
 
@@ -87,11 +88,13 @@ def main() -> None:
             wait_for_all(client, folder)
             latencies = [changed(client, folder / "c.yaml", number) for number in range(1, CHANGES + 1)]
             saves = flood(client, folder / "c.yaml")
+            pauses = [paused(client, number) for number in range(PAUSES)]
         logs = [read(folder / f"rank{rank}.log") for rank in range(WORLD)]
     steps, waits, flooded, idle = compared(logs)
     rows = [
         (f"save to applied in all {WORLD}, at random times", spread(latencies), "p50 10, p95 30"),
         (f"{saves} saves in {FLOOD:g} s: versions that were applied", str(len(steps) - CHANGES - 1), ""),
+        (f"pauses, until it is known at which step all are held, {PAUSES} times", spread(pauses), ""),
         ("versions at different steps", str(sum(len(found) > 1 for found in steps.values())), "0"),
         ("longest checkpoint of three at a change", spread(waits) + f", most {max(waits):.1f}", "0, most 5"),
         ("the same in the flood", spread(flooded) + f", most {max(flooded):.1f}", ""),
@@ -132,6 +135,18 @@ def flood(client: Client, config: Path) -> int:
     last = str(number)
     client.until(Reload, lambda row: row.status == "applied" and str(row.changes[-1].new) == last, 60)
     return number - CHANGES
+
+
+def paused(client: Client, number: int) -> float:
+    """Hold all at a random time, and let them go on; return the milliseconds until they were held."""
+    time.sleep(random.uniform(0.02, 0.1))
+    began = time.monotonic()
+    client.send(Pause(number, "it"))
+    client.until(State, lambda state: state.state == "paused" and (state.reason or "").startswith("held at step"))
+    took = (time.monotonic() - began) * 1000
+    client.send(Pause(number, "it", paused=False))
+    client.until(State, lambda state: state.state == "running")
+    return took
 
 
 def read(log: Path) -> list[tuple[int, str, float]]:

@@ -23,7 +23,6 @@ How they go over the wire is in `tui.worker.link`.
 
 from __future__ import annotations
 
-import _queue
 import atexit
 import os
 import sys
@@ -32,8 +31,7 @@ import time
 from tui.worker import current, native, stopping
 from tui.worker.link import Link, LostError, connected
 from tui.worker.loop import Loop
-from tui.worker.mailbox import Mailbox
-from tui.worker.rank import Fence, launched
+from tui.worker.rank import Fence, JoinedMailbox, launched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,16 +59,16 @@ class JoinedLoop(Loop):
         due: The next checkpoint does more than to count.
     """
 
+    mailbox: JoinedMailbox
+
     def __init__(self, link: Link, setup: dict[str, Any]) -> None:
-        super().__init__(link, setup["version"], setup["config"], JoinedMailbox())
+        super().__init__(link, setup["version"], setup["config"], JoinedMailbox(Fence(setup["hold"])))
         self.due = True
         self.rank, self.ranks = setup["rank"], setup["ranks"]
         self.state_dir = setup["state_dir"]
-        self._fence = Fence(setup["hold"])
         self._thread = native.main_thread()
         self._rules: Rules | None = None
-        # Reloads that have come before the program said what it wants; None once it has. No flag beside it: objects of
-        # more than 30 attributes are slower.
+        # Reloads that have come before the program said what it wants; None once it has. No flag beside it.
         self._early: list[dict[str, Any]] | None = []
         self._gate = native.new_lock()
         self.guard(setup["guards"])
@@ -123,7 +121,7 @@ class JoinedLoop(Loop):
         """Promise that a message of a round will be heeded at one step with the other ranks, or reject it."""
         wanted = self._judged(message, round=number) if message["kind"] == "reload" else message
         if wanted is not None:
-            fence = self._fence.promise(number, wanted, self._next_step)
+            fence = self.mailbox.fence.promise(number, wanted, self._next_step)
             self.channel.send({"kind": "promised", "round": number, "fence": fence})
 
     def _next_step(self) -> int:
@@ -137,9 +135,9 @@ class JoinedLoop(Loop):
 
     def _take_decision(self, message: dict[str, Any]) -> None:
         if message["kind"] == "abort":
-            self._fence.forget(message["round"])
+            self.mailbox.fence.forget(message["round"])
             return
-        self._fence.decide(message["round"], message["step"])
+        self.mailbox.fence.decide(message["round"], message["step"])
         self.due = True
         self.mailbox.event.set()
 
@@ -188,52 +186,42 @@ class JoinedLoop(Loop):
                 self._guards.check_metrics(metrics)
         self._come_to_fence()
         self._attend(metrics)
-        while self._fence.claims(self.step):  # the promise was made while it was held, or looked at what had come
+        while self.mailbox.fence.claims(
+            self.step
+        ):  # the promise was made while it was held, or looked at what had come
             self._come_to_fence()
             self._attend(metrics)
         if self._stopping and self.stop.leaves(self.step):
             self._leave()
-        if self._guards is not None or self._stopping or self._fence.is_set:  # never to False: a promise may come now
+        if (
+            self._guards is not None or self._stopping or self.mailbox.fence.is_set
+        ):  # never to False: a promise may come now
             self.due = True
 
     def _come_to_fence(self) -> None:
         """Wait where the other ranks may have to be heard first; end where nobody is heard."""
-        if not self._fence.is_set:
+        if not self.mailbox.fence.is_set:
             return
-        if not self._fence.wait(self.step):
+        if not self.mailbox.fence.wait(self.step):
             self._end_alone()
         self.mailbox.event.set()  # what was decided for this step is waiting
 
     def _held(self) -> bool:
-        return super()._held() and not self._fence.ends_pause
+        return super()._held() and not self.mailbox.fence.ends_pause
 
     def _arrived(self) -> list[dict[str, Any]]:
-        decided = self._fence.take(self.step)
+        decided = self.mailbox.fence.take(self.step)
         for message in decided:
             if message["kind"] == "stop":
                 self.stop.begin(message["signal"], self.step)
         return [*super()._arrived(), *decided]
 
     def _end_alone(self) -> None:
-        silence = f"the deck has not said within {self._fence.patience:g} s at which step all ranks change"
+        silence = f"the deck has not said within {self.mailbox.fence.patience:g} s at which step all ranks change"
         _say(f"{silence}: rank {self.rank} ends at step {self.step}, it must not go on alone")
         if native.this_thread() == self._thread:
             raise SystemExit(1)
         os._exit(1)
-
-
-class JoinedMailbox(Mailbox):
-    """The mailbox of a process that has joined: the same parts, without their imports."""
-
-    def __init__(self) -> None:
-        self.queue = _queue.SimpleQueue()
-        self.event = native.NativeEvent()
-        self._empty = _queue.Empty
-        self._wakers = set()
-
-    def wait(self, seconds: float) -> None:
-        """Wait in a thread until something has been put in, at most `seconds`."""
-        self.event.wait(seconds)
 
 
 class _Part:
