@@ -38,9 +38,9 @@ def test_rows_are_those_of_a_terminal(told: list[str]) -> None:
 def test_it_does_not_matter_where_the_output_is_cut(told: list[str], data: st.DataObject) -> None:
     output = "".join(told).encode()
     whole, parts = Scrollback(), Scrollback()
-    whole.write(b"\b" + output, 1, 0.0)  # drawn from the beginning, where the parts may be too
+    whole.write(b"\x1b[30A" + output, 1, 0.0)  # drawn from the beginning, with all rows that may be reached
     whole.finish(1, 0.0)
-    parts.write(b"\b", 1, 0.0)
+    parts.write(b"\x1b[30A", 1, 0.0)
     place = 0
     while place < len(output):
         end = place + data.draw(st.integers(1, 7))
