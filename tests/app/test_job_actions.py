@@ -6,6 +6,7 @@ import pytest
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW, Deck, backlog
+from tui.app.textual_ext import key_queue
 from tui.protocol import messages
 from tui.protocol.messages import State
 
@@ -188,8 +189,13 @@ async def turn(deck: Deck) -> None:
     ("change", "kind"), [(save, messages.Save), (roll_back, messages.Rollback), (turn, messages.Set)]
 )
 async def test_what_costs_the_state_asks_and_says_what_would_be_lost(
-    open_deck: OpenDeck, change: Callable[[Deck], Awaitable[None]], kind: type[messages.Command]
+    open_deck: OpenDeck,
+    change: Callable[[Deck], Awaitable[None]],
+    kind: type[messages.Command],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(key_queue, "DEAF", 0.0)  # a hand is not as quick as this test
+
     def sent() -> list[bool]:
         return [getattr(command, "restart") for command in deck.engine.commands if isinstance(command, kind)]  # noqa: B009
 

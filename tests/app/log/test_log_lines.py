@@ -12,6 +12,7 @@ from tests.app.log.test_filter import rows
 from tests.app.log.test_search import output, searching
 from tui.app.log.row_map import RowMap, cuts
 from tui.app.model.log_buffer import LogBuffer
+from tui.app.textual_ext import key_queue
 from tui.protocol.messages import Lines
 
 
@@ -153,7 +154,10 @@ async def test_view_can_be_emptied(open_deck: OpenDeck) -> None:
         assert log.follow
 
 
-async def test_log_is_saved_and_nothing_overwritten_unasked(open_deck: OpenDeck, tmp_path: Path) -> None:
+async def test_log_is_saved_and_nothing_overwritten_unasked(
+    open_deck: OpenDeck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_queue, "DEAF", 0.0)  # a hand is not as quick as this test
     target = tmp_path / "out.log"
     async with open_deck() as deck:
         await deck.news(output(60, "\x1b[31mneedle\x1b[0m one", "needle two"))

@@ -273,4 +273,5 @@ def test_the_three_laws(part: int) -> None:
     laws()
     unnamed = {kind: count for kind, count in refused.items() if kind not in kinds()}
     assert not unnamed
-    assert sum(refused.values()) <= 0.02 * tried, refused
+    # Of the few that the suite tries, with other seeds each time, chance may refuse twice as many.
+    assert sum(refused.values()) <= (0.02 if THOROUGHLY else 0.05) * tried, refused

@@ -6,6 +6,7 @@ Only folders that hold such a file are watched, not what lies below them: a proj
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -61,12 +62,13 @@ class CodeFolders:
             await asyncio.wait([before])
         if stop.is_set() or not folders:
             return
-        from watchfiles import awatch
+        # In a thread: it takes a tenth of a second, in which a process that has just been started may want to join.
+        watchfiles = await asyncio.to_thread(importlib.import_module, "watchfiles")
 
         def wanted(_: object, path: str) -> bool:
             return path in self._names
 
-        news = awatch(
+        news = watchfiles.awatch(
             *folders, watch_filter=wanted, debounce=_TOGETHER, step=_TOGETHER, recursive=False, stop_event=stop
         )
         async for changes in news:
