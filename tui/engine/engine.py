@@ -280,8 +280,6 @@ class Engine:
             self._over.set()
 
     def _tell_document(self, file: ConfigFile) -> None:
-        for news in self._histories.follow(file.path):
-            self._tell(*news)
         for job in [job for job in self.jobs.values() if job.file is file]:
             document = job.document
             self._emit(document)

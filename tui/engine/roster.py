@@ -23,6 +23,9 @@ from tui.protocol.messages import Gone, Notice
 from tui.runners import fd_limits
 from tui.runners.base import StuckError
 
+#: Seconds after a save until the locks follow it: that takes longer than its way to a job, whose ranks may wait.
+_FOLLOW = 0.05
+
 Talker = Job | HostJob
 Found = store.Content | store.StoreError
 
@@ -64,6 +67,7 @@ class Roster:
         self.on_change: Callable[[Job], None] = lambda _: None
         self.on_go: Callable[[Talker], None] = lambda _: None
         self._schemas: dict[Path, SchemaWatch] = {}
+        self._following: set[Path] = set()  # whose locks are about to
         self._names = names
         self._emit = emit
         self._on_document = on_document
@@ -194,11 +198,19 @@ class Roster:
     def _tell_document(self, file: ConfigFile) -> None:
         self._schemas[file.path].follow()
         self._on_document(file)
+        if file.path not in self._following:
+            self._following.add(file.path)
+            asyncio.get_running_loop().call_later(_FOLLOW, self._follow, file)
 
-    def _remark(self, file: ConfigFile, said: str) -> None:
+    def _follow(self, file: ConfigFile) -> None:
+        self._following.discard(file.path)
+        for _, message, severity in self.histories.follow(file.path):
+            self._remark(file, message, severity)
+
+    def _remark(self, file: ConfigFile, said: str, severity: str = "information") -> None:
         for job in self.jobs.values():
             if job.file is file:
-                job.record.notice(said)
+                job.record.notice(said, severity)
 
     def _let_go(self, config: Path) -> None:
         """Watch and lock a config no longer that no job has."""

@@ -117,9 +117,12 @@ class HistoryFolders:
                 yield from self._flush(home, config, restored)
 
     def follow(self, config: Path) -> Iterator[News]:
-        """Lock the file that is there now, and tell if another engine has it."""
+        """Lock the file that is there now, if it is still ours to lock, and tell if another engine has it."""
+        claim = self.claims.get(config)
+        if claim is None:
+            return
         try:
-            self.claims[config].follow()
+            claim.follow()
         except PlaceError as error:
             if self._shared.get(config) != str(error):
                 self._shared[config] = str(error)
@@ -151,8 +154,8 @@ class HistoryFolders:
         for home in self.histories.values():
             home.close()
         self.in_memory.close()
-        for claim in self.claims.values():
-            claim.release()
+        while self.claims:
+            self.claims.popitem()[1].release()
 
 
 def state_folder(config: Path, job: str) -> Path:
