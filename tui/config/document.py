@@ -35,7 +35,7 @@ _SCALARS = {_TAG + name for name in ("int", "float", "bool", "null", "timestamp"
 
 # What ruamel.yaml says, and what the user is told. The last column: the error is where the construct begins.
 _WORDS = (
-    (r"found character '\\t'", "a tab can't stand here: write spaces", False),
+    (r"found (?:character )?'\\t'", "a tab can't stand here: write spaces", False),
     (r"found character '(.)' that cannot start", "a value can't begin with {0}: put it in quotes", False),
     (r"could not find expected ':'", "a ': ' is missing: write this line as 'key: value'", True),
     (

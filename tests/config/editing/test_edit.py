@@ -280,7 +280,17 @@ def test_a_random_key_is_added_to_a_random_document(text: str, name: str, value:
         assert after.startswith(text.rstrip(" \r\n"))
 
 
-def test_what_is_edited_again_and_again_is_parsed_once_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("values", "parsed"),
+    [
+        ([4, 5, 6], ["v: 4\n", "v: 5\n", "v: 6\n"]),
+        ([[4], [5], [6]], ["a: [4]\nb: 2\n", "a: [5]\nb: 2\n", "a: [6]\nb: 2\n"]),
+    ],
+    ids=["a word", "more"],
+)
+def test_what_is_edited_again_and_again_is_parsed_once_each_time(
+    values: list[Any], parsed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     composed: list[str] = []
     compose = document.compose
 
@@ -289,11 +299,12 @@ def test_what_is_edited_again_and_again_is_parsed_once_each_time(monkeypatch: py
         return compose(text, *kinds)
 
     monkeypatch.setattr(document, "compose", noted)
-    text = set_values("a: 1\nb: 2\n", {"a": 3})
+    text = set_values("a: [1]\nb: 2\n", {"a": [3] if isinstance(values[0], list) else 3})
     composed.clear()
-    for number in range(4, 7):
-        text = set_values(text, {"a": number})
-    assert composed == ["a: 4\nb: 2\n", "a: 5\nb: 2\n", "a: 6\nb: 2\n"]
+    last = text
+    for value in values:
+        last, text = text, set_values(text, {"a": value})
+    assert composed == parsed
     known = tree.document_of(text)
     assert known == document.parse(text)
-    assert tree.document_of("a: 5\nb: 2\n") is None, "of the last one alone"
+    assert tree.document_of(last) is None, "of the last one alone"

@@ -27,7 +27,7 @@ from tests.conftest import THOROUGHLY
 from tui.config import document, keys
 from tui.config.diff import same
 from tui.config.document import ConfigError
-from tui.config.editing import merge
+from tui.config.editing import in_place, merge
 from tui.config.editing.edit import edited
 from tui.config.editing.tree import Tree
 
@@ -171,11 +171,15 @@ class Trial:
 
     def set(self, tree: Tree, edit: Edit) -> Tree | None:
         """Return the edited text, None where it was refused."""
+        at_once = in_place.set_values(tree.text, {edit.key: edit.new}, tree.document)
         try:
-            return edited(tree, {edit.key: edit.new})
+            after = edited(tree, {edit.key: edit.new})
         except ConfigError as error:
+            assert at_once is None
             self._refused[kind_of(str(error)) or f"{error}: {edit} in {tree.text!r}"] += 1
             return None
+        assert at_once in (None, after.document)
+        return after
 
     def check(self, edit: Edit, after: Tree) -> None:
         """Check the three laws."""

@@ -168,12 +168,12 @@ class Writer:
             head += f" {properties[-1]}" if properties else ""
             text = self.sequence(inner, depth - 1) if sequence else self.mapping(inner, depth - 1)
             self._known += [word[1:] for word in properties if word[0] == "&"]
-            return f"{head}{self.comment()}\n{text}"
+            return f"{head}{_without_tab(self.comment())}\n{text}"
         return self._scalar(indent)
 
     def _nothing(self) -> str:
         properties = self._properties("!!null")
-        return "".join(f" {word}" for word in properties) + self.comment() + "\n"
+        return "".join(f" {word}" for word in properties) + _without_tab(self.comment()) + "\n"
 
     def _scalar(self, indent: int) -> str:
         if self.one_in(3):
@@ -195,7 +195,7 @@ class Writer:
         if self.one_in(10):
             head, lines = f"{head}{inner - indent}", ["  deep", *lines]
         body = "".join(f"{' ' * inner}{line}\n" if line else "\n" for line in lines)
-        comment = self.comment().replace("\t#", " #")  # ruamel.yaml takes no tab there
+        comment = _without_tab(self.comment())
         return f"{head}{comment}\n{body}"
 
     def _head(self, indent: int, tag: str) -> str:
@@ -212,7 +212,7 @@ class Writer:
         """Return a line's end with a comment, and the next line's indentation, or nothing."""
         if not self.one_in(odds):
             return ""
-        lines = f"{self.comment()}\n"
+        lines = f"{_without_tab(self.comment())}\n"  # a tag may stand before it
         if self.one_in(4):
             lines += f"{' ' * indent}{self.comment().lstrip()}".rstrip() + "\n"
         return f"{lines}{' ' * indent}"
@@ -268,6 +268,11 @@ class Writer:
         if self.one_in(2):
             text += f"{self.comment()}\n{' ' * indent}"
         return text + brackets[1]
+
+
+def _without_tab(comment: str) -> str:
+    """Return a comment for where ruamel.yaml takes no tab before it: after a tag, and the head of a block."""
+    return comment.replace("\t#", " #")
 
 
 def config(draw: Draw) -> str:

@@ -16,11 +16,11 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from tui.config import keys
 from tui.config.diff import same
-from tui.config.document import ConfigError
-from tui.config.editing import spelling
+from tui.config.document import ConfigDocument, ConfigError
+from tui.config.editing import in_place, spelling
 from tui.config.editing.entries import Entries, Impossible, Lost, Splice, applied, begin_of
 from tui.config.editing.rewriter import Rewriter, key_quote
-from tui.config.editing.tree import Slot, Tree, flow, keep, ordered, tree_of
+from tui.config.editing.tree import Slot, Tree, document_of, flow, keep, know, ordered, tree_of
 from tui.protocol.messages import Problem
 
 #: So many keys are named where none is like the one that was asked for.
@@ -29,40 +29,53 @@ _SHOWN = 6
 Candidate = Callable[[], list[Splice]]
 
 
-def set_typed(text: str, values: Mapping[str, str], *, add: bool) -> str:
+def set_typed(text: str, values: Mapping[str, str], *, add: bool, known: ConfigDocument | None = None) -> str:
     """Return the text of a config with values as somebody has typed them, all of them or none.
 
     Args:
         text: The text of the config.
         values: By their key paths, for `spelling.read`.
         add: A key that is not there is made; else it is refused, with the one that may be meant.
+        known: Its document, where somebody has parsed it.
 
     Raises:
         ConfigError: As `set_values` and `spelling.read`; or a key is not there.
     """
-    return set_values(text, {path: spelling.read(value) for path, value in values.items()}, add=add)
+    return set_values(text, {path: spelling.read(value) for path, value in values.items()}, add=add, known=known)
 
 
-def set_values(text: str, values: Mapping[str, Any], *, add: bool = True) -> str:
+def set_values(text: str, values: Mapping[str, Any], *, add: bool = True, known: ConfigDocument | None = None) -> str:
     """Return the text of a config with other values, all of them or none.
 
     Args:
         text: The text of the config.
         values: By their key paths; plain data, or `spelling.Spelled` as their user has written it.
         add: Keys that are not there may be made.
+        known: Its document, where somebody has parsed it.
 
     Raises:
         ConfigError: The text is no config, a path leads nowhere, or a value can't be changed by itself.
     """
-    return keep(edited(tree_of(text), values, add=add)).text
+    paths = _paths(values)
+    made = in_place.set_values(text, values, document_of(text) or known)
+    return know(made).text if made is not None else keep(_edited(tree_of(text), values, paths, add=add)).text
 
 
 def edited(tree: Tree, values: Mapping[str, Any], *, add: bool = True) -> Tree:
     """Return a config with other values, parsed; see `set_values`."""
+    return _edited(tree, values, _paths(values), add=add)
+
+
+def _paths(values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the steps of each path."""
     paths = {path: _steps(path) for path in values}
     for (one, a), (other, b) in combinations(paths.items(), 2):
         if a[: len(b)] == b[: len(a)]:
             raise ConfigError(Problem(f"{one} and {other} can't be set together: one is in the other", key=other))
+    return paths
+
+
+def _edited(tree: Tree, values: Mapping[str, Any], paths: Mapping[str, tuple[Any, ...]], *, add: bool) -> Tree:
     if not add:
         for path, steps in paths.items():
             _require(tree, path, steps)

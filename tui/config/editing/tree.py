@@ -156,10 +156,16 @@ def document_of(text: str) -> ConfigDocument | None:
     return _last if _last is not None and _last.text == text else None
 
 
+def know(found: ConfigDocument) -> ConfigDocument:
+    """Have a document known until the next edit; nobody may change what is in it."""
+    global _last
+    _last = found
+    return found
+
+
 def keep(tree: Tree) -> Tree:
     """Have a tree known for a while, and its document; nobody may change it, or what is in that."""
-    global _last
-    _last = tree.document
+    know(tree.document)
     if len(tree.text) <= _LONGEST:
         _known.pop(tree.text, None)
         _known[tree.text] = tree

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tui.config import document, schema
+from tui.config import document, retyped, schema
 from tui.config.disk import atomic, store
 from tui.config.editing import merge, tree
 from tui.engine import in_thread
@@ -75,6 +75,11 @@ class ConfigFile:
     def data(self) -> Mapping[str, Any] | None:
         """The parsed text, None where there is none."""
         return self._document.data if self._document else None
+
+    @property
+    def last_parsed(self) -> document.ConfigDocument | None:
+        """What was parsed last, None where there is none."""
+        return self._document
 
     @property
     def schema_files(self) -> set[Path]:
@@ -290,7 +295,6 @@ class ConfigFile:
                 await syncing.wait()  # before, a parse would take the interpreter from who writes; now the disk is busy
                 parsed = await self._parse(content)
             placed = await placing
-            settling = loop.run_in_executor(None, store.settle_file, self.path, placed)
             self._take(content, parsed)
         except Exception:
             # Should it have been written all the same, the watch brings it.
@@ -302,7 +306,7 @@ class ConfigFile:
             told()
         finally:
             self.on_document()
-            await settling
+            await loop.run_in_executor(None, store.settle_file, self.path, placed)
 
     async def _at_rest(self) -> None:
         """Wait until nobody is writing the file in its place: half of a text is no version, and no reason to refuse."""
@@ -345,7 +349,7 @@ class ConfigFile:
                 del self._texts[next(iter(self._texts))]
 
     async def _parse(self, content: store.Content) -> _Parsed:
-        parsed = await _parse(content)
+        parsed = await _parse(content, self._document)
         if parsed.document is None:
             return parsed
         named = remark = None
@@ -420,7 +424,13 @@ def _check(
     return {path: problem for path, problem in found.items() if problem is not None}, remark
 
 
-async def _parse(content: store.Content) -> _Parsed:
+def _read(before: document.ConfigDocument | None, text: str) -> document.ConfigDocument:
+    """Return the document of a text; where only a few values are others than before, only they are read."""
+    found = retyped.reread(text, before) if before is not None else None
+    return found or document.parse(text)
+
+
+async def _parse(content: store.Content, before: document.ConfigDocument | None) -> _Parsed:
     try:
         text = document.decode(content.raw)
     except document.ConfigError as error:
@@ -428,7 +438,8 @@ async def _parse(content: store.Content) -> _Parsed:
     try:
         parsed = tree.document_of(text)  # which an edit has made just now
         if parsed is None:
-            parsed = await in_thread.run(document.parse, text) if len(text) > PARSE_INLINE else document.parse(text)
+            read = functools.partial(_read, before)
+            parsed = await in_thread.run(read, text) if len(text) > PARSE_INLINE else read(text)
     except document.ConfigError as error:
         return _Parsed(text, text, error.problem, None)
     return _Parsed(text, text, None, parsed)

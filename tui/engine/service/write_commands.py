@@ -40,7 +40,7 @@ async def set_values(job: Job, jobs: Iterable[Job], command: messages.Set) -> Re
 
     def change(raw: bytes) -> str:
         _refuse_clashes(job.file, command.base, raw, command.values)
-        return edit.set_typed(document.decode(raw), command.values, add=command.add)
+        return edit.set_typed(document.decode(raw), command.values, add=command.add, known=job.file.last_parsed)
 
     try:
         return await _change(job, jobs, command, change, "knob" if command.knob else "set", dry=command.dry)
