@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tests.patience import PATIENCE
-from tests.runs.folder import TICKER, Folder, tunedeck
+from tests.runs.folder import ENVIRONMENT, TICKER, Folder, command, tunedeck
 from tui.cli import launch
 from tui.engine import locks, paths
 
@@ -72,3 +72,27 @@ def test_what_a_killed_engine_has_left_goes_away_at_the_next_look(folder: Folder
     assert tunedeck("ls", cwd=folder.path).returncode == 0
     assert list(log.parent.glob(f"{log.stem}*")) == []
     assert not (log.parent / name).exists()
+
+
+def test_of_several_that_open_a_deck_at_once_one_starts_it_and_all_have_it(folder: Folder) -> None:
+    folder.task(TICKER)
+    together = [
+        subprocess.Popen(
+            command("run", "job.py:tick", "-c", "c.yaml", "-d"),
+            cwd=folder.path,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    try:
+        said = [process.communicate(timeout=PATIENCE)[0] for process in together]
+        assert [process.returncode for process in together] == [0, 0, 0], said
+        assert len({*said}) == 1, said  # the same process
+    finally:
+        assert tunedeck("stop", cwd=folder.path).returncode == 0
+    left = paths.socket_of(str(folder.path / "c.yaml"))
+    assert list(left.parent.glob(f"{left.stem}*")) == []

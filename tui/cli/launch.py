@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+from tui.engine.paths import PlaceError
 
 
 def start(arguments: dict[str, Any], log: Path) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
@@ -38,3 +43,28 @@ def start(arguments: dict[str, Any], log: Path) -> tuple[subprocess.Popen[bytes]
         )
     os.close(writer)
     return process, os.fdopen(reader, "rb")
+
+
+@contextlib.contextmanager
+def turn(socket: Path) -> Iterator[None]:
+    """Wait until nobody else starts the engine that listens there; who looks for it inside finds theirs.
+
+    Raises:
+        PlaceError: Nothing can be written there.
+    """
+    path = socket.with_suffix(".lock")
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise PlaceError(f"{path} can't be locked: {error.strerror}") from error
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                break
+        os.close(descriptor)  # the one before has removed it meanwhile
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)

@@ -181,7 +181,7 @@ def _open(what: dict[str, Any], arguments: argparse.Namespace) -> int:
     if arguments.behind:
         return _stay_behind(what)
     require_terminal()
-    return _view(what)
+    return show(_engine_of(what, meanwhile=_import_viewer))
 
 
 def _stay_behind(what: dict[str, Any]) -> int:
@@ -189,13 +189,9 @@ def _stay_behind(what: dict[str, Any]) -> int:
     from tui.cli import client
     from tui.cli.found import heading
     from tui.config.problems import in_file
-    from tui.engine import paths
     from tui.export import harmless, one_line
 
-    socket = paths.socket_of(str(paths.absolute(what.get("deck") or what["config"])))
-    if not (socket.exists() and _attached(what, socket)):
-        socket = _started(what, socket)
-    found = client.greet_deck(socket, brief=False)
+    found = client.greet_deck(_engine_of(what), brief=False)
     if not isinstance(found, client.RunningEngine):
         raise UsageError(str(found) if found else "it ended at once: tunedeck run, without -d, shows why")
     for name, problem in found.problems.items():
@@ -215,22 +211,23 @@ def require_terminal() -> None:
         raise UsageError("this is not a terminal: use --headless, or --headless --json for programs")
 
 
-def _view(what: dict[str, Any]) -> int:
-    """Open a viewer on the deck, on its running engine or on a new one."""
-    from tui.engine import paths
-
-    path: str = what.get("deck") or what["config"]
-    socket = paths.socket_of(str(paths.absolute(path)))
-    if socket.exists() and _attached(what, socket):
-        return show(socket)
-    return show(_started(what, socket, meanwhile=_import_viewer))
-
-
 def _import_viewer() -> None:
     from tui.app import app as _  # noqa: F401 - takes a while, which the engine needs as well
 
 
-def _started(what: dict[str, Any], socket: Path, meanwhile: Callable[[], None] = lambda: None) -> Path:
+def _engine_of(what: dict[str, Any], meanwhile: Callable[[], None] = lambda: None) -> Path:
+    """Return where the engine of a deck listens: the one that runs, else a new one."""
+    from tui.cli import launch
+    from tui.engine import paths
+
+    socket = paths.socket_of(str(paths.absolute(what.get("deck") or what["config"])))
+    with launch.turn(socket):
+        if socket.exists() and _attached(what, socket):
+            return socket
+        return _started(what, socket, meanwhile)
+
+
+def _started(what: dict[str, Any], socket: Path, meanwhile: Callable[[], None]) -> Path:
     """Start an engine, and return where it listens."""
     from tui.cli import launch
     from tui.engine import paths
