@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,11 +24,54 @@ def section(title: str) -> str:
     return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
-def test_every_command_is_in_the_reference() -> None:
-    (commands,) = (item for item in main.build_parser()._actions if isinstance(item, argparse._SubParsersAction))
-    said = section("Commands")
-    shown = {item.dest for item in commands._choices_actions}
-    assert {name for name in shown if not re.search(rf"`(tunedeck )?{name}\b", said)} == set()
+def rows(title: str) -> Iterator[tuple[list[str], str]]:
+    """Yield the cells of each row of a section's tables, and the row."""
+    for line in section(title).splitlines():
+        if line.startswith("| "):
+            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]], line
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each command that the help shows."""
+    (found,) = (item for item in main.build_parser()._actions if isinstance(item, argparse._SubParsersAction))
+    return {item.dest: found.choices[item.dest] for item in found._choices_actions}
+
+
+def test_every_option_is_in_the_row_of_its_command() -> None:
+    said = dict.fromkeys(commands(), "")
+    names: list[str] = []
+    for cells, row in rows("Commands"):
+        if "…" not in cells[0][:4]:  # else it goes on with the command above
+            spelled = re.findall(r"`(?:tunedeck )?([a-z]+(?:\\\|[a-z]+)*)", cells[0])
+            names = [name for words in spelled for name in words.split("\\|") if name in said]
+        for name in names:
+            said[name] += row
+    assert "" not in said.values()
+    for name, parser in commands().items():
+        for spelled in [action.option_strings for action in parser._actions if action.option_strings]:
+            known = "--help" in spelled or re.search(rf"(?:{'|'.join(spelled)})(?![\w-])", said[name])
+            assert known, (name, spelled)
+
+
+def test_every_exit_code_is_of_commands_that_there_are() -> None:
+    _, _, table = section("Commands").partition("### Exit codes")
+    told = re.findall(r"^\| ([\w+]*) *\| ([^|]*) \|", table, re.MULTILINE)
+    assert {code for code, _ in told} == {"code", "", "0", "1", "2", "3", "128+n"}
+    named = {name for _, cell in told for name in re.findall(r"`([a-z]+)", cell)}
+    assert named <= {*commands()}
+    assert {*commands()} - named == NO_CODE_OF_THEIR_OWN
+
+
+#: They end with 0, or with 2 as all do.
+NO_CODE_OF_THEIR_OWN = {"demo", "ls", "logs", "path", "completion", "history", "show", "diff", "metrics"}
+
+
+def test_every_key_of_a_deck_is_in_the_reference() -> None:
+    schema = json.loads((ROOT / "sample_configs/deck.schema.json").read_text())
+    example = section("The deck file").partition("```yaml")[2].partition("```")[0]
+    said = set(re.findall(r"^( {4})?(\w+):", example, re.MULTILINE))
+    assert {("", key) for key in schema["properties"]} <= said
+    assert {(" " * 4, key) for key in schema["$defs"]["job"]["properties"]} <= said
 
 
 def test_every_status_is_in_the_reference() -> None:

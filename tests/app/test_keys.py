@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -419,3 +421,38 @@ async def test_the_help_has_every_key(open_deck: OpenDeck) -> None:
     for name in sorted(bindings().keys() - SHEETS):
         missing = {key.description for key in bindings()[name] if key.description not in shown}
         assert (name, missing) == (name, set())
+
+
+#: Where the keys of a class hold, as the reference says it; of what comes up over the panes, in each of its rows.
+PLACES = {
+    "LogPane": "in the log",
+    "LogView": "in the log",
+    "TimelinePane": "in the timeline",
+    "TimelineView": "in the timeline",
+    "ChartsPane": "in the charts",
+    "ChartsView": "in the charts",
+    "KnobsPane": "in the knobs",
+    "KnobsView": "in the knobs",
+    "OverviewScreen": "in the overview",
+    "OverviewTable": "in the overview",
+    "ConfigEditor": "in the config",
+    "FindBar": "in the config",
+    **dict.fromkeys([*SHEETS, "DetailScreen", "DiffView"], "in what comes up"),
+}
+
+#: How a key is written for people.
+WRITTEN = {"slash": "/", "ampersand": "&", "question_mark": "?", "plus": "+", "equals_sign": "=", "minus": "-"}
+
+
+def test_the_reference_has_every_key() -> None:
+    text = (Path(tui.__file__).parents[1] / "docs/reference.md").read_text()
+    told: dict[str, set[str]] = {}
+    for line in text.partition("\n## Keys\n")[2].partition("\n## ")[0].splitlines():
+        if line.startswith("| `"):
+            keys, says = line[2:].split(" | ", 1)
+            place = next((place for place in PLACES.values() if says.startswith(place)), "anywhere")
+            told.setdefault(place, set()).update(re.findall(r"`([^`]+)`", keys))
+    for name, found in bindings().items():
+        # What terminals send for ctrl+/ is ctrl+_.
+        keys = {"+".join(WRITTEN.get(part, part) for part in one.key.split("+")) for one in found} - {"ctrl+underscore"}
+        assert (name, keys - told[PLACES.get(name, "anywhere")] - told["anywhere"]) == (name, set())
