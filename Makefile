@@ -18,9 +18,9 @@ test: .venv/made  ## all tests, or those of TESTS=tests/worker
 frameworks: .venv-frameworks/made  ## adapters on their real frameworks, which are 1.4 GB to install; tells what is skipped
 	OMP_NUM_THREADS=1 $(FRAMEWORKS)/python -m pytest -q -n 1 -rs tests/frameworks
 
-recipes: .venv-frameworks/made  ## the same with all that docs/recipes need
-	$(FRAMEWORKS)/python -m pip install --quiet --editable '.[dev,frameworks,recipes]'
-	OMP_NUM_THREADS=1 $(FRAMEWORKS)/python -m pytest -q -n 1 -rs tests/frameworks/test_recipes.py
+recipes: .venv-frameworks/made  ## all of docs/recipes, and programs that join: 0.6 GB more
+	$(FRAMEWORKS)/python -m pip install --quiet --no-compile --editable '.[dev,frameworks,recipes]'
+	OMP_NUM_THREADS=1 $(FRAMEWORKS)/python -m pytest -q -n 1 -rs tests/frameworks/test_recipes.py tests/runs/test_frameworks.py
 
 bench: .venv/made  ## one benchmark: BENCH=reload, ARGUMENTS='--saves 100'
 	PYTHONPATH=. $(BIN)/python tests/bench/$(BENCH).py $(ARGUMENTS)
@@ -38,5 +38,5 @@ pictures: .venv/made  ## docs/screen.png and docs/gallery; needs rsvg-convert an
 
 .venv-frameworks/made: pyproject.toml
 	$(PYTHON) -m venv .venv-frameworks
-	$(FRAMEWORKS)/python -m pip install --quiet --editable '.[dev,frameworks]'
+	$(FRAMEWORKS)/python -m pip install --quiet --no-compile --editable '.[dev,frameworks]'
 	touch $@

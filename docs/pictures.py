@@ -1,21 +1,24 @@
-"""Makes docs/screen.png and the pictures of docs/gallery.md: the demo in a terminal, some changes into its life.
+"""Makes docs/first-minute.gif, docs/screen.png and the pictures of docs/gallery.md: the demo in a terminal.
 
 Run it as ``python docs/pictures.py`` in the development environment. It needs rsvg-convert and the font Fira Code
-(Debian: librsvg2-bin, fonts-firacode). Everything on the pictures is real: the engine, the job, the edits.
+(Debian: librsvg2-bin, fonts-firacode), and Pillow. Everything on the pictures is real: the engine, the job, the edits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import html
+import io
 import json
 import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
+from PIL import Image
 from textual.pilot import Pilot
 
 from tui.app.app import DeckApp
@@ -44,6 +47,14 @@ def _apart(text: re.Match[str]) -> str:
         for place, sign in enumerate(signs)
         if not sign.isspace()
     )
+
+
+def drawn(svg: str, zoom: float) -> bytes:
+    """Return a screenshot as a PNG."""
+    # Without this, renderers fold the blanks that hold the columns apart.
+    svg = _DOTS.sub(_apart, svg).replace("<text ", '<text xml:space="preserve" ')
+    convert = ["rsvg-convert", "--zoom", str(zoom)]
+    return subprocess.run(convert, input=svg.encode(), check=True, stdout=subprocess.PIPE).stdout
 
 
 class Session:
@@ -82,18 +93,13 @@ class Session:
         """Write what is on the screen to a picture."""
         self.app.clear_notifications()
         await self.pilot.pause(0.3)
-        svg = self.app.export_screenshot(title=title)
-        # Without this, renderers fold the blanks that hold the columns apart.
-        svg = _DOTS.sub(_apart, svg).replace("<text ", '<text xml:space="preserve" ')
         path = HERE / name
         path.parent.mkdir(exist_ok=True)
-        convert = ["rsvg-convert", "--zoom", "1.2", "-o", str(path)]
-        await asyncio.to_thread(subprocess.run, convert, input=svg.encode(), check=True)
+        path.write_bytes(await asyncio.to_thread(drawn, self.app.export_screenshot(title=title), 1.2))
 
 
 async def main_screen(session: Session) -> None:
     """Change the config some times; take the main screen, dark, light and small."""
-    await session.until(lambda: "digits" in session.app.jobs and session.job.metrics is not None)
     job = session.job
     for version, (old, new) in enumerate(STEPS, 2):
         await session.until(lambda: len(job.lines) > 6 * (len(job.timeline.versions)))
@@ -172,19 +178,89 @@ async def trouble(session: Session) -> None:
     await session.take("gallery/conflict.png")
 
 
-async def pictures(socket: Path, config: Path) -> None:
-    """Drive the viewer through the demo."""
+class Film:
+    """A moving picture: what was on the screen, and for how long that is to be seen."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._frames: list[tuple[str, int]] = []
+
+    async def show(self, seconds: float = 1.2) -> None:
+        """Take in what is on the screen."""
+        await self._session.pilot.pause(0.2)
+        self._frames.append((self._session.app.export_screenshot(title="tunedeck demo"), int(seconds * 1000)))
+
+    async def press(self, *keys: str, seconds: float = 1.2) -> None:
+        """Press keys, and take in what comes of it."""
+        await self._session.pilot.press(*keys)
+        await self.show(seconds)
+
+    async def go_on(self, frames: int) -> None:
+        """Let the job go on for so many frames."""
+        for _ in range(frames):
+            await self._session.pilot.pause(1)
+            await self.show(0.5)
+
+    def write(self, path: Path) -> None:
+        """Write it as a GIF, each frame in its own few colours."""
+        first, *others = [
+            Image.open(io.BytesIO(drawn(svg, 0.8))).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+            for svg, _ in self._frames
+        ]
+        times = [time for _, time in self._frames]
+        first.save(path, save_all=True, append_images=others, duration=times, loop=0, optimize=True)
+
+
+async def first_minute(session: Session) -> None:
+    """Do what the README begins with: a change by keys, what it does, the charts, and back."""
+    film, job = Film(session), session.job
+    view = session.app.main.view("digits")
+    if view is None:
+        raise RuntimeError("the job is not on the screen")
+    await session.until(lambda: len(job.lines) > 1)
+    await film.go_on(4)
+    await film.press("alt+n")
+    for _ in range(4):
+        await film.press("ctrl+up", seconds=0.6)
+    await film.press("f2", seconds=3)
+    await film.press("escape")
+    await session.pilot.press("ctrl+s")
+    await session.until(lambda: (row := job.timeline.get(2)) is not None and row.status == "applied")
+    await film.show(2)
+    await film.go_on(8)
+    await session.pilot.press("f8")
+    await session.pilot.pause(1)
+    await film.show(2)
+    await film.go_on(6)
+    await session.pilot.press("f8")
+    session.app.main.set_focus(view.timeline)
+    await film.press("down", seconds=2)
+    await session.pilot.press("r")
+    await session.until(lambda: (row := job.timeline.get(3)) is not None and row.status == "applied")
+    await film.show(2)
+    await film.go_on(3)
+    film.write(HERE / "first-minute.gif")
+
+
+async def gallery(session: Session) -> None:
+    """Take all that stands still."""
+    await main_screen(session)
+    await over_it(session)
+    await effect(session)
+    await trouble(session)
+
+
+async def drive(socket: Path, config: Path, act: Callable[[Session], Coroutine[Any, Any, None]], size: Any) -> None:
+    """Open a viewer on the demo, and act in it."""
     app = DeckApp(socket)
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=size) as pilot:
         session = Session(app, pilot, config)
-        await main_screen(session)
-        await over_it(session)
-        await effect(session)
-        await trouble(session)
+        await session.until(lambda: "digits" in app.jobs and session.job.metrics is not None)
+        await act(session)
 
 
-def main() -> None:
-    """Run the demo's engine in a new folder and write the pictures."""
+def play(act: Callable[[Session], Coroutine[Any, Any, None]], size: tuple[int, int] = SIZE) -> None:
+    """Run the demo's engine in a new folder, and act in a viewer."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["XDG_STATE_HOME"] = str(folder / "state")
@@ -194,7 +270,7 @@ def main() -> None:
         process, answer = launch.start(deck, folder / "engine.log")
         try:
             socket = Path(json.loads(answer.readline())["socket"])
-            asyncio.run(pictures(socket, folder / "digits.yaml"))
+            asyncio.run(drive(socket, folder / "digits.yaml", act, size))
         finally:
             process.terminate()
             process.wait()
@@ -202,4 +278,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    play(first_minute, (100, 30))
+    play(gallery)
