@@ -16,11 +16,11 @@ test: .venv/made  ## all tests, or those of TESTS=tests/worker
 	$(BIN)/python -m pytest -q $(TESTS)
 
 frameworks: .venv-frameworks/made  ## adapters on their real frameworks, which are 1.4 GB to install; tells what is skipped
-	OMP_NUM_THREADS=1 $(FRAMEWORKS)/python -m pytest -q -n 1 -rs tests/frameworks
+	OMP_NUM_THREADS=1 $(FRAMEWORKS)/python -m pytest -q -n 1 -rs --no-fold-skipped tests/frameworks
 
 recipes: .venv-frameworks/made  ## all of docs/recipes, and programs that join: 0.6 GB more
 	$(FRAMEWORKS)/python -m pip install --quiet --no-compile --editable '.[dev,frameworks,recipes]'
-	OMP_NUM_THREADS=1 $(FRAMEWORKS)/python -m pytest -q -n 1 -rs tests/frameworks/test_recipes.py tests/runs/test_frameworks.py
+	OMP_NUM_THREADS=1 $(FRAMEWORKS)/python -m pytest -q -n 1 -rs --no-fold-skipped tests/frameworks/test_recipes.py tests/runs/test_frameworks.py
 
 bench: .venv/made  ## one benchmark: BENCH=reload, ARGUMENTS='--saves 100'
 	PYTHONPATH=. $(BIN)/python tests/bench/$(BENCH).py $(ARGUMENTS)
@@ -28,7 +28,8 @@ bench: .venv/made  ## one benchmark: BENCH=reload, ARGUMENTS='--saves 100'
 demo: .venv/made  ## the sample deck on the screen
 	$(BIN)/tunedeck demo
 
-pictures: .venv/made  ## docs/screen.png and docs/gallery; needs rsvg-convert and the font Fira Code
+pictures: .venv/made  ## docs/first-minute.gif, screen.png and gallery; needs rsvg-convert and the font Fira Code
+	$(BIN)/python -m pip install --quiet pillow
 	$(BIN)/python docs/pictures.py
 
 .venv/made: pyproject.toml

@@ -173,8 +173,9 @@ async def trouble(session: Session) -> None:
     await session.screen("MainScreen")
     session.change("lr: 0.05", "lr: 0.03")
     await session.until(lambda: view.config.draft.theirs is not None)
-    await session.pilot.press("ctrl+s")
-    await session.screen("Dialog")
+    while type(session.app.screen).__name__ != "Dialog":
+        await session.pilot.press("ctrl+s")  # a key just after a sheet has closed is dropped
+        await session.pilot.pause(0.5)
     await session.take("gallery/conflict.png")
 
 
@@ -198,7 +199,7 @@ class Film:
     async def go_on(self, frames: int) -> None:
         """Let the job go on for so many frames."""
         for _ in range(frames):
-            await self._session.pilot.pause(1)
+            await self._session.pilot.pause(2)
             await self.show(0.5)
 
     def write(self, path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tui.cli import main
+from tui.config import document
 from tui.engine.service import headless
 from tui.protocol import messages
 
@@ -72,6 +73,17 @@ def test_every_key_of_a_deck_is_in_the_reference() -> None:
     said = set(re.findall(r"^( {4})?(\w+):", example, re.MULTILINE))
     assert {("", key) for key in schema["properties"]} <= said
     assert {(" " * 4, key) for key in schema["$defs"]["job"]["properties"]} <= said
+
+
+def test_a_value_means_what_the_reference_says() -> None:
+    yaml = pytest.importorskip("yaml")
+    told = [re.findall(r"`([^`]*)`", row) for _, row in rows("What a value means")][1:]
+    assert len(told) == 10
+    for written, here, elsewhere in told:
+        assert document.parse(f"a: {written}").data["a"] == json.loads(here), written
+        assert yaml.safe_load(written) == json.loads(elsewhere), written
+    for written, _, elsewhere in told[:3]:
+        assert document.parse(f"%YAML 1.1\n---\na: {written}").data["a"] == json.loads(elsewhere), written
 
 
 def test_every_status_is_in_the_reference() -> None:

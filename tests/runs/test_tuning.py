@@ -100,6 +100,8 @@ def test_without_a_job_the_file_is_edited(folder: Folder) -> None:
     path = folder.write("c.yaml", "lr: 1 # c\n")
     done = tunedeck("set", "c.yaml", "lr=2", 'env["a=b"].c=x y', "--add", cwd=folder.path)
     assert (done.returncode, done.stdout) == (0, "c.yaml is written: no job is running with it\n")
+    # No schema of a deck was looked at, and that is said.
+    assert "the schema of its deck objects to will be seen at its next start" in done.stderr
     assert path.read_text() == "lr: 2 # c\nenv:\n  a=b:\n    c: x y\n"
     done = tunedeck("set", "c.yaml", "lr=1", "lr2.x=1", "env.y.z=2", "lr.q=2", "--add", cwd=folder.path)
     assert done.returncode == 1
