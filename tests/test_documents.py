@@ -49,9 +49,8 @@ def test_every_option_is_in_the_row_of_its_command() -> None:
             said[name] += row
     assert "" not in said.values()
     for name, parser in commands().items():
-        for spelled in [action.option_strings for action in parser._actions if action.option_strings]:
-            known = "--help" in spelled or re.search(rf"(?:{'|'.join(spelled)})(?![\w-])", said[name])
-            assert known, (name, spelled)
+        for option in ["|".join(action.option_strings) for action in parser._actions if action.option_strings]:
+            assert "--help" in option or re.search(rf"(?:{option})(?![\w-])", said[name]), (name, option)
 
 
 def test_every_exit_code_is_of_commands_that_there_are() -> None:
