@@ -43,7 +43,7 @@ def test_a_generator_gets_each_config_at_its_next_checkpoint(loop: Loop, channel
     def task(config: Any) -> Generator[None, Any, None]:
         for step in range(4):
             if step == 1:
-                loop.mailbox.put(reload(2, lr=2))
+                loop.put(reload(2, lr=2))
             seen.append(config["lr"])
             config = yield
         seen.append(config["lr"])
@@ -57,7 +57,7 @@ def test_a_generator_gets_each_config_at_its_next_checkpoint(loop: Loop, channel
 def test_of_several_reloads_the_newest_wins(loop: Loop, channel: FakeChannel) -> None:
     def task(config: Any) -> Generator[None, Any, None]:
         for version in (2, 3, 4):
-            loop.mailbox.put(reload(version, lr=version))
+            loop.put(reload(version, lr=version))
         config = yield
         assert config == {"lr": 4}
 
@@ -73,7 +73,7 @@ def test_the_config_is_the_same_object_until_the_next_reload(loop: Loop) -> None
             config = yield
             assert config is first
         new = reload(2, lr=1)
-        loop.mailbox.put(new)
+        loop.put(new)
         config = yield
         assert config is new["config"]
 
@@ -93,7 +93,7 @@ def test_a_plain_function_is_called_again_and_again_until_it_is_done(loop: Loop,
     def task(config: Any) -> dict[str, int]:
         seen.append(config["lr"])
         if len(seen) == 2:
-            loop.mailbox.put(reload(2, lr=2))
+            loop.put(reload(2, lr=2))
         if len(seen) == 4:
             raise tui.Done
         return {"calls": len(seen)}
@@ -186,8 +186,8 @@ def test_stop_closes_the_generator_so_that_it_can_clean_up(loop: Loop, channel: 
 
     def work(config: Any) -> Generator[None, Any, None]:
         try:
-            loop.mailbox.put(reload(2, lr=2))
-            loop.mailbox.put(STOP)
+            loop.put(reload(2, lr=2))
+            loop.put(STOP)
             yield
             done.append("went on")
         finally:
@@ -200,7 +200,7 @@ def test_stop_closes_the_generator_so_that_it_can_clean_up(loop: Loop, channel: 
 
 def test_a_generator_that_will_not_end_is_an_error(loop: Loop) -> None:
     def task(config: Any) -> Generator[None, Any, None]:
-        loop.mailbox.put(STOP)
+        loop.put(STOP)
         try:
             yield
         except GeneratorExit:
@@ -215,7 +215,7 @@ def test_stop_ends_a_plain_function_between_two_calls(loop: Loop) -> None:
 
     def task(config: Any) -> None:
         calls.append(config)
-        loop.mailbox.put(STOP)
+        loop.put(STOP)
 
     with pytest.raises(SystemExit) as ended:
         loop.run(task, again=True)
@@ -227,7 +227,7 @@ def test_checkpoint_returns_the_newest_config(deck: Loop, channel: FakeChannel) 
     def task(config: Any) -> None:
         assert tui.checkpoint(config, loss=0.5) is config
         new = reload(2, lr=2)
-        deck.mailbox.put(new)
+        deck.put(new)
         assert tui.checkpoint(config) is new["config"]
         assert tui.checkpoint(config) is new["config"]
 
@@ -237,7 +237,7 @@ def test_checkpoint_returns_the_newest_config(deck: Loop, channel: FakeChannel) 
 
 
 def test_checkpoint_ends_the_task_when_it_is_to_stop(deck: Loop) -> None:
-    deck.mailbox.put(STOP)
+    deck.put(STOP)
     for _ in range(2):  # also when the task swallows the first one
         with pytest.raises(SystemExit):
             tui.checkpoint({})
@@ -253,12 +253,12 @@ def test_outside_a_deck_everything_does_its_plain_work(monkeypatch: pytest.Monke
 
 
 def test_sleep_returns_at_once_when_a_reload_waits(deck: Loop) -> None:
-    deck.mailbox.put(reload(2, lr=2))
+    deck.put(reload(2, lr=2))
     tui.sleep(1_000)
 
 
 def test_sleep_is_ended_by_a_reload_that_comes(deck: Loop) -> None:
-    threading.Timer(0.01, deck.mailbox.put, [reload(2, lr=2)]).start()
+    threading.Timer(0.01, deck.put, [reload(2, lr=2)]).start()
     tui.sleep(1_000)
     assert deck.mailbox.event.is_set()
 
@@ -279,7 +279,7 @@ def test_metrics_are_converted_only_when_a_sample_is_due_or_a_block_has_ended(lo
 
     def task(config: Any) -> Generator[Mapping[str, Any], Any, None]:
         for step in range(100):
-            loop.sample_due = step in (10, 20)
+            loop.sample_due = loop.due = step in (10, 20)
             yield {"loss": loss}
         loop.sample_due = False
 
@@ -292,7 +292,7 @@ def test_metrics_are_converted_only_when_a_sample_is_due_or_a_block_has_ended(lo
 def test_a_reload_between_two_samples_reports_no_metrics(loop: Loop, channel: FakeChannel) -> None:
     loss = Tensor()
     loop.sample_due = False
-    loop.mailbox.put(reload(2, lr=2))
+    loop.put(reload(2, lr=2))
     loop.checkpoint({"loss": loss})
     assert receipts(channel) == [(2, 1, [])]
     assert loss.conversions == 0

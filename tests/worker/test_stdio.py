@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextvars
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -39,8 +39,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    for stream in (desk.out, desk.err):
+        stream.close()  # now: what collects garbage closes it in the middle of another test, and flushes its job's rest
 
 
 def test_lines_are_sent_whole_and_a_rest_when_flushed(desk: Desk) -> None:

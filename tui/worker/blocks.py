@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RATE = 20
 
 #: Steps whose values wait at most until they are summed up, all at once: one by one costs five times as much.
-_ROWS = 256
+_ROWS = 1024
 
 #: Blocks that wait at most for an engine that does not read; the oldest are given up.
 _WAITING = 400
@@ -97,14 +97,15 @@ class _Kind:
     def __init__(self, names: tuple[Any, ...], types: tuple[type, ...]) -> None:
         self.names = names
         self.types = types
-        self.rows: list[tuple[Any, ...]] = []
+        self.values: list[Any] = []  # of one step after the other: that many small tuples would be looked at as garbage
 
     def columns(self) -> list[tuple[str, Sequence[Any]]]:
         """Take away what waits: the values of each metric, with its name."""
-        rows = self.rows[:]
-        del self.rows[: len(rows)]
-        columns = zip(self.names, self.types, zip(*rows))  # noqa: B905 - not before Python 3.10
-        return [(name, column if kind in _PLAIN else list(map(float, column))) for name, kind, column in columns]
+        values, width = self.values[:], len(self.names)
+        del self.values[: len(values)]
+        columns = ((values[place::width], kind) for place, kind in enumerate(self.types))
+        found = [column if kind in _PLAIN else list(map(float, column)) for column, kind in columns]
+        return list(zip(self.names, found))  # noqa: B905 - not before Python 3.10
 
 
 def as_float(value: Any) -> float:
@@ -190,7 +191,7 @@ class Blocks:
         self._end = step | (self._size - 1)
 
     def _has_begun(self) -> bool:
-        return bool(self._sums or self._newest or any(kind.rows for kind, _ in self._kinds.values()))
+        return bool(self._sums or self._newest or any(kind.values for kind, _ in self._kinds.values()))
 
     def _sort(self, metrics: Mapping[Any, Any]) -> Mapping[Any, Any]:
         """Take in the metrics of a step whose names and types may be any, and learn them for the next one."""
@@ -232,7 +233,7 @@ class Blocks:
     def _fold(self) -> None:
         """Sum up the rows that wait, column by column."""
         for kind, _ in tuple(self._kinds.values()):  # a signal handler may come to a checkpoint meanwhile
-            for name, column in kind.columns() if kind.rows else ():
+            for name, column in kind.columns() if kind.values else ():
                 self._sum(name).take(column)
 
     def _sum(self, name: Any) -> _Sum:
@@ -305,8 +306,9 @@ def _quick_add(blocks: Blocks, kind: _Kind) -> Add:
         " return blocks._add(step, metrics)",
     ]
     made: dict[str, Any] = {f"t{place}": known for place, known in enumerate(kind.types)}
-    made.update(blocks=blocks, keep=kind.rows.append)
-    exec("\n".join(["def add(step, metrics):", *body]), made)
+    made.update(blocks=blocks, keep=kind.values.extend)
+    near = ", ".join(f"{name}={name}" for name in made)  # a local name is found sooner than a global one
+    exec("\n".join([f"def add(step, metrics, {near}):", *body]), made)
     add: Add = made["add"]
     return add
 

@@ -63,7 +63,6 @@ class JoinedLoop(Loop):
 
     def __init__(self, link: Link, setup: dict[str, Any]) -> None:
         super().__init__(link, setup["version"], setup["config"], JoinedMailbox(Fence(setup["hold"])))
-        self.due = True
         self.rank, self.ranks = setup["rank"], setup["ranks"]
         self.state_dir = setup["state_dir"]
         self._thread = native.main_thread()
@@ -99,7 +98,7 @@ class JoinedLoop(Loop):
         return self._early is None
 
     def put(self, message: dict[str, Any]) -> None:
-        """Take a message of the engine: first into the mailbox, then the flag."""
+        """Take a message of the engine."""
         with self._gate:
             kind = message["kind"]
             if kind == "reload" and self._early is not None:
@@ -115,7 +114,6 @@ class JoinedLoop(Loop):
         wanted = self._judged(message) if message["kind"] == "reload" else message
         if wanted is not None:
             super().put(wanted)
-            self.due = True
 
     def _promise(self, number: int, message: dict[str, Any]) -> None:
         """Promise that a message of a round will be heeded at one step with the other ranks, or reject it."""
@@ -140,11 +138,6 @@ class JoinedLoop(Loop):
         self.mailbox.fence.decide(message["round"], message["step"])
         self.due = True
         self.mailbox.event.set()
-
-    def sample(self) -> None:
-        """Have the next checkpoint report."""
-        super().sample()
-        self.due = True
 
     def checkpoint(self, metrics: Any) -> Any:
         """Complete a checkpoint: report, take what is waiting, return the current config."""

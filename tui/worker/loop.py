@@ -56,6 +56,8 @@ class Loop:
         over: The task has ended, and takes nothing any more, though its process goes on.
         sample_due: Set by `sample` when metrics are wanted; the next checkpoint then reports. It stays
             set while the task is paused, so that no checkpoint takes the short way.
+        due: The next checkpoint must not take the short way. Set after the mailbox's event, and taken back before a
+            look at that: whatever comes is seen now or at the next one.
     """
 
     over = False
@@ -69,7 +71,7 @@ class Loop:
         self.effective: list[Any] = []
         self.rank, self.ranks = 0, 1
         self.state_dir: str | None = None
-        self.sample_due = True
+        self.sample_due = self.due = True
         self.stop = Stopping(self._tell_stopping)
         self._metrics = MetricsReporter(channel, self._complain)
         self._blocks = Blocks(channel, self._complain)
@@ -105,7 +107,7 @@ class Loop:
                 # The task may change its mapping just now, or it is one of its own that fails: this thread must go on,
                 # and a checkpoint tells.
                 pass
-        self.sample_due = True
+        self.sample_due = self.due = True
         self._blocks.send_ended()
 
     def asked_to_stop(self) -> bool:
@@ -123,6 +125,7 @@ class Loop:
             if message["kind"] == "cancel" and self._home is not None:
                 mailbox: AsyncMailbox = self.mailbox  # type: ignore[assignment]
                 mailbox.call(self._cancel)
+        self.due = True
 
     def run(self, task: Callable[[Any], Any], again: bool | None) -> None:
         """Call `task` and drive what it returns until it is done.
@@ -237,7 +240,6 @@ class Loop:
     def _drive(self, generator: Generator[Any, Any, Any]) -> None:
         # The idle path of a live job: everything that is not needed at each step is elsewhere.
         send = generator.send
-        waiting = self.mailbox.event.is_set
         blocks = self._blocks
         guards = self._guards
         config = metrics = None
@@ -249,8 +251,10 @@ class Loop:
                 self._latest = blocks.add(step, metrics) if metrics is not None else None
                 if guards is not None:
                     guards.check_metrics(metrics)
-                if self.sample_due or waiting():
+                if self.due:  # not the event: to ask that is a call
+                    self.due = False
                     self._attend(metrics)
+                    self.due = self.due or self.sample_due
                     if self._stopping and self.stop.leaves(step):
                         generator.close()
                         return
