@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tui.worker.loop import Outlet
 
     Add = Callable[[int, Any], Any]
+    Take = Callable[[Any], bool]
 
 #: Blocks a second at most.
 RATE = 20
@@ -52,8 +53,9 @@ class _Sum:
 
     def take(self, values: Sequence[Any]) -> None:
         """Take in the numbers of some steps."""
+        count = len(values)
         try:
-            count, total = len(values), float(sum(values))
+            total = float(sum(values))
         except OverflowError:  # an int that no float holds
             total = math.inf
         if math.isfinite(total):
@@ -129,8 +131,6 @@ class Blocks:
             the quick way where they are as those of the step before, so look it up at each step.
     """
 
-    add: Add
-
     def __init__(
         self, channel: Outlet, complain: Callable[[str], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
@@ -143,8 +143,9 @@ class Blocks:
         self._end = 0  # the last step of this block, or of the first one
         self._edge = 0  # from this step on there is more to do than to keep the values
         self._ended: deque[float] = deque(maxlen=RATE + 1)
-        self._kinds: dict[tuple[Any, ...], tuple[_Kind, Add]] = {}
-        self.add = self._add
+        self._kinds: dict[tuple[Any, ...], tuple[_Kind, Add, Take]] = {}
+        self.add: Add = self._add
+        self._take: Take = _take_none
         self._sums: dict[str, _Sum] = {}
         self._newest: dict[str, _Newest] = {}
         self._done: deque[tuple[int, int, float, dict[str, Any], dict[str, _Newest]]] = deque(maxlen=_WAITING)
@@ -168,14 +169,16 @@ class Blocks:
 
     def _add(self, step: int, metrics: Any) -> Any:
         with self._lock:
-            if step > self._end:
+            begins = step > self._end
+            if begins:
                 self._begin(step)
-            if isinstance(metrics, Mapping):
+            if not self._take(metrics) and isinstance(metrics, Mapping):
                 metrics = self._sort(metrics)
             if step >= self._end:
                 self._close()
             else:
-                self._fold()
+                if not begins:
+                    self._fold()
                 self._edge = min(self._end, step + _ROWS)
         return metrics
 
@@ -191,7 +194,7 @@ class Blocks:
         self._end = step | (self._size - 1)
 
     def _has_begun(self) -> bool:
-        return bool(self._sums or self._newest or any(kind.values for kind, _ in self._kinds.values()))
+        return bool(self._sums or self._newest or any(kind.values for kind, *_ in self._kinds.values()))
 
     def _sort(self, metrics: Mapping[Any, Any]) -> Mapping[Any, Any]:
         """Take in the metrics of a step whose names and types may be any, and learn them for the next one."""
@@ -219,7 +222,7 @@ class Blocks:
         if len(names) == len(metrics):
             self._learn(tuple(names), tuple(map(type, row)))
         else:
-            self.add = self._add
+            self.add, self._take = self._add, _take_none
         return kept
 
     def _learn(self, names: tuple[Any, ...], types: tuple[type, ...]) -> None:
@@ -227,12 +230,12 @@ class Blocks:
         known = self._kinds.get((names, types))
         if known is None and len(self._kinds) < _KINDS and all(type(name) is str for name in names):
             kind = _Kind(names, types)
-            known = self._kinds[names, types] = kind, _quick_add(self, kind)
-        self.add = known[1] if known is not None else self._add
+            known = self._kinds[names, types] = kind, *_quick_ways(self, kind)
+        self.add, self._take = known[1:] if known is not None else (self._add, _take_none)
 
     def _fold(self) -> None:
         """Sum up the rows that wait, column by column."""
-        for kind, _ in tuple(self._kinds.values()):  # a signal handler may come to a checkpoint meanwhile
+        for kind, *_ in tuple(self._kinds.values()):  # a signal handler may come to a checkpoint meanwhile
             for name, column in kind.columns() if kind.values else ():
                 self._sum(name).take(column)
 
@@ -285,32 +288,34 @@ def words_of(error: Exception) -> str:
         return type(error).__name__
 
 
-def _quick_add(blocks: Blocks, kind: _Kind) -> Add:
-    """Return a function that keeps the values of a step of one kind, and has any other step go the long way.
+def _take_none(metrics: Any) -> bool:  # noqa: ARG001
+    return False
 
-    It is written out, since it runs at every step: a call of `itemgetter` and a comparison of all types take twice as
-    long.
+
+def _quick_ways(blocks: Blocks, kind: _Kind) -> tuple[Add, Take]:
+    """Return two functions that keep the values of a step of one kind.
+
+    The first has any other step, and the first and the last one of a block, go the long way; the second tells whether
+    it has kept them. They are written out, since the first runs at every step: a call of `itemgetter` and a comparison
+    of all types take twice as long.
     """
     places = range(len(kind.names))
     checks = " and ".join(f"type(v{place}) is t{place}" for place in places) or "True"
-    body = [
-        " if step < blocks._edge:",
+    keep = [
         "  try:",
         f"   if len(metrics) == {len(places)}:",
         *(f"    v{place} = metrics[{kind.names[place]!r}]" for place in places),
         f"    if {checks}:",
         f"     keep(({''.join(f'v{place}, ' for place in places)}))",
-        "     return metrics",
-        "  except Exception:  # other names, or no mapping",
-        "   pass",
-        " return blocks._add(step, metrics)",
     ]
+    otherwise = ["  except Exception:  # other names, or no mapping", "   pass"]
     made: dict[str, Any] = {f"t{place}": known for place, known in enumerate(kind.types)}
     made.update(blocks=blocks, keep=kind.values.extend)
     near = ", ".join(f"{name}={name}" for name in made)  # a local name is found sooner than a global one
-    exec("\n".join([f"def add(step, metrics, {near}):", *body]), made)
-    add: Add = made["add"]
-    return add
+    add = [f"def add(step, metrics, {near}):", " if step < blocks._edge:", *keep, "     return metrics", *otherwise]
+    take = ["def take(metrics):", " if True:", *keep, "     return True", *otherwise]
+    exec("\n".join([*add, " return blocks._add(step, metrics)", *take, " return False"]), made)
+    return made["add"], made["take"]
 
 
 def _is_numpy_number(value: Any) -> bool:
