@@ -19,6 +19,7 @@ RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 NEEDS = {
     "boost": (("lightgbm",), "model.txt"),
     "compose": (("hydra", "omegaconf"), None),
+    "crawl": (("scrapy",), "feed.json"),
     "injected": (("jax", "optax"), "weights.npy"),
     "load": (("locust",), None),
     "loop": (("torch", "tqdm"), "model.pt"),
@@ -26,6 +27,7 @@ NEEDS = {
     "serve": (("uvicorn",), None),
     "settings": (("pydantic_settings",), None),
     "study": (("optuna",), "best"),
+    "workers": (("gunicorn",), None),
 }
 
 
@@ -55,7 +57,7 @@ def test_a_recipe_does_as_it_says(folder: Folder, name: str) -> None:
     # A program of a package is run by its module, which is in the environment that runs the tests.
     program = [*PYTHON[:-1], *(words[1:] if words[0] == "python" else ["-m", *words])]
     run = folder.run(*started[1 : started.index("--")], "--", *program)
-    up = "running on" if name == "serve" else None  # which reports no metrics
+    up = {"serve": "running on", "workers": "Booting worker"}.get(name)  # these report no metrics
     run.wait_for(lambda event: event["event"] == "metrics" or (up is not None and up in event.get("line", "")))
     done = tunedeck(*changed, cwd=folder.path)
     assert (done.returncode, "applied" in done.stdout) == (0, True), (done, run.lines[-20:])
