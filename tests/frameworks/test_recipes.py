@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -11,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.frameworks.test_adapters import PYTHON
-from tests.runs.folder import Folder, tunedeck
+from tests.runs.folder import Folder, row, tunedeck
+from tui.config import document
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 
@@ -67,3 +70,31 @@ def test_a_recipe_does_as_it_says(folder: Folder, name: str) -> None:
     assert run.states[-1] == "stopped", run.lines[-20:]
     left = NEEDS[name][1]
     assert left is None or (folder.path / left).stat().st_size > 2
+
+
+#: Programs of the deck in docs/recipes.md: a config, and what is replaced in it for a better and a worse one.
+SERVERS = {
+    "prometheus": ("global: {scrape_interval: 15s}\nscrape_configs: []\n", ("15s", "5s"), ("5s", "5 s")),
+    "caddy": ('http://localhost:8087 {\n\trespond "one"\n}\n', ("one", "two"), ("respond", "respnd")),
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_program_of_the_deck_is_told_by_its_command(tmp_path: Path, name: str) -> None:
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed: it is a program of its own")
+    (example,) = re.findall(r"```yaml\n(.*?)```", (RECIPES.parent / "recipes.md").read_text(), re.DOTALL)
+    job = {**document.parse(example).data["jobs"][name], "env": {"HOME": str(tmp_path)}}
+    text, *changes = SERVERS[name]
+    folder = Folder(tmp_path)
+    folder.save(job["config"], text)
+    try:
+        run = folder.run_deck(json.dumps({"jobs": {name: job}}))
+        run.wait_for(row(1, "applied"))
+        for version, (change, status) in enumerate(zip(changes, ("applied", "invalid"), strict=True), 2):
+            text = text.replace(*change)
+            folder.save(job["config"], text)
+            run.wait_for(row(version, status))
+        assert run.stop() == 128 + 15
+    finally:
+        folder.close()

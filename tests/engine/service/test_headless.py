@@ -227,6 +227,7 @@ def test_metrics_are_not_told_to_people() -> None:
             Reload("a", 2, "invalid", "disk", error=Problem("no good", 3, 7)),
             "* v2 invalid (disk) line 3:7: no good",
         ),
+        (Reload("a", 2, "invalid", "disk", error=Problem("no good", 3)), "* v2 invalid (disk) line 3: no good"),
         (Reload("a", 2, "sent", "disk", (Change("t", "x" * 99, ""),)), f"* v2 sent (disk) t {'x' * 39}… → "),
         (
             Reload("a", 2, "sent", "set", (Change("x", 1, "1"), Change("b", True, "true"), Change("d", "1", "0,5"))),

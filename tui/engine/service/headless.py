@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tui import wording
+from tui.config.problems import place_words
 from tui.engine.scrollback import LineBlock, Output
 from tui.export import harmless
 from tui.protocol import codec, messages
@@ -256,8 +257,8 @@ def reload_words(row: messages.Reload) -> str:
         parts.append(f"by {wording.ranks(row.ranks)}" if row.ranks else "")
         parts.append(f"at step {row.step} in {row.latency_ms:.1f} ms" if row.latency_ms is not None else "")
     if row.error is not None:
-        where = f"line {row.error.line}:{row.error.column}: " if row.error.line is not None else ""
+        said = place_words(row.error)
         # What follows the first line of a crash is its traceback, which is in the log.
-        parts.append(where + (row.error.message.split("\n")[0] if row.status == "reverted" else row.error.message))
+        parts.append(said.split("\n")[0] if row.status == "reverted" else said)
     parts.append(", ".join(map(change_words, row.changes)))
     return " ".join(filter(None, parts))
