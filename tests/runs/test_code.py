@@ -16,6 +16,22 @@ def tick(config):
         config = yield
 """
 
+#: It ends when there is a file `end`.
+SLOW = """\
+import pathlib, time
+import helper
+
+def tick(config):
+    print("runs", helper.SAYS, flush=True)
+    try:
+        while True:
+            time.sleep(0.001)
+            config = yield
+    finally:
+        while not pathlib.Path("end").exists():
+            time.sleep(0.01)
+"""
+
 
 def begun(folder: Folder, code: str, config: str = "lr: 1\n") -> Run:
     folder.task(MAIN, config)
@@ -50,7 +66,7 @@ def test_ask_says_what_has_changed_and_the_next_start_has_it(folder: Folder) -> 
     run.wait_for(lambda event: event["event"] == "notice" and event is not told)
     assert tunedeck("restart", "a", cwd=folder.path).returncode == 0
     run.wait_for(said("runs 3"))
-    assert (run.rows()[2]["source"], run.rows()[2]["files"]) == ("start", ["helper.py"])
+    assert code_row(run, "applied", 2)["files"] == ["helper.py"]
     run.stop()
 
 
@@ -75,6 +91,22 @@ def test_restart_takes_what_can_be_imported_and_refuses_the_rest(folder: Folder)
     run.stop()
     refused = tunedeck("rollback", "c.yaml", "5", cwd=folder.path)
     assert (refused.returncode, "no rollback touches" in refused.stderr) == (2, True)
+
+
+def test_a_worker_starts_with_what_was_found_to_be_good_whatever_is_in_the_files_by_then(folder: Folder) -> None:
+    run = begun(folder, "restart")
+    folder.save("job.py", SLOW)
+    code_row(run, "applied", 2)
+    folder.save("helper.py", "SAYS = 3\n")
+    code_row(run, "sent", 3)
+    (folder.path / "helper.py").unlink()
+    folder.save("job.py", "broken(\n")
+    folder.write("end", "")
+    code_row(run, "applied", 3)
+    run.wait_for(said("runs 3"))
+    broken = code_row(run, "invalid", 4)
+    assert (broken["files"], broken["error"]["line"]) == (["helper.py", "job.py"], None)
+    run.stop()
 
 
 def test_off_looks_at_nothing_and_the_deck_can_say_otherwise(folder: Folder) -> None:

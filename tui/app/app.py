@@ -293,8 +293,8 @@ class DeckApp(ToastApp):
         """Show the panes again, of a job if it is named."""
         if self._many and self.preferences.overview:
             self.choose(overview=False)
+        self.main.uncover(name)  # first: else the former job would be drawn once more
         self.pop_screen()
-        self.main.uncover(name)
         self.name_window()
 
     def show_keys(self, used: str) -> None:

@@ -195,8 +195,14 @@ class MainScreen(FrugalScreen):
         view.show_charts(self.deck.preferences.charts)
         view.knobs.rack.live = self.deck.preferences.live_knobs
         if self.whole:
-            self.query_one("#views").mount(view)
+            self._mount_view(view)
         return view
+
+    @work(group="views")
+    async def _mount_view(self, view: JobView) -> None:
+        # Drawn once, when all of it is there: its parts come one in the other, and each would be laid out by itself.
+        with self.app.batch_update():
+            await self.query_one("#views").mount(view)
 
     def on_job_view_preferred(self, message: JobView.Preferred) -> None:
         """Keep what the user chose in a pane."""

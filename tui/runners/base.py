@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -15,11 +15,13 @@ class Payload:
         version: Its number.
         data: The parsed config; the text itself where the config is not parsed.
         text: The whole text of the file.
+        code: By their paths the files that a worker which starts imports so, whatever is in them by now.
     """
 
     version: int
     data: Mapping[str, Any] | str
     text: str
+    code: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 class LaunchError(Exception):

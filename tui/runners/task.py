@@ -20,7 +20,8 @@ class Task:
     def __init__(self, setup: Mapping[str, Any], payload: Payload, post: Callable[[Mapping[str, Any]], None]) -> None:
         self._job = setup["job"]
         self._post = post
-        post({"kind": "setup", "version": payload.version, "config": payload.data, **setup})
+        first = {"version": payload.version, "config": payload.data, "code": dict(payload.code)}
+        post({"kind": "setup", **first, **setup})
 
     def send(self, payload: Payload) -> bool:
         """Hand over a new config."""

@@ -6,7 +6,7 @@ engine is left; ``-`` for none. What follows is ``CHANNEL_FD`` for Python tasks,
 that is another one, and ``-- PROGRAM ARGUMENT...`` for a command, with ``--tty`` instead of ``--`` if its standard
 streams are a terminal.
 
-With ``FD check SETUP`` it is no worker, but sees whether one could import its task; see `import_check`.
+With ``FD check FILE`` it is no worker, but sees whether one could import its task; see `import_check`.
 
 It splits in two: the parent stays as the shim, the child becomes the worker. Under another interpreter this program is
 run once more, with ``CONTROL_FD worker CHANNEL_FD``.
@@ -39,7 +39,7 @@ def begin() -> None:
     if sys.argv[2] == "check":
         from tui.worker import import_check
 
-        import_check.main(int(sys.argv[1]), json.loads(sys.argv[3]))
+        import_check.main(sys.argv[3])
     if sys.argv[2] == "worker":
         os.close(int(sys.argv[1]))
         _work(sys.argv[3])

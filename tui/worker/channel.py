@@ -11,7 +11,8 @@ to worker  host       first message of a process that will hold many jobs
 to worker  program    first message of a process that is to be something else: module, whose `main` gets the channel
 to worker  setup      task, version, config, loop, runner (process, thread or asyncio), validate (may be left out),
                       guards: metrics by name with their max, min, finite and for, args, signal, state_dir (may be left
-                      out), rank and ranks (may be left out): which of how many replicas
+                      out), rank and ranks (may be left out): which of how many replicas; code (may be left out): by
+                      their paths the files that are imported so, whatever is in them by now
 to worker  reload     version, config
 to worker  judge      id, config: what would be said to it? Nothing is taken
 to worker  stack      id: where is the task?

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, Callable
 
-from tui.worker import task_import
+from tui.worker import pinned, task_import
 from tui.worker.channel import JobChannel
 from tui.worker.failures import describe, print_traceback
 from tui.worker.inbox import Inbox
@@ -34,13 +34,15 @@ class TaskRun:
 
     def load(self, *, hosted: bool) -> Callable[[Any], Any] | None:
         """Return the task, ready to be called; None where it can't be loaded, or not with this config: that is told."""
-        target = self._setup["task"]
+        target, code = self._setup["task"], self._setup.get("code", {})
         try:
-            self.module = task_import.load_module(target)
+            if code and not hosted:
+                pinned.install(code)
+            self.module = task_import.load_module(target, code)
             function = task_import.find(self.module, target)
             if hosted and self._setup["runner"] == "asyncio" and not task_import.is_async(function):
                 raise task_import.TaskError(f"{target} is no async function; use runner: thread")
-            rules = load_rules(self._setup.get("validate"), target, self.module, function)
+            rules = load_rules(self._setup.get("validate"), target, self.module, function, code)
         except BaseException as error:  # in a host whatever it is, it is this job's alone
             if not hosted and not isinstance(error, (Exception, SystemExit)):
                 raise

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from types import CodeType, ModuleType
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 #: Held while a module gets its name, not while it is executed: many jobs of one process are loaded at once.
 _naming = threading.Lock()
@@ -20,24 +20,31 @@ _naming = threading.Lock()
 _compiled: dict[str, tuple[bytes, CodeType]] = {}
 _compiling = threading.Lock()
 
+#: All code is as it is on disk.
+DISK: Mapping[str, bytes] = {}
+
 
 class TaskError(Exception):
     """The task could not be found; the message says what to do."""
 
 
-def load_module(target: str) -> ModuleType:
+def load_module(target: str, code: Mapping[str, bytes] = DISK) -> ModuleType:
     """Import the module of the function that `target` names.
 
     A file's folder comes first on `sys.path`, as under ``python FILE.py``, so it may import its neighbours; for a
     module it is the current folder, as under ``python -m``. A file is executed anew each time, under a name of its
     own, so it may be loaded by several jobs of one process, and again after an edit. A module is imported once.
 
+    Args:
+        target: The task, or whatever else is spelled so.
+        code: Of which files the source is known, whatever is in them by now; see `pinned`.
+
     Raises:
         TaskError: There is no such file or module.
         BaseException: Whatever the user's module raises when it is imported.
     """
     where = target.rpartition(":")[0]
-    return _from_file(where) if where.endswith(".py") else _from_path(where)
+    return _from_file(where, code.get(os.path.abspath(where))) if where.endswith(".py") else _from_path(where)
 
 
 def find(module: ModuleType, target: str) -> Callable[..., Any]:
@@ -108,23 +115,27 @@ class _Script(importlib.machinery.SourceFileLoader):
     the source itself must agree: many jobs of a host may run one file.
     """
 
+    def __init__(self, fullname: str, path: str, pinned: bytes | None) -> None:
+        super().__init__(fullname, path)
+        self._pinned = pinned
+
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        source = self.get_data(path)
+        source = self._pinned if self._pinned is not None else self.get_data(path)
         with _compiling:
             if path not in _compiled or _compiled[path][0] != source:
                 _compiled[path] = source, self.source_to_code(source, path)
             return _compiled[path][1]
 
 
-def _from_file(path: str) -> ModuleType:
-    if not os.path.isfile(path):
+def _from_file(path: str, pinned: bytes | None) -> ModuleType:
+    if pinned is None and not os.path.isfile(path):
         raise TaskError(f"there is no file {path}")
     _add_folder(os.path.dirname(os.path.abspath(path)))
     stem = os.path.splitext(os.path.basename(path))[0]
     with _naming:
         name = _free_name(stem)
-        spec = importlib.util.spec_from_file_location(name, path, loader=_Script(name, path))
+        spec = importlib.util.spec_from_file_location(name, path, loader=_Script(name, path, pinned))
         assert spec is not None
         assert spec.loader is not None
         module = sys.modules[name] = importlib.util.module_from_spec(spec)

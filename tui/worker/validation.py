@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 from tui.worker import config_types, task_import
 from tui.worker.differences import differences
@@ -105,7 +105,13 @@ def _ask(name: str, judge: Callable[..., Any], *arguments: Any) -> Any:
         raise Refused(f"{name} failed: {describe(error)}") from None
 
 
-def load_rules(target: str | None, beside: str, module: Any, function: Callable[[Any], Any]) -> Rules:
+def load_rules(
+    target: str | None,
+    beside: str,
+    module: Any,
+    function: Callable[[Any], Any],
+    code: Mapping[str, bytes] = task_import.DISK,
+) -> Rules:
     """Return what the task's annotation asks for, and import the validator that the deck names.
 
     Args:
@@ -113,6 +119,7 @@ def load_rules(target: str | None, beside: str, module: Any, function: Callable[
         beside: The task, which is spelled in the same way.
         module: The task's module. A validator of the same file is taken from it.
         function: The task itself.
+        code: Of which files the source is known; see `pinned`.
 
     Raises:
         TaskError: There is no such function, no pydantic for the annotation, or the task takes no config.
@@ -125,7 +132,7 @@ def load_rules(target: str | None, beside: str, module: Any, function: Callable[
     if target is None:
         return Rules(convert=convert, hints=hints)
     if target.rpartition(":")[0] != beside.rpartition(":")[0]:
-        module = task_import.load_module(target)
+        module = task_import.load_module(target, code)
         task_import.put_first(beside)  # what the task imports later comes from its own folder, not from the validator's
     check = task_import.find(module, target)
     if task_import.is_async(check):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tui.config.disk.code_folders import CodeFolders
 from tui.engine.deck.spec import JobSpec
 from tui.engine.jobs import code, code_check
 from tui.engine.jobs.code import Code
+from tui.engine.jobs.code_check import Checked
 from tui.protocol.messages import Problem
 
 
@@ -37,6 +38,9 @@ class Owner:
 
     def tell_code(self, files: tuple[str, ...]) -> None:
         self._note("tell", *files)
+
+    def keep_code(self, code: Mapping[str, bytes]) -> None:
+        self.kept = dict(code)
 
     def renew_code(self, files: tuple[str, ...]) -> int:
         return self._version("renew", files)
@@ -76,12 +80,12 @@ class Script:
         new.write_text(text)
         new.replace(self.files[number])
 
-    async def _check(self, spec: JobSpec, files: Iterable[Path]) -> Problem | None:
+    async def _check(self, spec: JobSpec, files: Iterable[Path]) -> Checked:
         self.checks += 1
         texts = [path.read_text() for path in files]
         if self.during:
             self.save(self.during.pop(0))
-        return Problem("it is bad") if any(text.startswith("bad") for text in texts) else None
+        return Checked(Problem("it is bad") if any(text.startswith("bad") for text in texts) else None)
 
 
 @pytest.fixture

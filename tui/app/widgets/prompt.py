@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 
 class Prompt(Horizontal):
-    """Stands below a pane while it is asked for something; the pane listens to the messages of the input."""
+    """Stands below a pane while it is asked for something; the pane listens to the messages of the input.
 
-    def compose(self) -> ComposeResult:
-        """Yield the three parts."""
-        yield Static(classes="label", markup=False)
-        yield Input(compact=True, select_on_focus=False)
-        yield Static(classes="complaint", markup=False)
+    Its parts are on the screen from the first question on: a job has six of these, and few are ever asked.
 
-    @property
-    def input(self) -> Input:
-        """What takes the keys."""
-        return self.query_one(Input)
+    Attributes:
+        input: What takes the keys.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input = Input(compact=True, select_on_focus=False)
+        self._label = Static(classes="label", markup=False)
+        self._complaint = Static(classes="complaint", markup=False)
 
     def ask(self, label: str, value: str, placeholder: str) -> None:
         """Come to the screen with a text to begin with."""
-        self.query_one(".label", Static).update(label)
+        if not self.input.is_attached:
+            self.mount(self._label, self.input, self._complaint)
+        self._label.update(label)
         self.complain("")
         with self.prevent(Input.Changed):
             self.input.value = value
@@ -38,7 +40,6 @@ class Prompt(Horizontal):
 
     def say(self, words: str, bad: bool = False) -> None:
         """Show a word beside the text."""
-        said = self.query_one(".complaint", Static)
-        said.update(words)
-        said.display = bool(words)
-        said.set_class(bad, "-bad")
+        self._complaint.update(words)
+        self._complaint.display = bool(words)
+        self._complaint.set_class(bad, "-bad")

@@ -23,7 +23,7 @@ from tui.config.key_patterns import Patterns
 from tui.engine import paths
 from tui.engine.deck.spec import JobSpec, ProbationPeriod
 from tui.engine.history.job_history import History
-from tui.engine.jobs.code import Code
+from tui.engine.jobs.code import Change, Code
 from tui.engine.jobs.joining import Joining
 from tui.engine.jobs.publisher import Emit, JobPublisher
 from tui.engine.jobs.supervisor import Supervisor
@@ -205,7 +205,7 @@ class Job:
         Raises:
             StuckError: The worker did not end.
         """
-        code = self._code.changed if self._code is not None else ()
+        code = await self._code.change() if self._code is not None else Change()
         async with self.supervisor.restart(held=held) as may:
             if not may:
                 return
@@ -213,10 +213,16 @@ class Job:
             await self.remember(await self.file.current("start", time.monotonic()))
             # Anew: there may be another content by now. From here on nothing waits.
             candidate = await self.file.current("start", time.monotonic(), taken=True)
-            candidate = replace(candidate, files=code)
+            # Where nothing but the code is another one, this is a change of the code, and is judged as one.
+            source = "code" if code.files and candidate.text == self.reloads.text else "start"
+            candidate = replace(candidate, source=source, files=code.files)
             if not self.supervisor.expect():
                 return
+            if self._code is not None:
+                self._code.forget()
             self.offer(candidate)
+            if self._code is not None and code.files:
+                self._code.show(self.reloads.newest, code.before, code.after)
             if self._gate is not None:
                 if self.supervisor.run.since is not None:  # else nobody has seen another state yet
                     self.record.move("stopped", reason="waits for its check")
@@ -326,6 +332,10 @@ class Job:
             self.record.notice(wording.code_changed(files), "warning")
         if self.state.state in messages.LIVE:
             self.record.be(replace(self.state, reason=wording.code_changed(files) if files else None))
+
+    def keep_code(self, code: Mapping[str, bytes]) -> None:
+        """Give every worker these files so, but for those that the user starts."""
+        self.supervisor.slot.code = code
 
     def renew_code(self, files: tuple[str, ...]) -> int | None:
         """Start a new worker, which takes code that has changed; return the version of that."""

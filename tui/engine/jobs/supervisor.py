@@ -227,7 +227,7 @@ class Supervisor:
         assert self._reloads.pending is not None
         run, (version, candidate) = self.run, self._reloads.pending
         assert candidate.data is not None
-        renew = self._renews(candidate.data) or candidate.source == "code"
+        renew = self._renews(candidate.data) or self._reloads.awaits_code
         if self._record.state.state == "paused" and (self.spec.reload_may_end_worker or renew):
             return  # until it is resumed
         if run.knows(version) or (run.ending == "replace" and self.spec.task is not None):
@@ -268,7 +268,7 @@ class Supervisor:
     def _renew(self) -> None:
         """Start a new worker, if it is that for which the newest config that nobody has refused was accepted."""
         pending = self._reloads.pending
-        if self.live and pending is not None and pending[0] == self.run.accepted:
+        if self.live and pending is not None and (pending[0] == self.run.accepted or self._reloads.awaits_code):
             self._give()
 
     async def _replace(self) -> None:

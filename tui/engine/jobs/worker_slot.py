@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tui.engine.deck.spec import JobSpec
@@ -34,11 +35,13 @@ class WorkerSlot:
     Attributes:
         worker: The worker, until nothing is left of it.
         rules: It has anything to judge a config by; None until it has loaded its task.
+        code: What the next worker imports of the task's files, whatever is in them by then.
     """
 
     def __init__(self, spec: JobSpec, launch: Launch, owner: Owner) -> None:
         self.worker: Worker | None = None
         self.rules: bool | None = None
+        self.code: Mapping[str, bytes] = {}
         self._size: tuple[int, int] | None = None  # rows and columns of a log pane, as a viewer has said last
         self.spec = spec
         self.launch = launch
@@ -49,7 +52,7 @@ class WorkerSlot:
     def start(self, version: int, candidate: Candidate) -> str | None:
         """Start a worker with a version; return why that can't be done."""
         try:
-            self.worker = self.launch(self._owner, _payload(version, candidate))
+            self.worker = self.launch(self._owner, replace(_payload(version, candidate), code=self.code))
         except (OSError, ValueError, LaunchError) as error:
             self.worker = None
             why = fd_limits.explained(error) if isinstance(error, OSError) else str(error)

@@ -90,6 +90,11 @@ class Reloads:
         return next(((version, sent[1]) for version, sent in reversed(self._sent.items())), None)
 
     @property
+    def awaits_code(self) -> bool:
+        """Whether one of those that the worker has not answered brings other code, which only a new worker has."""
+        return any(candidate.source == "code" for _, candidate in self._sent.values())
+
+    @property
     def pending_text(self) -> str:
         """The text of that version, which there must be."""
         assert self.pending is not None
