@@ -151,6 +151,20 @@ def talking(config: dict[str, Any]) -> Task:
         yield
 
 
+def timing(config: dict[str, Any]) -> Task:
+    """Print `rate` lines a second, each with the time, a hundred times a second; count them."""
+    board = Board(config["board"])
+    printed, began = 0, time.monotonic()
+    while True:
+        time.sleep(0.01)
+        due = int((time.monotonic() - began) * config["rate"])
+        print("".join(f"step {number} {time.monotonic()}\n" for number in range(printed, due)), end="", flush=True)
+        for _ in range(printed, due):
+            board.count_step()
+        printed = due
+        yield
+
+
 def light(config: dict[str, Any]) -> Task:
     """Take a step a second, sooner when a reload waits."""
     while True:

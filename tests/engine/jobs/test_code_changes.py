@@ -210,7 +210,7 @@ def test_the_newest_good_code_runs_and_none_starts_badly(dice: random.Random) ->
 async def _play(dice: random.Random) -> None:
     play = Play(dice)
     patched = pytest.MonkeyPatch()
-    patched.setattr(code, "_content", play.disk.read)
+    patched.setattr(code, "content", play.disk.read)
     patched.setattr(code_check, "check", play.check)
     try:
         for path in (MAIN, *HELPERS):

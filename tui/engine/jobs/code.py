@@ -30,7 +30,7 @@ MOST_BYTES = 1 << 18
 Contents = dict[Path, bytes | None]
 
 
-class Change(NamedTuple):
+class CodeChange(NamedTuple):
     """Which files have changed, and what was and is in them."""
 
     files: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ class Code:
         for path in self._files:
             if path not in self._runs:
                 # What was written after the start may have come before or after the import: it counts as changed.
-                self._runs[path] = self._good[name] if (name := str(path)) in self._good else _content(path, since)
+                self._runs[path] = self._good[name] if (name := str(path)) in self._good else content(path, since)
         self.adopt()
 
     def forget(self) -> None:
@@ -177,11 +177,11 @@ class Code:
         for old in list(self.sides)[:-MOST_SIDES]:
             del self.sides[old]
 
-    async def change(self) -> Change:
+    async def change(self) -> CodeChange:
         """Return what a worker that is started now would have, and this one has not."""
         names, runs = self.changed, self._runs
         now = await asyncio.to_thread(_contents, [path for path in runs if self._name(path) in names])
-        return Change(names, self._text(names, runs), self._text(names, now))
+        return CodeChange(names, self._text(names, runs), self._text(names, now))
 
     def _text(self, names: Iterable[str], contents: Contents) -> str:
         """Return some files as one text."""
@@ -193,7 +193,7 @@ class Code:
 
 
 def _contents(files: Iterable[Path]) -> Contents:
-    return {path: _content(path) for path in files}
+    return {path: content(path) for path in files}
 
 
 def _shown(content: bytes | None) -> str:
@@ -202,7 +202,7 @@ def _shown(content: bytes | None) -> str:
     return content.decode("utf-8", "replace") if len(content) <= MOST_BYTES else f"({len(content):,} bytes)\n"
 
 
-def _content(path: Path, before: float | None = None) -> bytes | None:
+def content(path: Path, before: float | None = None) -> bytes | None:
     """Return what is in a file; None where there is none, or it may be newer than `before`."""
     try:
         if before is not None and path.stat().st_ctime > before:

@@ -23,7 +23,7 @@ from tui.config.key_patterns import Patterns
 from tui.engine import paths
 from tui.engine.deck.spec import JobSpec, ProbationPeriod
 from tui.engine.history.job_history import History
-from tui.engine.jobs.code import Change, Code
+from tui.engine.jobs.code import Code, CodeChange
 from tui.engine.jobs.joining import Joining
 from tui.engine.jobs.publisher import Emit, JobPublisher
 from tui.engine.jobs.supervisor import Supervisor
@@ -205,7 +205,7 @@ class Job:
         Raises:
             StuckError: The worker did not end.
         """
-        code = await self._code.change() if self._code is not None else Change()
+        code = await self._code.change() if self._code is not None else CodeChange()
         async with self.supervisor.restart(held=held) as may:
             if not may:
                 return

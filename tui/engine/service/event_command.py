@@ -73,18 +73,23 @@ class EventCommand:
         if writer.transport.get_write_buffer_size() > WAITING:
             self._dropped += 1
             return
+        self._tell_dropped(writer)
+        writer.write(codec.encode(event))
+
+    def _tell_dropped(self, writer: asyncio.StreamWriter) -> None:
         if self._dropped:
             writer.write(codec.encode(messages.Dropped("", self._dropped, time=time.time())))
             self._dropped = 0
-        writer.write(codec.encode(event))
 
     async def close(self) -> None:
         """End it: it sees the end of its input, and is killed if it goes on."""
         if self._process is None or self._watch is None:
             return
         self._closing = True
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        if (writer := self._process.stdin) is not None:
+            if not writer.is_closing():
+                self._tell_dropped(writer)
+            writer.close()
         await asyncio.wait([self._watch], timeout=LAST_WORDS)
         with contextlib.suppress(ProcessLookupError):  # its children too
             os.killpg(self._process.pid, signal.SIGKILL)
