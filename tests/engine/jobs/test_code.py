@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -143,6 +146,28 @@ async def test_what_was_written_after_the_start_may_not_be_what_runs(script: Scr
     owner = Owner(script.files[0].parent, "ask")
     owner.code.begin(map(str, script.files), time.time() - 60)
     assert await owner.next() == ("tell", "job.py", "helper.py")
+    await owner.folders.close()
+
+
+async def test_what_is_saved_before_the_watch_has_begun_is_seen(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins = threading.Event()
+
+    def import_slowly(name: str) -> object:
+        assert begins.wait(PATIENCE)
+        return import_module(name)
+
+    monkeypatch.setattr(importlib, "import_module", import_slowly)
+    owner = await begun(script, "ask")
+    looked = asyncio.Event()
+    look = owner.code.look
+    monkeypatch.setattr(owner.code, "look", lambda: (look(), looked.set()))
+    await asyncio.sleep(5 * code.QUIET)  # the look from the beginning has found nothing new, or finds this
+    script.save("other")
+    begins.set()
+    await asyncio.wait_for(looked.wait(), PATIENCE)
+    assert await owner.next() == ("tell", "helper.py")
     await owner.folders.close()
 
 

@@ -71,11 +71,17 @@ class CodeFolders:
         news = watchfiles.awatch(
             *folders, watch_filter=wanted, debounce=_TOGETHER, step=_TOGETHER, recursive=False, stop_event=stop
         )
+        # Behind the first step of what follows, which begins to watch: what was saved before that, nobody is told of.
+        asyncio.get_running_loop().call_soon(self._look)
         async for changes in news:
             paths = {path for _, path in changes}
             for owner, files in list(self._files.items()):
                 if not files.isdisjoint(paths):
                     owner.look()
+
+    def _look(self) -> None:
+        for owner in list(self._files):
+            owner.look()
 
     async def close(self) -> None:
         """End watching."""
