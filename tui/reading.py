@@ -68,3 +68,15 @@ def _pieces(path: Path, descriptor: int, limit: int) -> Iterator[bytes]:
         if total > limit:
             raise _too_large(path, limit)
         yield piece
+
+
+def permission(path: Path, right: str) -> str:
+    """Return how somebody comes to a right on a file that is not theirs: ``r`` or ``w``."""
+    try:
+        if os.geteuid() in (0, path.stat().st_uid):
+            return f"give yourself the permission (chmod u+{right})"
+        return f"it belongs to {path.owner()}, who can give you the permission"
+    except KeyError:  # in a container a user may have a number only
+        return f"it belongs to the user {path.stat().st_uid}, who can give you the permission"
+    except OSError:
+        return "a folder above it is closed to you"

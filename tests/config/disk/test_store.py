@@ -326,6 +326,16 @@ def test_a_read_only_file_is_refused_even_for_root(config: Path, in_place: bool)
     assert names(config.parent) == ["c.yaml"]
 
 
+def test_who_may_not_is_told_the_way_that_is_theirs(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.chmod(0o444)
+    with pytest.raises(ReadOnly, match=r"give yourself the permission \(chmod u\+w\)"):
+        write(config, NEW, base=digest(OLD))
+    monkeypatch.setattr(os, "geteuid", lambda: config.stat().st_uid + 1)
+    with pytest.raises(ReadOnly, match=r"it belongs to .+, who can give you the permission"):
+        write(config, NEW, base=digest(OLD))
+    assert reading.permission(config / "below", "r") == "a folder above it is closed to you"
+
+
 def test_a_read_only_file_can_be_written_by_who_insists_and_stays_read_only(config: Path) -> None:
     config.chmod(0o444)
     write(config, NEW, base=digest(OLD), force=True)

@@ -271,7 +271,7 @@ def _unreadable(path: Path, error: OSError) -> StoreError:
     if isinstance(error, reading.Unfit):
         return StoreError(f"{path} {error.strerror}")
     if error.errno == errno.EACCES:
-        return StoreError(f"{path} can't be read: give yourself the permission (chmod u+r)")
+        return StoreError(f"{path} can't be read: {reading.permission(path, 'r')}")
     return StoreError(f"{path} can't be read: {error.strerror}")
 
 
@@ -300,7 +300,7 @@ def _require_writable(path: Path, real: Path) -> None:
     if os.statvfs(real).f_flag & os.ST_RDONLY:
         raise StoreError(f"{path} is on a file system that is mounted read-only: nothing was written")
     if not real.stat().st_mode & 0o222 or not os.access(real, os.W_OK):
-        raise ReadOnly(f"{path} is read-only: nothing was written (chmod u+w makes it writable)")
+        raise ReadOnly(f"{path} is read-only, nothing was written: {reading.permission(real, 'w')}")
 
 
 def _replace(path: Path, real: Path, raw: bytes, base: str | None, syncing: Callable[[], object]) -> Path | None:
