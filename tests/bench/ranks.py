@@ -2,44 +2,55 @@
 
 Run as ``python tests/bench/ranks.py``, with the seconds of a step, 0.009 where none are given. Four processes wait
 for each other in every step, as where gradients are reduced, and have changes at random times, then a flood of saves on
-disk. With ``torch`` they reduce a tensor by gloo instead, under torchrun, whose command it takes as further words.
-The state machine alone has a thousand ranks, whose answers take the time that it takes to decode them.
+disk, pauses, and stops. With ``torch`` they are launched by torchrun, whose command it takes as further words, and
+train: what each finds is reduced by gloo in every step, and its weights depend on the config at every step, so that
+those of two ranks differ for good where one of them has a change at another step.
+A thousand ranks are simulated by one process, which answers for all of them at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import re
+import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.bench.live import Client, engine, spread, table, ten_keys
 from tests.statuses import FINAL
 from tui.config.disk import store
-from tui.protocol.messages import Pause, Reload, Save, State
-from tui.runners.rounds import Rounds
+from tui.protocol.messages import Pause, Reload, Save, Start, State, Stop
+from tui.runners.base import Payload
+from tui.runners.member import Member
+from tui.runners.members import Members, RankPolicy
+from tui.worker.joined import PROTOCOL
 
 WORLD = 4
 CHANGES = 200
-PAUSES = 50
+PAUSES = STOPS = 50
 FLOOD = 5.0
 A_SECOND = 500
 
 RANKS = """
-import multiprocessing, os, sys, time
+import hashlib, multiprocessing, os, sys, time
 import tui
 world, pause = int(sys.argv[1]), float(sys.argv[2])
 barrier = multiprocessing.Barrier(world)
 def work(rank):
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(world))
-    train(rank, barrier.wait)
-def train(rank, wait):
+    weights = hashlib.blake2b()
+    def learn(rate):
+        weights.update(b"%r" % rate)
+        barrier.wait()
+    train(rank, learn, weights.hexdigest)
+def train(rank, learn, weights):
     config, step, recent = None, 0, [0.0] * 3
     with open(f"rank{rank}.log", "w") as log:
         while not tui.stopping():
@@ -48,24 +59,64 @@ def train(rank, wait):
             recent = [*recent[1:], time.perf_counter() - began]
             step += 1
             if config is not seen:
-                log.write(f"{step} {config['number']} {max(recent)}\\n")
+                log.write(f"{step} {config and config['number']} {max(recent)}\\n")
+                log.flush()
             elif step % 50 == 0:
                 log.write(f"{step} idle {max(recent)}\\n")
             time.sleep(pause)
-            wait()
-        log.write(f"{step} end 0\\n")
+            learn(config["number"] if config else 0)
+    with open(f"rank{rank}.new", "w") as final:
+        final.write(f"{step} {weights()}")
+    os.replace(f"rank{rank}.new", f"rank{rank}.final")
 """
 FORKED = """
 children = [pid for rank in range(world) for pid in [os.fork()] if pid or [work(rank), os._exit(0)]]
 for child in children:
     os.waitpid(child, 0)
 """
-REDUCED = """
+TRAINED = """
 import torch
 import torch.distributed as group
 group.init_process_group("gloo")
-weights = torch.ones(1000) * group.get_rank()
-train(group.get_rank(), lambda: group.all_reduce(weights))
+torch.manual_seed(group.get_rank())
+weights = torch.zeros(1000)
+def learn(rate):
+    found = torch.rand(1000)
+    group.all_reduce(found)
+    weights.add_(found, alpha=rate)
+train(group.get_rank(), learn, lambda: hashlib.blake2b(weights.numpy().tobytes()).hexdigest())
+"""
+#: Ranks that are nothing but connections: they promise step 7 and take what they are told, and say when they were told.
+SIMULATED = """
+import json, marshal, os, selectors, socket, struct, sys, time
+address, protocol, size = sys.argv[1], *map(int, sys.argv[2:])
+path, token = address.rsplit("#", 1)
+ranks = selectors.DefaultSelector()
+def say(link, **message):
+    link.sendall(json.dumps(message).encode() + b"\\n")
+for number in range(size):
+    link = socket.socket(socket.AF_UNIX)
+    link.connect(path)
+    say(link, kind="join", token=token, protocol=protocol, pid=os.getpid(), rank=number, ranks=size)
+    ranks.register(link, selectors.EVENT_READ, {})
+told = 0
+while ranks.get_map():
+    for key, _ in ranks.select():
+        data = key.fileobj.recv(1 << 16)
+        if not data:
+            ranks.unregister(key.fileobj)
+        while data:
+            end = 5 + struct.unpack_from(">I", data)[0]
+            message, data = marshal.loads(data[5:end]), data[end:]
+            if message["kind"] == "prepare":
+                key.data.update(message["message"])
+                say(key.fileobj, kind="promised", round=message["round"], fence=7)
+            elif message["kind"] in ("setup", "go"):
+                if message["kind"] == "go" and key.data["version"] > told:
+                    told = key.data["version"]
+                    print(time.monotonic(), flush=True)
+                version = message.get("version") or key.data["version"]
+                say(key.fileobj, kind="applied", version=version, step=7, at=time.monotonic(), superseded=[])
 """
 
 
@@ -77,7 +128,7 @@ def main() -> None:
     if "torch" in sys.argv:
         torchrun = sys.argv[sys.argv.index("torch") + 1 :]
         command = [*torchrun, "--nproc-per-node", str(WORLD), "ranks.py", str(WORLD), str(pause)]
-        script = RANKS + REDUCED
+        script = RANKS + TRAINED
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "ranks.py").write_text(script)
@@ -89,17 +140,24 @@ def main() -> None:
             latencies = [changed(client, folder / "c.yaml", number) for number in range(1, CHANGES + 1)]
             saves = flood(client, folder / "c.yaml")
             pauses = [paused(client, number) for number in range(PAUSES)]
-        logs = [read(folder / f"rank{rank}.log") for rank in range(WORLD)]
+            logs = [read(folder / f"rank{rank}.log") for rank in range(WORLD)]
+            stops = [stopped(client, folder, number) for number in range(STOPS)]
     steps, waits, flooded, idle = compared(logs)
     rows = [
         (f"save to applied in all {WORLD}, at random times", spread(latencies), "p50 10, p95 30"),
         (f"{saves} saves in {FLOOD:g} s: versions that were applied", str(len(steps) - CHANGES - 1), ""),
         (f"pauses, until it is known at which step all are held, {PAUSES} times", spread(pauses), ""),
+        (f"stops, until all have ended, {STOPS} times", spread([took for took, _ in stops]), ""),
+        (
+            "stops after which two had saved other steps or weights, or one nothing",
+            str(sum(bad for _, bad in stops)),
+            "0",
+        ),
         ("versions at different steps", str(sum(len(found) > 1 for found in steps.values())), "0"),
         ("longest checkpoint of three at a change", spread(waits) + f", most {max(waits):.1f}", "0, most 5"),
         ("the same in the flood", spread(flooded) + f", most {max(flooded):.1f}", ""),
         ("longest checkpoint of three elsewhere", spread(idle) + f", most {max(idle):.1f}", ""),
-        ("1,000 ranks: state machine, save to decision", spread([simulated(1000) for _ in range(20)]), "300"),
+        *((f"1,000 simulated ranks: {what}", spread(found), aim) for what, found, aim in simulated(1000, 20)),
     ]
     table(f"{WORLD} ranks, steps of {pause * 1000:g} ms", rows)
 
@@ -149,6 +207,22 @@ def paused(client: Client, number: int) -> float:
     return took
 
 
+def stopped(client: Client, folder: Path, number: int) -> tuple[float, bool]:
+    """End the job, and start it anew; return the milliseconds of its end, and if not all ranks have saved the same."""
+    began = time.monotonic()
+    client.send(Stop(number, "it"))
+    client.until(State, lambda state: state.state == "stopped", 60)
+    took = (time.monotonic() - began) * 1000
+    saved = [final.read_text() for final in folder.glob("rank*.final")]
+    for final in folder.glob("rank*.final"):
+        final.unlink()
+    if number < STOPS - 1:
+        client.send(Start(number, "it"))
+        client.until(Reload, lambda row: row.status == "applied" and (row.ranks or {}).get("applied") == WORLD, 120)
+        time.sleep(random.uniform(0, 0.2))
+    return took, len(saved) != WORLD or len(set(saved)) > 1
+
+
 def read(log: Path) -> list[tuple[int, str, float]]:
     """Return what a rank has noted: at which step what it had from then on, and how long its checkpoints took."""
     found = [re.split(" ", line) for line in log.read_text().splitlines()]
@@ -170,28 +244,46 @@ def compared(
             steps[what].add(step)
             if what.isdecimal():
                 (waits if int(what) <= CHANGES else flooded).append(milliseconds)
-    assert len(steps.pop("end", {0})) == 1, "they end at one step"
     return steps, waits, flooded, idle
 
 
-def simulated(size: int) -> float:
-    """Return the milliseconds of processor time of one round of so many ranks, without sockets."""
-    said: list[tuple[int | None, Mapping[str, Any]]] = []
-    rounds = Rounds(5.0, {"kind": "reload", "version": 1, "config": {}}, lambda *what: said.append(what), said_nothing)
-    for rank in range(size):
-        rounds.join(rank, size)
-    began = time.process_time()
-    rounds.offer({"kind": "reload", "version": 2, "config": {}})
-    number = said[-1][1]["round"]
-    for rank in range(size):
-        answer = json.loads(json.dumps({"kind": "promised", "round": number, "fence": 7}))
-        rounds.promised(rank, answer["round"], answer["fence"])
-    assert said[-1][1] == {"kind": "go", "round": number, "step": 7}
-    return (time.process_time() - began) * 1000
+def simulated(size: int, changes: int) -> list[tuple[str, list[float], str]]:
+    """Return the milliseconds of so many changes of ranks that are nothing but connections to another process."""
+    with tempfile.TemporaryDirectory() as name:
+        return asyncio.run(decided(Path(name), size, changes))
 
 
-def said_nothing(_: Mapping[str, Any]) -> None:
-    """Take news, and do nothing with it."""
+async def decided(folder: Path, size: int, changes: int) -> list[tuple[str, list[float], str]]:
+    """Bring changes to simulated ranks as an engine does."""
+    news: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+    policy, setup = RankPolicy(hold=60), {"guards": {}, "state_dir": None}
+    members = Members(folder / "it", setup, Payload(1, {}, ""), news.put_nowait, said_nothing, policy=policy)
+    command = [sys.executable, "-c", SIMULATED, members.address, str(PROTOCOL), str(size)]
+    decisions: list[float] = []
+    landings: list[float] = []
+    cpu: list[float] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ranks:  # noqa: ASYNC220
+        assert ranks.stdout is not None
+        await until(news, lambda told: (told.get("ranks") or {}).get("applied") == size)
+        for version in range(2, changes + 2):
+            began, busy = time.monotonic(), time.process_time()
+            members.send(Payload(version, {"number": version}, ""))
+            await until(news, lambda told: told["kind"] == "applied" and told["version"] == version)  # noqa: B023
+            landings.append((time.monotonic() - began) * 1000)
+            cpu.append((time.process_time() - busy) * 1000)
+            decisions.append((float(ranks.stdout.readline()) - began) * 1000)
+        members.close()
+    return [("save to decision", decisions, "300"), ("until all have it", landings, ""), ("engine's CPU", cpu, "300")]
+
+
+async def until(news: asyncio.Queue[Mapping[str, Any]], wanted: Callable[[Mapping[str, Any]], bool]) -> None:
+    """Take news until one is wanted."""
+    while not wanted(await news.get()):
+        pass
+
+
+def said_nothing(_: Member, *, came: bool) -> None:
+    """Take that a rank has come or gone, and do nothing with it."""
 
 
 if __name__ == "__main__":

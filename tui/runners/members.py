@@ -7,6 +7,7 @@ The process of a task is rank 0 of those that it starts, once it has come to a c
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import itertools
 import secrets
@@ -110,7 +111,8 @@ class Members:
         self._counted: dict[str, int] | None = None
         self._answered = 0  # the newest version for which the lowest rank has answered
         self._token = secrets.token_hex(16)
-        self._members: list[Member] = []
+        self._members: list[Member] = []  # by their ranks
+        self._begun: dict[int, Member] = {}  # those that take part in rounds
         self._unknown: set[Member] = set()
         self._path = joins.with_name(f"{joins.name}-{next(_numbers)}.join")
         self.address = f"{self._path}#{self._token}"
@@ -128,12 +130,15 @@ class Members:
     @property
     def lowest(self) -> Member | None:
         """The lowest of the members."""
-        return min(self._members, key=lambda member: member.rank, default=None)
+        return self._members[0] if self._members else None
 
     @property
     def speaker(self) -> Rank | None:
         """Who speaks for the job."""
-        return min(self._counted_ranks, key=lambda one: one.rank, default=self._task)
+        lowest = self.lowest
+        if lowest is None or (self._task is not None and self._task.counts and self._task.rank <= lowest.rank):
+            return self._task
+        return lowest
 
     @property
     def _counted_ranks(self) -> list[Rank]:
@@ -232,7 +237,7 @@ class Members:
         if not self._members and self._policy.takes_rounds(member.world):
             rounds = self._rounds = Rounds(self._policy.hold, _reload(self._payload), self._post, self._take_news)
             rounds.paused, rounds.stopping, self._first = self._paused, self._stopping, self._payload.version
-        self._members.append(member)
+        bisect.insort(self._members, member, key=lambda one: one.rank)
         self.ever = True
         member.send({**self._first_message, "rank": member.rank, "ranks": member.world or self._world})
         self._changed(member, came=True)
@@ -294,6 +299,7 @@ class Members:
         """Take a receipt or a refusal of one of them: with its first it has come to a checkpoint."""
         if not member.begun:
             member.begun = True
+            self._begun[member.rank] = member
             rounds.join(member.rank, member.world or self._world)
         if message["kind"] == "applied":
             self.take_receipt(member, message)
@@ -305,9 +311,8 @@ class Members:
         self._attend()
 
     def _post(self, rank: int | None, message: Mapping[str, Any]) -> None:
-        for member in self._members:
-            if rank is None or (member.rank == rank and member.begun):
-                member.send(dict(message))
+        for member in self._members if rank is None else [self._begun[rank]]:
+            member.send(dict(message))
 
     def _take_news(self, news: Mapping[str, Any]) -> None:
         """Take what has become of a round."""
@@ -409,6 +414,7 @@ class Members:
             self._members.remove(member)
             self._changed(member, came=False)
             if self._rounds is not None and member.begun:
+                del self._begun[member.rank]
                 self._rounds.leave(member.rank)
             if self._means is not None:
                 self._hear_all(self._means.leave(member.rank))
