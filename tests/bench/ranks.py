@@ -136,12 +136,12 @@ def main() -> None:
         job = {"command": command, "config": "c.yaml", "settle": 0}
         (folder / "deck.yaml").write_text(json.dumps({"jobs": {"it": job}}))
         with engine(folder / "deck.yaml") as client:
-            wait_for_all(client, folder)
+            begun = wait_for_all(client)
             latencies = [changed(client, folder / "c.yaml", number) for number in range(1, CHANGES + 1)]
             saves = flood(client, folder / "c.yaml")
             pauses = [paused(client, number) for number in range(PAUSES)]
             logs = [read(folder / f"rank{rank}.log") for rank in range(WORLD)]
-            stops = [stopped(client, folder, number) for number in range(STOPS)]
+            stops = stopped(client, folder, begun)
     steps, waits, flooded, idle = compared(logs)
     rows = [
         (f"save to applied in all {WORLD}, at random times", spread(latencies), "p50 10, p95 30"),
@@ -162,11 +162,13 @@ def main() -> None:
     table(f"{WORLD} ranks, steps of {pause * 1000:g} ms", rows)
 
 
-def wait_for_all(client: Client, folder: Path) -> None:
-    """Wait until every rank has noted its first config."""
-    client.until(Reload, lambda row: row.status == "applied" and (row.ranks or {}).get("applied") == WORLD, 120)
-    while not all((folder / f"rank{rank}.log").exists() for rank in range(WORLD)):
-        time.sleep(0.01)
+def wait_for_all(client: Client, before: int = 0) -> int:
+    """Wait until every rank has the config with which the job begins; return its version."""
+
+    def begun(row: Reload) -> bool:
+        return row.source == "start" and row.version > before and (row.ranks or {}).get("applied") == WORLD
+
+    return client.until(Reload, begun, 120).version
 
 
 def changed(client: Client, config: Path, number: int) -> float:
@@ -207,20 +209,23 @@ def paused(client: Client, number: int) -> float:
     return took
 
 
-def stopped(client: Client, folder: Path, number: int) -> tuple[float, bool]:
-    """End the job, and start it anew; return the milliseconds of its end, and if not all ranks have saved the same."""
-    began = time.monotonic()
-    client.send(Stop(number, "it"))
-    client.until(State, lambda state: state.state == "stopped", 60)
-    took = (time.monotonic() - began) * 1000
-    saved = [final.read_text() for final in folder.glob("rank*.final")]
-    for final in folder.glob("rank*.final"):
-        final.unlink()
-    if number < STOPS - 1:
-        client.send(Start(number, "it"))
-        client.until(Reload, lambda row: row.status == "applied" and (row.ranks or {}).get("applied") == WORLD, 120)
-        time.sleep(random.uniform(0, 0.2))
-    return took, len(saved) != WORLD or len(set(saved)) > 1
+def stopped(client: Client, folder: Path, begun: int) -> list[tuple[float, bool]]:
+    """End the job again and again; return the milliseconds of each end, and if not all ranks have saved the same."""
+    found = []
+    for number in range(STOPS):
+        if number:
+            client.send(Start(number, "it"))
+            begun = wait_for_all(client, begun)
+            time.sleep(random.uniform(0, 0.2))
+        began = time.monotonic()
+        client.send(Stop(number, "it"))
+        client.until(State, lambda state: state.state == "stopped", 60)
+        took = (time.monotonic() - began) * 1000
+        saved = [final.read_text() for final in folder.glob("rank*.final")]
+        found.append((took, len(saved) != WORLD or len(set(saved)) > 1))
+        for final in folder.glob("rank*.final"):
+            final.unlink()
+    return found
 
 
 def read(log: Path) -> list[tuple[int, str, float]]:

@@ -435,3 +435,12 @@ async def test_a_process_that_leaves_and_lives_is_told(monkeypatch: pytest.Monke
         await turn()
     told = [notice.message for notice in play.of(Notice)]
     assert told == [f"process {os.getpid()} has closed its connection to the deck: it goes on with v1"]
+
+
+async def test_ranks_that_join_after_the_start_was_applied_are_counted_in_its_row() -> None:
+    play = Play()
+    await play.run()  # as a command's, once it has lived for a while
+    receipt = {"kind": "applied", "version": 1, "step": 1, "at": 0.0, "ranks": {"total": 4, "applied": 4, "step": 1}}
+    play.job.worker_said(receipt)
+    assert play.rows()[1].ranks == receipt["ranks"]
+    assert next(iter(play.job.history.rows())).ranks == receipt["ranks"]

@@ -359,10 +359,13 @@ class Job:
     def _take_receipt(self, message: Mapping[str, Any]) -> None:
         self.supervisor.applied()
         effective = message.get("effective", ())
-        if message.get("ranks") is not None:
-            self.history.count(message["version"], message["ranks"])
+        ranks = message.get("ranks")
+        if ranks is not None:
+            self.history.count(message["version"], ranks)
         rows = self.reloads.applied(message["version"], message["step"], message["at"], effective)
         self.record.update(rows)
+        if ranks is not None and not rows:  # the start of a command is applied before its first rank has joined
+            self.record.count(message["version"], ranks)
         for row in rows:
             if row.version == message["version"] and row.source != "start":
                 self.verdicts.begin(row)
