@@ -404,6 +404,22 @@ def test_who_does_not_answer_is_named_and_the_wait_doubles() -> None:
     assert engine.clock + 1 == engine.rounds.deadline, "it begins anew after one that was decided"
 
 
+def test_who_does_not_come_to_the_step_that_was_decided_is_named() -> None:
+    engine = Engine(12)
+    engine.rounds.offer(reload(2))
+    engine.promise(*[7] * 12)
+    engine.clock += HOLD - 0.1
+    assert engine.rounds.standings[0].why == "", "a step may take its time"
+    engine.clock += 0.1
+    assert engine.rounds.standings[0].why == "no rank has come to step 7 yet"
+    engine.rounds.applied(0, 2)
+    named = "ranks 1, 2, 3, 4, 5, 6, 7, 8 and 3 more have not come to step 7 yet"
+    assert engine.rounds.standings[0].why == named
+    for rank in range(2, 12):
+        engine.rounds.applied(rank, 2)
+    assert engine.rounds.standings[0].why == "rank 1 has not come to step 7 yet"
+
+
 def test_waits_until_all_have_come_that_the_launcher_names() -> None:
     engine = Engine(4, joined=1)
     assert engine.rounds.standings[0][:5] == (1, None, 1, 4, 1), "so far with what they begin with"

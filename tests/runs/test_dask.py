@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,53 +127,89 @@ def test_the_sample_deck_runs_the_fifth_way(folder: Folder) -> None:
     assert run.stop() == 143
 
 
+#: Starts processes of a cluster by forking: it takes a second to import what they need.
+FORKING = """
+import importlib, json, os, signal, sys
+import dask, distributed.cli.dask_scheduler, distributed.cli.dask_worker
+dask.config.set({"distributed.scheduler.allowed-failures": 0})
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # it waits for none of them
+for line in sys.stdin:
+    program, arguments, output = json.loads(line)
+    pid = os.fork()
+    if not pid:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        log, nothing = os.open(output, os.O_WRONLY | os.O_CREAT), os.open(os.devnull, os.O_RDONLY)
+        for standard, descriptor in enumerate((nothing, log, log)):
+            os.dup2(descriptor, standard)
+        importlib.import_module(f"distributed.cli.{program}").main(arguments)
+    print(pid, flush=True)
+"""
+
+
+class Member:
+    """A process of a cluster."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._open = os.pidfd_open(pid)
+
+    def send(self, number: int) -> None:
+        if not self.ends_within(0):
+            os.kill(self.pid, number)
+
+    def ends_within(self, seconds: float) -> bool:
+        return bool(select.select([self._open], [], [], seconds)[0])
+
+    def close(self) -> None:
+        self.send(signal.SIGKILL)
+        os.close(self._open)
+
+
 class Cluster:
-    """A scheduler and workers, each a process of its own."""
+    """A scheduler, for which one worker's death is too many, and workers, each a process of its own."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         self._folder = folder
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self._forking = subprocess.Popen(
+            [sys.executable, "-c", FORKING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder
+        )
+        self._members: list[Member] = []
 
-    def scheduler(self) -> subprocess.Popen[bytes]:
+    def scheduler(self) -> Member:
         host, _, port = self.address.removeprefix("tcp://").partition(":")
-        started = self._start("dask_scheduler", "--host", host, "--port", port, "--no-dashboard", "--no-show")
-        deadline = time.monotonic() + PATIENCE
-        with socket.socket() as trial:
-            while trial.connect_ex((host, int(port))) and time.monotonic() < deadline:
-                time.sleep(0.05)  # nobody tells
-        return started
+        return self._start("dask_scheduler", "--host", host, "--port", port, "--no-dashboard", "--no-show")
 
-    def worker(self) -> subprocess.Popen[bytes]:
+    def worker(self) -> Member:
         return self._start("dask_worker", self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard")
 
-    def _start(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        own = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
-        with (self._folder / f"{program}-{len(self.processes)}.log").open("wb") as output:
-            started = subprocess.Popen(
-                [sys.executable, "-c", f"from distributed.cli.{program} import main; main()", *arguments],
-                cwd=self._folder,
-                env={**ENVIRONMENT, **own},
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        self.processes.append(started)
-        return started
+    def _start(self, program: str, *arguments: str) -> Member:
+        assert self._forking.stdin is not None
+        assert self._forking.stdout is not None
+        output = str(self._folder / f"{program}-{len(self._members)}.log")
+        self._forking.stdin.write(json.dumps([program, arguments, output]) + "\n")
+        self._forking.stdin.flush()
+        self._members.append(Member(int(self._forking.stdout.readline())))
+        return self._members[-1]
 
-    def left(self) -> str:
+    def left(self) -> tuple[int, int]:
         """Return how many queues and tasks there are in the scheduler."""
-        count = "lambda dask_scheduler: (len(dask_scheduler.extensions['queues'].queues), len(dask_scheduler.tasks))"
-        code = f"from distributed import Client; print(Client({self.address!r}).run_on_scheduler({count}))"
-        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
+        from distributed import Client
+
+        def count(dask_scheduler: Any) -> tuple[int, int]:
+            return len(dask_scheduler.extensions["queues"].queues), len(dask_scheduler.tasks)
+
+        with Client(self.address, set_as_default=False) as client:
+            found: tuple[int, int] = client.run_on_scheduler(count)
+        return found
 
     def close(self) -> None:
-        for process in self.processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+        for member in self._members:
+            member.close()
+        self._forking.communicate()
 
 
 @pytest.fixture
@@ -190,19 +228,19 @@ def test_workers_and_the_scheduler_of_another_cluster_may_die(folder: Folder, cl
     folder.save("c.yaml", config(2))
     run.wait_for(counted(2, 3))
 
-    workers[0].kill()  # where one worker's death is too many for the scheduler
+    workers[0].send(signal.SIGKILL)  # where one worker's death is too many for the scheduler
     lost = run.wait_for(notice(" lost with "))
     assert "with the newest config" in lost["message"]
     run.wait_for(lambda event: counted(2, 3, 1)(event) or counted(2, 3, 2)(event))
     folder.save("c.yaml", config(3))
     run.wait_for(counted(3, 3))
 
-    scheduler.kill()
+    scheduler.send(signal.SIGKILL)
     run.wait_for(notice("is gone"))
     folder.save("c.yaml", config(4))
     run.wait_for(row(4, "sent"))
     for worker in workers:
-        worker.wait(PATIENCE)  # they do not outlive it
+        assert worker.ends_within(PATIENCE)  # they do not outlive it
     cluster.scheduler()
     last = cluster.worker()
     run.wait_for(notice("is back"))
@@ -216,11 +254,11 @@ def test_workers_and_the_scheduler_of_another_cluster_may_die(folder: Folder, cl
     assert run.stop() == 143
     assert "stopped" in run.states
     assert tasks.survivors() == set()
-    assert last.poll() is None  # this cluster is not ours
+    assert not last.ends_within(0)  # this cluster is not ours
     deadline = time.monotonic() + PATIENCE
-    while (left := cluster.left()) != "(0, 0)" and time.monotonic() < deadline:
-        pass  # it takes a second to ask
-    assert left == "(0, 0)"
+    while (left := cluster.left()) != (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.1)  # nobody tells
+    assert left == (0, 0)
 
 
 @linux
@@ -229,20 +267,29 @@ def test_a_scheduler_that_hangs_keeps_nothing_from_going_on(folder: Folder, clus
     worker = cluster.worker()
     run = begin(folder, 1, f"scheduler: {cluster.address}")
     run.wait_for(row(1, "applied"))
-    scheduler.send_signal(signal.SIGSTOP)
+    scheduler.send(signal.SIGSTOP)
     folder.save("c.yaml", config(2))
     run.wait_for(notice("has not answered for"))
     folder.save("c.yaml", config(3))
     run.wait_for(row(3, "sent"))
-    scheduler.send_signal(signal.SIGCONT)
+    scheduler.send(signal.SIGCONT)
     run.wait_for(row(3, "applied"))
     run.wait_for(notice("answers again"))
 
     tasks = Watch.tree(worker.pid)
+    scheduler.send(signal.SIGSTOP)
+    assert run.stop() == 143  # it waits for no answer, and the replicas end once there is one
+    assert run.rows()[3]["status"] == "applied"
+    scheduler.send(signal.SIGCONT)
+    assert tasks.survivors() == set()
+
+    run = begin(folder, 1, f"scheduler: {cluster.address}")
+    run.wait_for(lambda event: event["event"] == "reload" and event["status"] == "applied")
+    tasks = Watch.tree(worker.pid)
     os.kill(run.pid, signal.SIGKILL)
     assert run.end() == -signal.SIGKILL
     assert tasks.survivors() == set()
-    assert worker.poll() is None
+    assert not worker.ends_within(0)
 
 
 def test_a_cluster_that_is_not_there_is_named(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

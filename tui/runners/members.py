@@ -393,7 +393,9 @@ class Members:
         self._counting = None
         self._tell_standings()
         ranks = self._ranks
-        if self._answered and self._speaks_for_all(self._answered) and ranks is not None and ranks != self._counted:
+        if not self._answered or not self._speaks_for_all(self._answered) or ranks is None or ranks == self._counted:
+            return
+        if self._counted is None or ranks["applied"] >= self._counted["applied"]:  # else one has ended that had it
             self._counted = ranks
             self._hear({"kind": "ranks", "version": self._answered, "ranks": ranks})
 

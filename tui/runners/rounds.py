@@ -14,7 +14,7 @@ a rank's side of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -27,6 +27,9 @@ LONGEST_WAIT = 60.0
 #: Seconds for which the next reload waits until the one before it has been taken: in a flood of saves one at each step
 #: is enough, but where a step takes long the newest is to be there in time.
 PACE = 0.1
+
+#: So many ranks are named in a sentence.
+MOST_NAMED = 8
 
 #: Fences that differ by so much are not those of ranks in step.
 UNEVEN = 2
@@ -44,9 +47,10 @@ class Round:
 
 @dataclass
 class Flight:
-    """A reload that is decided, on its way to a step: who has taken it, and who has not."""
+    """A reload that is decided, on its way to a step: since when, who has taken it, and who has not."""
 
     step: int
+    since: float
     awaited: set[int]
     applied: int = 0
 
@@ -213,10 +217,7 @@ class Rounds:
     def standings(self) -> list[Standing]:
         """How far the versions have come that not all have taken yet."""
         total = max(self.world, self.joined)
-        found = [
-            Standing(version, flight.step, self.joined, total, flight.applied, tuple(sorted(flight.awaited)), "")
-            for version, flight in self._flying.items()
-        ]
+        found = [self._standing_of(version, flight, total) for version, flight in self._flying.items()]
         current = self._current.message if self._current is not None else None
         waiting = self._newest or (current if current is not None and current["kind"] == "reload" else None)
         if waiting is not None:
@@ -227,6 +228,14 @@ class Rounds:
             found.append(Standing(version, None, self.joined, total, self.joined, tuple(self.absent), self._why))
         return found
 
+    def _standing_of(self, version: int, flight: Flight, total: int) -> Standing:
+        """Return how far a decided version has come; longer than `hold`, and a rank may be stopped."""
+        awaited, why = tuple(sorted(flight.awaited)), ""
+        if self._clock() >= flight.since + self._hold:
+            who = _have(awaited) + " not" if len(awaited) < self.joined else "no rank has"
+            why = f"{who} come to step {flight.step:,} yet"
+        return Standing(version, flight.step, self.joined, total, flight.applied, awaited, why)
+
     @property
     def _why(self) -> str:
         """What a reload waits for that no round has decided."""
@@ -235,11 +244,8 @@ class Rounds:
             return f"{self.joined} of {self.world} {calls} tui.checkpoint"
         if not self._silent:
             return ""
-        names = f"rank{'s' * (len(self._silent) > 1)} {', '.join(map(str, self._silent))}"
-        verb = "have" if len(self._silent) > 1 else "has"
-        return (
-            f"{names} {verb} not answered within {self._hold:g} s: nobody takes it; tried again after {self._wait:g} s"
-        )
+        silent = f"{_have(self._silent)} not answered within {self._hold:g} s"
+        return f"{silent}: nobody takes it; tried again after {self._wait:g} s"
 
     # The clock.
 
@@ -311,7 +317,7 @@ class Rounds:
             self.paused = message["kind"] == "pause"
         else:
             self.running = message
-            self._flying[message["version"]] = Flight(step, set(self._ranks))
+            self._flying[message["version"]] = Flight(step, self._clock(), set(self._ranks))
             self._not_before = self._clock() + PACE
 
     def _abort(self) -> None:
@@ -342,3 +348,11 @@ class Rounds:
                     if flight.applied:
                         counted = {"total": self.world, "applied": flight.applied, "step": flight.step}
                         self._tell({"kind": "landed", "version": flying, "ranks": counted})
+
+
+def _have(ranks: Sequence[int]) -> str:
+    """Return the beginning of a sentence about some ranks."""
+    if len(ranks) == 1:
+        return f"rank {ranks[0]} has"
+    more = f" and {len(ranks) - MOST_NAMED} more" if len(ranks) > MOST_NAMED else ""
+    return f"ranks {', '.join(map(str, ranks[:MOST_NAMED]))}{more} have"
