@@ -261,7 +261,8 @@ def simulated(size: int, changes: int) -> list[tuple[str, list[float], str]]:
 async def decided(folder: Path, size: int, changes: int) -> list[tuple[str, list[float], str]]:
     """Bring changes to simulated ranks as an engine does."""
     news: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
-    policy, setup = RankPolicy(hold=60), {"guards": {}, "state_dir": None}
+    policy = RankPolicy(hold=60)
+    setup: Mapping[str, Any] = {"guards": {}, "state_dir": None}
     members = Members(folder / "it", setup, Payload(1, {}, ""), news.put_nowait, said_nothing, policy=policy)
     command = [sys.executable, "-c", SIMULATED, members.address, str(PROTOCOL), str(size)]
     decisions: list[float] = []
@@ -287,7 +288,7 @@ async def until(news: asyncio.Queue[Mapping[str, Any]], wanted: Callable[[Mappin
         pass
 
 
-def said_nothing(_: Member, *, came: bool) -> None:
+def said_nothing(member: Member, *, came: bool) -> None:
     """Take that a rank has come or gone, and do nothing with it."""
 
 
