@@ -14,7 +14,7 @@ from tui.engine.history.job_history import History
 from tui.engine.jobs.job import Job
 from tui.engine.reloads.config_file import ConfigFile
 from tui.protocol.messages import Event, Reload, State
-from tui.runners.base import Owner, Payload, StuckError
+from tui.runners.base import AT_CHECKPOINT, Owner, Payload, StuckError
 from tui.runners.command import CommandSpec
 
 
@@ -39,8 +39,9 @@ class FakeWorker:
     def stack(self, number: int) -> None:
         self.told.append(("stack", number))
 
-    def pause(self) -> None:
+    def pause(self) -> str:
         self.told.append(("pause",))
+        return AT_CHECKPOINT
 
     def resume(self) -> None:
         self.told.append(("resume",))

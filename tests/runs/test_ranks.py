@@ -193,6 +193,7 @@ def test_all_are_held_at_one_step_and_go_on_from_there(folder: Folder) -> None:
     run = start(folder, 2)
     everywhere(run, 2, 1)
     assert ask(folder.path / "deck.yaml", Pause(1, "train")).ok
+    assert run.wait_for(state("paused"))["reason"] == "from its next checkpoint on"
     held = run.wait_for(lambda event: state("paused")(event) and (event["reason"] or "").startswith("held at step"))
     folder.save("c.yaml", "lr: 2\n")
     run.wait_for(row(2, "sent"))

@@ -51,6 +51,10 @@ class Owner(Protocol):
         """The worker and all its descendants are gone and their output has been read."""
 
 
+#: How what comes to checkpoints is held.
+AT_CHECKPOINT = "from its next checkpoint on"
+
+
 class Relay:
     """Passes on to the owner of a worker what one is told of a process; who takes part in it overrides that."""
 
@@ -89,8 +93,8 @@ class Worker(Protocol):
     def stack(self, number: int) -> None:
         """Ask where the task is; its answer is the message `stack` with that number."""
 
-    def pause(self) -> None:
-        """Hold the task until `resume`."""
+    def pause(self) -> str:
+        """Hold the task until `resume`; return how, in words."""
 
     def resume(self) -> None:
         """Let a held task go on."""

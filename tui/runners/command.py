@@ -26,7 +26,7 @@ from tui.config import document
 from tui.config.keys import find
 from tui.regexes import TooLongError
 from tui.runners import readiness
-from tui.runners.base import LaunchError, Owner, Payload, Relay
+from tui.runners.base import AT_CHECKPOINT, LaunchError, Owner, Payload, Relay
 from tui.runners.member import Member
 from tui.runners.members import Members, RankPolicy
 from tui.runners.process_tree import ProcessTree
@@ -280,17 +280,18 @@ class CommandRunner(Relay):
             text = "no process of the command has called tui.checkpoint: it has no stack to show"
             self._owner.worker_said({"kind": "stack", "id": number, "text": text})
 
-    def pause(self) -> None:
-        """Hold what has joined at its checkpoints, else stop the whole tree by SIGSTOP.
+    def pause(self) -> str:
+        """Hold what has joined at its checkpoints, else stop the whole tree by SIGSTOP; return how, in words.
 
         A program that does not run does not settle either.
         """
         if self._members.pause(paused=True):
-            return
+            return AT_CHECKPOINT
         self._paused = True
         self.tree.signal(signal.SIGSTOP)
         if self._settling is not None:
             self._settling.cancel()
+        return "stopped by SIGSTOP"
 
     def resume(self) -> None:
         """Let the tree go on."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tui.runners.base import Owner, Payload
+from tui.runners.base import AT_CHECKPOINT, Owner, Payload
 from tui.runners.member import Member
 
 
@@ -71,9 +71,10 @@ class GuestRunner:
         """Ask where it is."""
         self._member.send({"kind": "stack", "id": number})
 
-    def pause(self) -> None:
-        """Hold it at its next checkpoint."""
+    def pause(self) -> str:
+        """Hold it at its next checkpoint; return how, in words."""
         self._member.send({"kind": "pause"})
+        return AT_CHECKPOINT
 
     def resume(self) -> None:
         """Let it go on."""

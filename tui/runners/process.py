@@ -161,10 +161,10 @@ class ProcessRunner(Task, Relay):
             self._pass_on(payload.version)
         return super().send(payload)
 
-    def pause(self) -> None:
-        """Hold the task and its children at their next checkpoints."""
-        super().pause()
+    def pause(self) -> str:
+        """Hold the task and its children at their next checkpoints; return how, in words."""
         self._members.pause(paused=True)
+        return super().pause()
 
     def resume(self) -> None:
         """Let all of them go on."""

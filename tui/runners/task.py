@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tui.runners.base import Payload
+from tui.runners.base import AT_CHECKPOINT, Payload
 
 
 class Task:
@@ -36,9 +36,10 @@ class Task:
         """Ask where the task is."""
         self._tell("stack", id=number)
 
-    def pause(self) -> None:
-        """Hold the task at its next checkpoint."""
+    def pause(self) -> str:
+        """Hold the task at its next checkpoint; return how, in words."""
         self._tell("pause")
+        return AT_CHECKPOINT
 
     def resume(self) -> None:
         """Let the task go on."""

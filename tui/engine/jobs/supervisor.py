@@ -193,12 +193,8 @@ class Supervisor:
 
     def _hold(self) -> None:
         self._held = True
-        how = "stopped by SIGSTOP" if self.spec.command else "from its next checkpoint on"
-        if self.run.ending:
-            how = "the worker that follows will be held"
-        elif self.slot.worker is not None:
-            self.slot.worker.pause()
-        self._tell("paused", how)
+        worker = self.slot.worker if not self.run.ending else None
+        self._tell("paused", worker.pause() if worker is not None else "the worker that follows will be held")
 
     def _tell(self, state: str, reason: str | None) -> None:
         self._record.move(state, pid=self._record.state.pid, reason=reason)
