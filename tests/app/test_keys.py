@@ -61,6 +61,10 @@ def log_x(deck: Deck) -> object:
     return deck.view.log_view.scroll_offset.x
 
 
+def log_line(deck: Deck) -> object:
+    return deck.view.log_view.cursor
+
+
 def row(deck: Deck) -> object:
     return deck.view.timeline.row
 
@@ -179,8 +183,9 @@ STEPS: dict[str, list[Step]] = {
         Step("escape", lambda deck: deck.view.query_one(FindBar).display),
     ],
     "LogView": [
-        *scrolled(("up", "down"), ("k", "j"), ("down", "up"), ("j", "k"), sees=log_y, at="log"),
+        *scrolled(("up", "down"), ("k", "j"), ("down", "up"), ("j", "k"), sees=log_line, at="log"),
         *scrolled(("home", "G"), ("g", "end"), ("end", "g"), ("G", "home"), sees=log_y, at="log"),
+        Step("enter", screen, "log", then=("escape",)),
         *scrolled(("right", "h"), ("l", "left"), ("left", "l"), ("h", "right"), sees=log_x, at="log"),
         Step("f", lambda deck: deck.view.log_view.follow, "log", first=("up",)),
         Step("space", lambda deck: deck.view.log_view.frozen, "log", then=("space",)),
@@ -293,6 +298,10 @@ STEPS: dict[str, list[Step]] = {
         *(Step(key, screen, "timeline", first=("x",)) for key in ("escape", "q")),
         Step("x", sent(messages.Stack), "timeline", first=("x",), then=("escape",)),
         Step("r", screen, "timeline", first=("x",), then=("escape",)),
+    ],
+    "LineScreen": [
+        *(Step(key, screen, "log", first=("enter",)) for key in ("escape", "q", "enter")),
+        Step("y", lambda deck: deck.app.clipboard, "log", first=("up", "enter"), then=("escape",)),
     ],
     "HelpScreen": [
         Step("slash", focus, "log", first=("f1",), then=("escape", "escape")),
@@ -408,7 +417,7 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
 
 #: What comes up and says its own keys.
 SHEETS = {"HelpScreen", "PreviewScreen", "JumpScreen", "TaskStackScreen", "CompareScreen", "DiffScreen"}
-SHEETS |= {"Dialog", "PathDialog"}
+SHEETS |= {"Dialog", "PathDialog", "LineScreen"}
 
 
 async def test_the_help_has_every_key(open_deck: OpenDeck) -> None:

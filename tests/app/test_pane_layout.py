@@ -6,11 +6,14 @@ import pytest
 from textual.geometry import Offset, Region, Size
 
 from tui.app.pane_layout import (
+    CHARTS,
     CONFIG,
     GUESTS,
+    KNOBS,
     LEAST_HEIGHT,
     LEAST_WIDTH,
     LOG,
+    SHORT,
     TIMELINE,
     Divider,
     Sizes,
@@ -101,13 +104,39 @@ def test_divider_is_where_two_frames_meet() -> None:
 )
 def test_divider_moves_by_key(size: Size, used: str, x: int, y: int, grows: str) -> None:
     before = arrange(size, Sizes(), ALL, used, whole=False)
-    after = arrange(size, moved(size, Sizes(), ALL, used, x, y), ALL, used, whole=False)
+    after = arrange(size, moved(size, Sizes(), before, used, x, y), ALL, used, whole=False)
     assert after[grows].area > before[grows].area
 
 
 def test_key_that_moves_nothing_changes_nothing() -> None:
-    assert moved(Size(80, 21), Sizes(), ALL, LOG, 1, 0) == Sizes()
-    assert moved(Size(80, 12), Sizes(), ALL, LOG, 0, 1) == Sizes()
+    for size, x, y in ((Size(80, 21), 1, 0), (Size(80, 12), 0, 1)):
+        assert moved(size, Sizes(), arrange(size, Sizes(), ALL, LOG, whole=False), LOG, x, y) == Sizes()
+
+
+@pytest.mark.parametrize("size", SCREENS, ids=str)
+@pytest.mark.parametrize("guests", [[], [CHARTS], [KNOBS], [CHARTS, KNOBS]], ids=str)
+def test_pane_is_no_higher_than_its_content_and_none_pays_for_it(size: Size, guests: list[str]) -> None:
+    for used, timeline, config in product(ALL, (1, 4, 99), (2, 12, 99)):
+        needs = {TIMELINE: timeline, CONFIG: config}
+        before = slots(arrange(size, Sizes(), [*ALL, *guests], used, whole=False))
+        after = slots(arrange(size, Sizes(), [*ALL, *guests], used, whole=False, needs=needs))
+        assert sum(region.area for region in after.values()) == size.area
+        if size.height < SHORT:
+            assert after == before
+            continue
+        assert after[TIMELINE].height <= max(timeline, LEAST_HEIGHT)
+        if after[CONFIG].y >= after[LOG].bottom and KNOBS not in guests:
+            assert after[CONFIG].height <= max(config, LEAST_HEIGHT)
+        for pane in ALL:
+            assert after[pane].height >= min(before[pane].height, max(needs.get(pane, 99), LEAST_HEIGHT))
+
+
+def test_size_that_was_chosen_is_kept_though_there_is_less_to_see() -> None:
+    needs = {TIMELINE: 4, CONFIG: 6}
+    wide = arrange(Size(120, 38), Sizes(timeline=0.5), ALL, CONFIG, whole=False, needs=needs)
+    assert wide[TIMELINE].height == 19
+    stack = arrange(Size(80, 21), Sizes(used=0.7), ALL, CONFIG, whole=False, needs=needs)
+    assert stack[CONFIG].height == 14
 
 
 @pytest.mark.parametrize("kept", [None, [], {"log": "wide", "timeline": 3.0, "used": float("nan")}, {"x": 1}])

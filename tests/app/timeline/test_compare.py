@@ -57,7 +57,7 @@ async def test_compare_screen(open_deck: OpenDeck, snapshot: Callable[[App[Any]]
         asked = answer(deck)
         deck.view.timeline.focus()
         await deck.press("m")
-        await deck.until(lambda: "◆v7" in text_of(deck.app) and "compares it with v7" in text_of(deck.app))
+        await deck.until(lambda: "◆v7" in text_of(deck.app) and "compare with v7" in text_of(deck.app))
         await deck.press(*["down"] * 5, "m")
         await deck.until(lambda: "0.13, from" in text_of(deck.app) and "32" in text_of(deck.app))
         snapshot(deck.app)

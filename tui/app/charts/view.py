@@ -13,7 +13,6 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
 from tui import wording
 from tui.app import formatting
@@ -25,6 +24,7 @@ from tui.app.charts.source import Answer, CurveQuery, Source
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, drawn, tone
+from tui.app.textual_ext.ruled import Ruled
 from tui.protocol.messages import Reload
 
 #: The tones of curves that stand over each other; the first is that of a curve alone.
@@ -34,7 +34,7 @@ LINES = tuple(f"line-{number}" for number in range(1, 7))
 FRESH = 0.5
 
 
-class ChartsView(Widget, can_focus=True):
+class ChartsView(Ruled, can_focus=True):
     """Charts in a grid, over each other, or one alone.
 
     Args:

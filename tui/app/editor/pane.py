@@ -30,6 +30,7 @@ from tui.app.editor.schema_hints import hint, named, path_at
 from tui.app.editor.values import is_yaml
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
+from tui.app.textual_ext.ruled import Ruled
 from tui.app.widgets.diff import diff_lines
 from tui.protocol import messages
 
@@ -45,7 +46,7 @@ SAVE = Choice("s", "save", "save them first")
 DISCARD = Choice("d", "discard", "let them go", "undo brings them back")
 
 
-class ConfigPane(Vertical):
+class ConfigPane(Vertical, Ruled):
     """Edits and saves the config of one job."""
 
     def __init__(self, job: JobModel, request: Request) -> None:
@@ -77,6 +78,12 @@ class ConfigPane(Vertical):
     def editor(self) -> ConfigEditor:
         """The editor."""
         return self.query_one(ConfigEditor)
+
+    @property
+    def rows(self) -> int:
+        """How many rows all of it takes: the text, and what stands above it and below it."""
+        beside = (child for child in self.children if child.display and child is not self.editor)
+        return self.editor.document.line_count + sum(child.outer_size.height for child in beside)
 
     @on(ConfigEditor.FindAsked)
     def find(self) -> None:

@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
 from tui.app.client import Request
 from tui.app.deck import RunningDeck
@@ -26,6 +25,7 @@ from tui.app.model.file_text import FileText
 from tui.app.model.job import JobModel
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, drawn, tone
+from tui.app.textual_ext.ruled import Ruled
 from tui.protocol import messages
 
 #: Seconds without a key after which a knob rests: the last of all values that it passed is sent, and is one row. The
@@ -33,7 +33,7 @@ from tui.protocol import messages
 REST = 0.15
 
 
-class KnobsView(Widget, can_focus=True):
+class KnobsView(Ruled, can_focus=True):
     """Rows of knobs.
 
     Args:
@@ -48,16 +48,18 @@ class KnobsView(Widget, can_focus=True):
         Binding("right", "turn(1)", "Turn up", show=False, id="knobs.up"),
         Binding("shift+left", "turn(-10)", "Ten steps down", show=False),
         Binding("shift+right", "turn(10)", "Ten steps up", show=False),
-        Binding("enter", "enter", "Type / send", tooltip="Type the value; send what was turned", id="knobs.enter"),
+        Binding("enter", "enter", "Type/send", tooltip="Type the value; send what was turned", id="knobs.enter"),
         Binding("up,k", "choose(-1)", "Knob above", show=False, id="knobs.above"),
         Binding("down,j", "choose(1)", "Knob below", show=False, id="knobs.below"),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home,g", "choose(-1000000)", "First knob", show=False),
         Binding("end,G", "choose(1000000)", "Last knob", show=False),
-        Binding("r", "reset", "Run's start", tooltip="What the run began with", id="knobs.reset"),
+        Binding("r", "reset", "Run's start", show=False, tooltip="What the run began with", id="knobs.reset"),
         Binding("d", "default", "Default", show=False, tooltip="Of the schema", id="knobs.default"),
-        Binding("a", "live", "Live / on enter", tooltip="Send when a knob rests, or on enter", id="knobs.live"),
+        Binding(
+            "a", "live", "Live / on enter", show=False, tooltip="Send when a knob rests, or on enter", id="knobs.live"
+        ),
         Binding("ctrl+z", "undo", "Undo", show=False, tooltip="Take back the last change of a knob", id="knobs.undo"),
     ]
 

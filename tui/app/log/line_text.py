@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from tui.app import formatting
+from tui.app.log.json_text import colours, is_json
 from tui.app.log.search import ERRORS
 from tui.app.model.job import JobModel
 from tui.app.model.log_line import Line
@@ -52,6 +53,9 @@ class LogText:
             text = self._decoder.decode_line(line.text)
         else:
             text = Text(line.text)
+            if is_json(line.text):
+                for start, end, name in colours(line.text):
+                    text.stylize(tone(self._widget, name), start, end)
         if self.query is not None:
             self._mark(text, self.query, number == self.here)
         if number == self.error:

@@ -17,6 +17,7 @@ from textual.reactive import reactive
 from textual.selection import Selection
 from textual.strip import Strip
 
+from tui.app.log.line_screen import LineScreen
 from tui.app.log.line_text import LogText
 from tui.app.log.row_map import RowMap, cuts
 from tui.app.log.search import BREATH
@@ -27,6 +28,7 @@ from tui.app.model.query import Query
 from tui.app.sanitize import bare
 from tui.app.styles import TONES, drawn, tone
 from tui.app.textual_ext.row_view import RowView
+from tui.app.textual_ext.ruled import Ruled
 
 #: What a double click selects: a path with its line, an address, a number are one word.
 _WORD = re.compile(r"[\w./:@%+~=-]+")
@@ -34,7 +36,7 @@ _WORD = re.compile(r"[\w./:@%+~=-]+")
 HOST_SILENT = "nothing yet: what C code and child processes of thread and asyncio jobs write comes here"
 
 
-class LogView(RowView, can_focus=True):
+class LogView(RowView, Ruled, can_focus=True):
     """The output of one job. Lines are addressed by number, so that pruning never moves what is read."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONES
@@ -51,9 +53,10 @@ class LogView(RowView, can_focus=True):
         ),
         Binding("w", "wrap", "Wrap", show=False, tooltip="Long lines on several rows, or cut off", id="log.wrap"),
         Binding("t", "times", "Times", show=False, tooltip="By the clock, as an age, not at all", id="log.times"),
-        Binding("y", "copy", "Copy", show=False, tooltip="What is selected, or the lines in view", id="log.copy"),
-        Binding("up,k", "scroll_up", "Up", show=False),
-        Binding("down,j", "scroll_down", "Down", show=False),
+        Binding("y", "copy", "Copy", tooltip="What is selected, the line in use, or all in view", id="log.copy"),
+        Binding("enter", "open", "Whole line", show=False, tooltip="All of it; JSON unfolded", id="log.open"),
+        Binding("up,k", "step(-1)", "Line above", show=False),
+        Binding("down,j", "step(1)", "Line below; behind the last the log follows", show=False),
         Binding("home,g", "scroll_home", "Oldest line", show=False),
         Binding("end,G", "follow", "Newest line", show=False),
         Binding("left,h", "scroll_left", "Left", show=False),
@@ -78,6 +81,7 @@ class LogView(RowView, can_focus=True):
         self.rows = RowMap(0)
         self._test: Callable[[Line], bool] | None = None
         self.anchor_line: int | None = None
+        self.cursor: int | None = None  # the line in use
         self.text = LogText(self, job)
         self._syncing = False
         self._ground: Style | None = None
@@ -165,6 +169,7 @@ class LogView(RowView, can_focus=True):
     def action_follow(self) -> None:
         """Go to the newest line and stay there."""
         self.frozen = False
+        self.cursor = None
         self.follow = True
 
     def action_freeze(self) -> None:
@@ -192,16 +197,62 @@ class LogView(RowView, can_focus=True):
             self.drawn.clear()
             self.refresh(self.room.region)
 
+    @property
+    def line_in_use(self) -> int | None:
+        """The number of the line under the cursor, if it is still here and is shown."""
+        number = self.cursor
+        if number is None or not self.shown.base <= number < self.shown.end:
+            return None
+        return number if self.rows.numbers(number, number, self.shown) else None
+
+    def action_step(self, by: int) -> None:
+        """Put the cursor on the line above or below; the first time on the last one, or the first, in view."""
+        number = self.line_in_use
+        if number is None or not self.can_see(number):
+            number = min(self.last_visible(), self.shown.end - 1) if by < 0 else self.first_visible()
+        elif by < 0:
+            number = self.rows.at(max(self.rows.row(number, self.shown) - 1, 0), self.shown)[0]
+        else:
+            number = self.rows.at(self._row_behind(number), self.shown)[0]
+        if number >= self.shown.end:
+            self.action_follow()
+        elif number >= self.shown.base:
+            self._use(number)
+
+    def _row_behind(self, number: int) -> int:
+        """Return the first row below all of a line."""
+        if number + 1 >= self.shown.end:
+            return self.rows.height(self.shown)
+        return self.rows.row(number + 1, self.shown)
+
+    def _use(self, number: int) -> None:
+        """Put the cursor on a line and bring it into view, which stays there."""
+        self.cursor = number
+        self._asked_for = None
+        self.set_reactive(LogView.follow, False)
+        top, behind = self.rows.row(number, self.shown), self._row_behind(number)
+        self.go_to(min(max(self.scroll_y, behind - self.room.height), top))
+        self._hold()
+        self.sync()
+
     def action_copy(self) -> None:
-        """Put what is selected into the clipboard, or the lines in view where nothing is."""
-        selection = self.text_selection
+        """Put what is selected into the clipboard; where nothing is, the line in use; without one those in view."""
+        selection, number = self.text_selection, self.line_in_use
         chosen = self.get_selection(selection) if selection is not None else None
-        lines = chosen[0].split("\n") if chosen else self.lines(self.first_visible(), self.last_visible())
+        seen = (number, number) if number is not None else (self.first_visible(), self.last_visible())
+        lines = chosen[0].split("\n") if chosen else self.lines(*seen)
         if any(lines):
             self.app.copy_to_clipboard("\n".join(lines))
             self.app.notify(f"{len(lines):,} line{'s' * (len(lines) != 1)} copied", title="Log")
         else:
             self.app.notify("There is nothing to copy.", title="Log")
+
+    def action_open(self) -> None:
+        """Show all of the line in use, else of the newest in view."""
+        number = self.line_in_use
+        newest = self.lines(self.first_visible(), self.last_visible())[-1:]
+        for line in self.lines(number, number) if number is not None else newest:
+            self.app.push_screen(LineScreen(line))
 
     def lines(self, first: int = 0, last: int | None = None) -> list[str]:
         """Return the text of the lines that are shown, or of those from `first` to `last`, without colours."""
@@ -311,7 +362,11 @@ class LogView(RowView, can_focus=True):
         event.prevent_default()
         event.stop()
         _, at = self.screen.get_widget_and_offset_at(event.screen_x, event.screen_y)
-        if event.chain not in (2, 3) or at is None or not self.shown.base <= at.y < self.shown.end:
+        if at is None or not self.shown.base <= at.y < self.shown.end:
+            return
+        self.cursor = at.y
+        self.refresh()
+        if event.chain not in (2, 3):
             return
         line = self.shown[at.y]
         if line.is_output:
@@ -334,10 +389,10 @@ class LogView(RowView, can_focus=True):
         return "\n".join(taken), "\n"
 
     def place(self, row: int) -> tuple[int, int] | None:
-        """Return the line at a row, and which of its rows that is; a rule may still change."""
+        """Return the line at a row, and which of its rows that is; a rule may still change, and the cursor go."""
         number, part = self.rows.at(row, self.shown)
         there = self.shown.base <= number < self.shown.end and not self.shown.is_rule(number)
-        return (number, part) if there else None
+        return (number, part) if there and number != self.cursor else None
 
     def render_line(self, y: int) -> Strip:
         """Draw one row inside the frame."""
@@ -356,6 +411,8 @@ class LogView(RowView, can_focus=True):
             if not said:
                 return Strip.blank(width, style)
             return drawn(self, Text(said, tone(self, "dim"))).crop_extend(0, width, style)
+        if number == self.cursor and number < self.shown.end:
+            style = style + tone(self, "cursor" if self.has_focus else "cursor-blurred")
         margin = drawn(self, self.text.time(line, part), style)
         room = max(width - margin.cell_length, 1)
         text = self.text.of(number, line, room)

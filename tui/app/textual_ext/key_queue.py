@@ -77,12 +77,18 @@ class KeyQueueApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         """Take a key or text when its turn has come, and all else at once."""
         if isinstance(event, events.Key | events.Paste | Typed) and not event.is_forwarded:
-            if time.monotonic() < self._deaf_until and _is_text(event):
+            if time.monotonic() < self._deaf_until and self._is_dropped(event):
                 return
             self._typed.append(event)
             await self._go_on()
         else:
             await super().on_event(event)
+
+    def _is_dropped(self, event: events.Key | events.Paste | Typed) -> bool:
+        """Tell whether text was meant for a dialog that has gone; a key of a command shows that this was seen."""
+        if isinstance(event, events.Key) and (event.key.startswith("ctrl+") or event.character is None):
+            self._deaf_until = 0.0
+        return _is_text(event)
 
     async def _go_on(self) -> None:
         if self._under_way or not self._typed:

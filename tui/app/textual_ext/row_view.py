@@ -38,7 +38,9 @@ class RowView(ScrollView):
 
     def become(self, size: Size) -> None:
         """Become `size` inside, without laying out the whole screen again for every line."""
-        if self.show_vertical_scrollbar and size.height > self.size.height:
+        # What has become too wide can be scrolled only once Textual has looked at it.
+        same = (size.width > self.size.width) == self.show_horizontal_scrollbar
+        if same and self.show_vertical_scrollbar and size.height > self.size.height:
             self.set_reactive(RowView.virtual_size, size)
         else:
             self.virtual_size = size

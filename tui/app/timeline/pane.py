@@ -86,6 +86,11 @@ class TimelinePane(Vertical):
         self._version = 0
         self._ordered = 0  # so many verdicts were known then
 
+    @property
+    def rows(self) -> int:
+        """How many rows all of it takes, whatever is filtered out of it."""
+        return 1 + max(len(self._job.timeline.versions), 1) + self.prompt.display
+
     def compose(self) -> ComposeResult:
         """Yield the rows and, below them, the line that is hidden until it is needed."""
         yield self.view

@@ -21,6 +21,7 @@ from tui.app.model.reload_list import index_of
 from tui.app.sanitize import plain
 from tui.app.styles import TONES, drawn, tone
 from tui.app.textual_ext.row_view import RowView
+from tui.app.textual_ext.ruled import Ruled
 from tui.app.timeline.filter import FilteredReloads
 from tui.protocol.codec import reload_of
 from tui.protocol.messages import Page, Reload
@@ -62,7 +63,7 @@ BOTH = 130
 GAP = 2
 
 
-class TimelineView(RowView, can_focus=True):
+class TimelineView(RowView, Ruled, can_focus=True):
     """The reloads of one job. The cursor stays on its row, whatever comes in above it.
 
     Attributes:
@@ -175,7 +176,7 @@ class TimelineView(RowView, can_focus=True):
         if self.trouble:
             text = self.trouble
         elif self.compared is not None:
-            text = f"m on another row compares it with v{self.compared} · {text}"
+            text = f"↑ ↓, then m: compare with v{self.compared} · {text}"
         elif self.marked is not None:
             text = f"log at v{self.marked} · {text}"
         text = Text(text).markup

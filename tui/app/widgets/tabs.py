@@ -19,7 +19,8 @@ from tui.app.styles import TONES, tone
 #: The room for those on the left that are not shown.
 BEFORE = len("‹+99 ✗ ")
 
-NEXT = " f4 next"
+#: The keys that lead to other jobs, where there is room to say so.
+NEXT, ALL = " f4 next", "  f9 all"
 
 
 class JobTabs(Widget):
@@ -66,8 +67,11 @@ class JobTabs(Widget):
             self._spans.append((line.cell_len, line.cell_len + tab.cell_len, job.name))
             line.append_text(tab).append(" ")
         if shown < len(tabs):
-            return line.append_text(self._more(self._jobs[shown:]))
-        return line.append(NEXT, tone(self, "dim"))
+            line.append_text(self._more(self._jobs[shown:]))
+        for hint in (NEXT, ALL) if shown == len(tabs) else (ALL,):
+            if line.cell_len + len(hint) <= self.size.width:
+                line.append(hint, tone(self, "dim"))
+        return line
 
     def _fitting(self, tabs: list[Text], first: int, begin: int) -> int:
         """Return behind which tab there is no room for another, beside the words for those that are not shown."""
