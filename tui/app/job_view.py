@@ -244,7 +244,9 @@ class JobView(Container):
             self.used = used
             self.fit()
 
-    def on_show(self) -> None:
+    @on(events.Show)
+    @on(events.Resize)
+    def _focus_again(self) -> None:
         """Have the keys go somewhere again when the screen has been too small for the panes."""
         if self.ready and self.screen.focused is None:
             self._goal(self.used).focus()

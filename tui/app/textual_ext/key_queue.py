@@ -53,6 +53,10 @@ def _is_text(event: events.Key | events.Paste | Typed) -> bool:
     return event.is_printable if isinstance(event, events.Key) else True
 
 
+def _is_command(event: events.Key | events.Paste | Typed) -> bool:
+    return isinstance(event, events.Key) and (event.key.startswith("ctrl+") or event.character is None)
+
+
 class KeyQueueApp(App[None]):
     """Lets a key in when the one before it has done its work, and when there is what it can go to."""
 
@@ -66,9 +70,14 @@ class KeyQueueApp(App[None]):
         self._deaf_until = 0.0
 
     def drop_text(self) -> None:
-        """Drop the text that waits or comes within the next moment: it was meant for a dialog that has gone."""
-        self._typed = deque(event for event in self._typed if not _is_text(event))
-        self._deaf_until = time.monotonic() + DEAF
+        """Drop the text that waits or comes within the next moment: it was meant for a dialog that has gone.
+
+        Whoever presses a key of a command has seen that; what comes behind it is meant.
+        """
+        waiting = list(self._typed)
+        seen = next((place for place, event in enumerate(waiting) if _is_command(event)), len(waiting))
+        self._typed = deque([*(event for event in waiting[:seen] if not _is_text(event)), *waiting[seen:]])
+        self._deaf_until = time.monotonic() + DEAF if seen == len(waiting) else 0.0
 
     def awaits_focus(self) -> bool:
         """Return whether what keys go to is still to come; it has the focus then."""
@@ -77,18 +86,14 @@ class KeyQueueApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         """Take a key or text when its turn has come, and all else at once."""
         if isinstance(event, events.Key | events.Paste | Typed) and not event.is_forwarded:
-            if time.monotonic() < self._deaf_until and self._is_dropped(event):
+            if _is_command(event):
+                self._deaf_until = 0.0
+            if time.monotonic() < self._deaf_until and _is_text(event):
                 return
             self._typed.append(event)
             await self._go_on()
         else:
             await super().on_event(event)
-
-    def _is_dropped(self, event: events.Key | events.Paste | Typed) -> bool:
-        """Tell whether text was meant for a dialog that has gone; a key of a command shows that this was seen."""
-        if isinstance(event, events.Key) and (event.key.startswith("ctrl+") or event.character is None):
-            self._deaf_until = 0.0
-        return _is_text(event)
 
     async def _go_on(self) -> None:
         if self._under_way or not self._typed:
