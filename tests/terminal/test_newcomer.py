@@ -1,4 +1,4 @@
-"""A newcomer's hour with the demo, in a real terminal: each step takes three keys at most, and the screen names each."""
+"""A newcomer's hour with the demo in a real terminal: three keys a step at most, and the screen names each of them."""
 
 from __future__ import annotations
 
