@@ -35,9 +35,14 @@ M = TypeVar("M", bound=Message)
 
 
 class Client:
-    """A viewer without a screen."""
+    """A viewer without a screen.
+
+    Args:
+        path: The socket of the engine.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._rest = b""

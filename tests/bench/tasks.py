@@ -165,6 +165,17 @@ def timing(config: dict[str, Any]) -> Task:
         yield
 
 
+def chatting(config: dict[str, Any]) -> Generator[dict[str, float], Any, None]:
+    """Print `lines` lines for each config, and tell metrics meanwhile."""
+    seen = None
+    for step in itertools.count():
+        if config is not seen:
+            seen = config
+            print("".join(f"step {step} line {number}\n" for number in range(config["lines"])), end="", flush=True)
+        tui.sleep(0.001)
+        config = yield {"loss": math.sin(step / 300), "rate": step / 7}
+
+
 def light(config: dict[str, Any]) -> Task:
     """Take a step a second, sooner when a reload waits."""
     while True:
@@ -184,6 +195,14 @@ async def telling(config: dict[str, Any]) -> AsyncGenerator[dict[str, float], di
     for step in itertools.count():
         await asyncio.sleep(config["pause"])
         config = yield {f"metric {n}": math.sin(step * (n + 1) / 300) for n in range(10)}
+
+
+def busy(config: dict[str, Any]) -> Generator[dict[str, float], Any, None]:
+    """Take a step of `pause` seconds again and again, with five lines and a metric each."""
+    for step in itertools.count():
+        time.sleep(config["pause"])
+        print("".join(f"step {step:6} line {n} of five, as long as lines are\n" for n in range(5)), end="", flush=True)
+        config = yield {"loss": math.sin(step / 300)}
 
 
 def waving(config: dict[str, Any]) -> Generator[dict[str, float], Any, None]:

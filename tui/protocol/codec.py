@@ -57,19 +57,26 @@ def jsonable(value: Any) -> Any:
         if math.isfinite(value):
             return value
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    kind: Any = type(value)
+    if (shown := _shown(kind)) is not None:
+        named = ((name, getattr(value, name), sparse) for name, sparse in shown)
+        return {name: jsonable(item) for name, item, sparse in named if item or not sparse}
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [jsonable(item) for item in value]
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
-    if dataclasses.is_dataclass(value):
-        return {
-            item.name: jsonable(getattr(value, item.name))
-            for item in dataclasses.fields(value)
-            if "local" not in item.metadata and ("sparse" not in item.metadata or getattr(value, item.name))
-        }
     return str(value)
+
+
+@functools.cache
+def _shown(kind: Any) -> tuple[tuple[str, bool], ...] | None:
+    """Return the fields of a dataclass that are told, and whether each is left out where it is empty."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    told = (item for item in dataclasses.fields(kind) if "local" not in item.metadata)
+    return tuple((item.name, "sparse" in item.metadata) for item in told)
 
 
 def public(message: Message) -> dict[str, Any]:

@@ -260,6 +260,8 @@ class JsonLines:
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:
                 self._handle(json.loads(line))
+            if len(data) < _READ_SIZE:  # that was all: to ask once more costs as much again
+                return True
 
 
 def _environment(more: Mapping[str, str], *, tty: bool) -> dict[str, str]:

@@ -173,7 +173,7 @@ class _Reader:
         )
 
     def _essentials(self, path: str, name: Any, data: dict[str, Any]) -> None:
-        meant = {near(str(key), KINDS) or key for key in data}  # what is only misspelled is not missing
+        meant = {key if key in KINDS else near(str(key), KINDS) or key for key in data}  # a slip is not missing
         if "config" not in meant:
             self.refuse(path, f"job {name} has no config: add config: FILE", at_key=True)
         if ("task" in meant) == ("command" in meant):

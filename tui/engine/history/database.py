@@ -185,11 +185,13 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
         if version < SCHEMA:
             connection.execute(f"CREATE TEMP VIEW reload AS {_rows_of(version)} FROM main.reload")
         return
+    if version == 0:  # nothing could be lost yet, and to wait for the disk takes longer than all the rest
+        connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
     if version < SCHEMA:
         steps = _from(version) if version else _TABLE
         connection.executescript(f"BEGIN IMMEDIATE; {steps}; PRAGMA user_version = {SCHEMA}; COMMIT;")
+    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 @contextlib.contextmanager

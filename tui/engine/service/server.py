@@ -24,10 +24,10 @@ from tui.protocol import codec, messages
 from tui.protocol.messages import Command, Event, Hello, Message, Reply
 
 #: Seconds from one sending of lines and metrics to the next, so that a chatty job costs one message, not a thousand:
-#: as often as a viewer draws them, but sooner where so much comes that it would take long to read at once.
+#: as often as a viewer draws them, but sooner where one job writes so many lines that they would jump by.
 _BATCH_AFTER = 0.2
 _SOON = 0.05
-_MUCH = 1 << 14
+_MUCH = 200
 
 #: Seconds from the first of them after a silence to their sending: a step mostly comes with a line.
 _GATHER = 0.01
@@ -141,11 +141,14 @@ class Viewer:
             await self._send_news()
             if self._behind and (ending or self._due):
                 self._behind = self._due = self._flooded = False
+                most = 0
                 for name, lines in list(self._scrollbacks.items()):
+                    first = self._cursors[name]
                     await self._send_lines(_LinesBefore(name, lines.end), _BATCH)
+                    most = max(most, self._cursors[name] - first)
                     self._behind |= self._cursors[name] < lines.end
                     await self._send_begun(name, lines)
-                much = (self._behind or len(self._packed) >= _MUCH) and not self._flooded
+                much = (self._behind or most >= _MUCH) and not self._flooded
                 self._next = self._loop.time() + (_SOON if much else _BATCH_AFTER)
                 if self._behind:
                     self._plan()
