@@ -42,7 +42,7 @@ JSON = {
     "adapters/xgboost.py", "app/editor/nudge.py", "app/preferences.py", "cli/run.py", "cluster/controller.py",
     "cluster/replica.py", "config/key_patterns.py", "config/keys.py", "config/schema.py", "engine/history/columns.py",
     "engine/history/job_history.py", "engine/jobs/code_check.py", "engine/main.py", "engine/metrics/store.py",
-    "protocol/codec.py", "runners/process_tree.py", "worker/bootstrap.py", "worker/own_deck.py", "worker/shim.py",
+    "protocol/codec.py", "runners/process_tree.py", "worker/import_check.py", "worker/own_deck.py", "worker/shim.py",
 }  # fmt: skip
 
 #: Who takes the name of a job from a user.
