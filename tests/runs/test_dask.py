@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
@@ -19,6 +20,7 @@ import pytest
 
 from tests.patience import PATIENCE
 from tests.runs.folder import ENVIRONMENT, Folder, Run, Wanted, Watch, log, row, state, tunedeck
+from tui.cluster.connection import Connection
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 
@@ -301,3 +303,8 @@ def test_a_cluster_that_is_not_there_is_named(folder: Folder, monkeypatch: pytes
         ended = run.wait_for(state("crashed"))
         assert address in ended["reason"]
     assert run.end() == 2
+
+
+async def test_a_cluster_that_takes_certificates_says_what_is_missing() -> None:
+    with pytest.raises(ValueError, match=r"set distributed\.comm\.tls\.ca-file, client\.cert and client\.key there"):
+        await Connection("tls://127.0.0.1:1", 1, print, print, lambda work: asyncio.create_task(work)).open("topic")

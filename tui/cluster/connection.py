@@ -24,6 +24,11 @@ CLOSE = 3.0
 #: So many messages of the scheduler's log are kept per topic by a cluster of our own.
 _KEPT = 1000
 
+_NO_CERTIFICATES = (
+    "it is reached with certificates alone, and Dask's configuration names none: set distributed.comm.tls.ca-file, "
+    "client.cert and client.key there"
+)
+
 
 class SchedulerGone(Exception):  # noqa: N818 - it is no error of ours
     """The scheduler is gone, and what ran there."""
@@ -65,10 +70,13 @@ class Connection:
 
         Raises:
             OSError: There is no scheduler.
+            ValueError: It takes certificates to come to it, and there are none.
         """
-        from distributed import Client
+        from distributed import Client, Security
 
         _silence()
+        if (self._address or "").startswith("tls://") and _lacks_certificates(Security()):
+            raise ValueError(_NO_CERTIFICATES)
         address = self._address or await self._own_cluster()
         self._client = await Client(address, asynchronous=True, set_as_default=False)
         self._topics = {topic: self._take, "all": self._take_of_all}
@@ -174,6 +182,11 @@ class Connection:
         message = event[1]
         if isinstance(message, dict) and message.get("action") == "remove-worker":
             self._hear({"removed": message["worker"]})
+
+
+def _lacks_certificates(security: Any) -> bool:
+    """Return whether Dask's own configuration does not say how to come to a cluster that is reached by TLS."""
+    return security.get_connection_args("client").get("ssl_context") is None
 
 
 def _silence() -> None:
