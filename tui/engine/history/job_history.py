@@ -56,6 +56,16 @@ def taken(config: Path, job: str, left: int, besides: Path | None = None) -> int
     return max([left, *(database.newest(folder, key(folder, config), job) for folder in others)])
 
 
+Told = TypeVar("Told")
+
+
+def _keep(known: dict[int, Told], version: int, told: Told) -> None:
+    """Know something of a version, beside the database, as long as somebody may have its row from before."""
+    known[version] = told
+    if len(known) > MOST_WAITING:
+        del known[next(iter(known))]
+
+
 class History:
     """The rows of one job and config.
 
@@ -256,7 +266,7 @@ class History:
         Raises:
             sqlite3.Error: It could not be written; it is in `noted` all the same.
         """
-        self._found[version] = effect
+        _keep(self._found, version, effect)
         waits = self._waiting.get(version)
         if waits is not None:
             self._waiting[version] = replace(waits[0], effect=effect), waits[1]
@@ -265,7 +275,7 @@ class History:
 
     def count(self, version: int, ranks: Mapping[str, int]) -> None:
         """Have it in `noted` how many processes have a version."""
-        self._counted[version] = ranks
+        _keep(self._counted, version, ranks)
 
     def noted(self, row: Reload) -> Reload:
         """Return `row` with what the user has said of it, and what was found of its effect and its ranks."""

@@ -20,6 +20,9 @@ from tui.engine.metrics.recorder import Recorder
 from tui.engine.metrics.series import Series
 from tui.protocol.messages import Effect, Reload
 
+#: So many earlier changes of a run are kept apart: what lies before them is far away.
+MOST_CUTS = 1_000
+
 #: Told of a version, all that is known of its effect, and what of that is news.
 Tell = Callable[[int, tuple[Effect, ...], list[Effect]], None]
 
@@ -107,6 +110,7 @@ class Verdicts:
             self._series, self._cuts = series, []
         self._change = _Change(row.version, step, series, self._cuts.copy())
         self._cuts.append(step)
+        del self._cuts[:-MOST_CUTS]
 
     async def judge_due(self) -> None:
         """Take the looks that are due."""
