@@ -418,6 +418,8 @@ def test_who_does_not_come_to_the_step_that_was_decided_is_named() -> None:
     for rank in range(2, 12):
         engine.rounds.applied(rank, 2)
     assert engine.rounds.standings[0].why == "rank 1 has not come to step 7 yet"
+    engine.rounds.leave(0)
+    assert [standing.version for standing in engine.rounds.standings] == [2], "it is told once"
 
 
 def test_waits_until_all_have_come_that_the_launcher_names() -> None:

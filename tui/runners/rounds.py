@@ -223,7 +223,9 @@ class Rounds:
         if waiting is not None:
             missing = self.absent if not self._complete else self._silent
             found.append(Standing(waiting["version"], None, self.joined, total, 0, tuple(missing), self._why))
-        elif not self._complete and self._ranks:  # those that are there have what runs, the others have yet to come
+        elif (
+            not self._complete and self._ranks and self.running["version"] not in self._flying
+        ):  # those that are there have what runs, the others have yet to come
             version = self.running["version"]
             found.append(Standing(version, None, self.joined, total, self.joined, tuple(self.absent), self._why))
         return found
