@@ -1,11 +1,21 @@
-"""What a knob has written differs from what was there in its own scalar, and nowhere else."""
+"""What a knob or a nudge has written differs from what was there in its own scalar, and nowhere else."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
+
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
 
 from tests.config.editing.test_edit_corpus import FILES, some
+from tests.config.editing.yaml_texts import config
+from tests.conftest import THOROUGHLY
+from tui.app.editor.nudge import nudged
+from tui.app.editor.values import key_of, values
 from tui.app.knobs.rack import Knob, Rack
+from tui.config import document
+from tui.config.diff import changes, same
 from tui.config.document import ConfigError
 from tui.config.editing.edit import set_typed
 
@@ -49,6 +59,40 @@ def test_a_turned_knob_changes_its_own_scalar_and_at_most_two_of_a_hundred_are_r
             assert new in wanted, (path, knob.key)
     assert count > 60
     assert len(refused) * 50 <= count, refused
+
+
+def test_knobs_and_nudges_keep_every_other_byte_of_any_text() -> None:
+    count, refused = 0, []
+
+    @settings(max_examples=3_000 if THOROUGHLY else 30)
+    @given(st.randoms(use_true_random=True))  # so many choices, each drawn by itself, would take most of the time
+    def law(random: Random) -> None:
+        nonlocal count, refused
+        text = config(random.randint)
+        note(repr(text))
+        lines = text.split("\n")
+        before = document.parse(text).data
+        found = [(value, step) for value in values(lines) if (step := nudged(value.text, {}, 1)) is not None]
+        for value, step in random.sample(found, min(len(found), 3)):
+            note(repr((value, step)))
+            at = sum(len(line) + 1 for line in lines[: value.start[0]]) + value.start[1]
+            head, tail = text[:at], text[at + len(value.text) :]
+            key, shared = key_of(value.path), "*" in text or "<<" in text
+            nudge = document.parse(head + step.text + tail).data
+            assert shared or {one.key for one in changes(before, nudge)} == {key}
+            count += not shared
+            try:
+                knob = set_typed(text, {key: step.text}, add=False)
+            except ConfigError as error:
+                refused += [(text, key, str(error))] * (not shared)
+                continue
+            assert (knob[:at], knob[len(knob) - len(tail) :]) == (head, tail)
+            assert same(document.parse(knob).data, nudge)
+
+    law()
+    assert count
+    # Of a few, one may be one too many.
+    assert not THOROUGHLY or len(refused) * 50 <= count, refused
 
 
 def _common(one: str, other: str) -> str:
