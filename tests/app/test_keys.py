@@ -218,8 +218,10 @@ STEPS: dict[str, list[Step]] = {
         Step("s", lambda deck: deck.toasts, "overview"),
         Step("f5", sent(messages.Pause), "overview"),
         *(Step(key, screen, "overview", then=("escape",)) for key in ("ctrl+r", "ctrl+t", "f1", "question_mark")),
+        Step("l", screen, "overview", then=("escape",)),
         *(Step(key, screen, "overview") for key in ("escape", "f9", "q")),
     ],
+    "DeckLogScreen": [Step(key, screen, "overview", first=("l",)) for key in ("escape", "q")],
     "TimelineView": [
         *scrolled(("up", "down"), ("k", "j"), ("down", "up"), ("j", "k"), sees=row, at="timeline"),
         *scrolled(("pageup", "pagedown"), ("pagedown", "pageup"), sees=row, at="timeline"),
@@ -388,7 +390,7 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
         app.title += " was suspended"
 
     monkeypatch.setattr(DeckApp, "action_suspend_process", suspend)
-    others = range(2, {"MainScreen": 10, "OverviewTable": 4, "OverviewScreen": 3}.get(name, 2))
+    others = range(2, {"MainScreen": 10, "OverviewTable": 4, "OverviewScreen": 3, "DeckLogScreen": 3}.get(name, 2))
     async with open_deck(backlog(), *(backlog(f"job-{n}", 5) for n in others)) as deck:
         answer_metrics(deck)
         await prepared(deck)
@@ -417,7 +419,7 @@ async def test_keys(open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, name: 
 
 #: What comes up and says its own keys.
 SHEETS = {"HelpScreen", "PreviewScreen", "JumpScreen", "TaskStackScreen", "CompareScreen", "DiffScreen"}
-SHEETS |= {"Dialog", "PathDialog", "LineScreen"}
+SHEETS |= {"Dialog", "PathDialog", "LineScreen", "DeckLogScreen"}
 
 
 async def test_the_help_has_every_key(open_deck: OpenDeck) -> None:

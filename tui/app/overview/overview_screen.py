@@ -19,6 +19,7 @@ from tui.app.deck import RunningDeck
 from tui.app.model.job import JobModel, Part
 from tui.app.overview import actions
 from tui.app.overview.cells import COURSE, Cell, Figures, in_words
+from tui.app.overview.deck_log import DeckLogScreen
 from tui.app.overview.listing import Listing
 from tui.app.overview.table import OverviewTable
 from tui.app.styles import TONES, drawn, tone
@@ -89,6 +90,7 @@ class OverviewScreen(FrugalScreen):
         Binding("ctrl+r", "restart", "Restart", tooltip="Start it; what runs is ended first", id="overview.restart"),
         Binding("ctrl+t", "stop", "Stop", tooltip="End it in order", id="overview.stop"),
         Binding("f5", "pause", "Pause", tooltip="Hold it at its next checkpoint; again: go on", id="overview.pause"),
+        Binding("l", "logs", "Log of all", tooltip="The lines of all jobs; a search finds in all", id="overview.logs"),
         Binding("escape", "back", "Back", tooltip="Clear the words, then the marks; then leave", id="overview.back"),
         Binding("f9,q", "leave", "Leave", show=False, tooltip="Back to the panes of a job", id="overview.leave"),
         Binding("f1,question_mark", "help", "Help", tooltip="All keys", id="overview.help"),
@@ -233,6 +235,10 @@ class OverviewScreen(FrugalScreen):
     async def action_pause(self) -> None:
         """Hold the job in use or the marked ones, or let them go on."""
         await self._act(actions.pause)
+
+    def action_logs(self) -> None:
+        """Show the log of all jobs."""
+        self.app.push_screen(DeckLogScreen(self._jobs))
 
     async def _act(self, act: Callable[[RunningDeck, Sequence[JobModel]], Awaitable[None]]) -> None:
         jobs = [job for job in self.table.listing.targets if not job.is_host]
