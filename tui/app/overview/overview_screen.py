@@ -32,7 +32,15 @@ from tui.protocol import messages
 ASK = 2.0
 
 #: The keys of everywhere in the line at the bottom, those that go last where there is little room first.
-RANKS = ("overview.filter", "overview.stop", "overview.restart", "overview.start", "overview.pause", "palette")
+RANKS = (
+    "overview.filter",
+    "overview.stop",
+    "overview.restart",
+    "overview.start",
+    "overview.pause",
+    "overview.logs",
+    "palette",
+)
 
 
 class JobWords(Widget):
