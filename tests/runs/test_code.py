@@ -66,7 +66,8 @@ def test_ask_says_what_has_changed_and_the_next_start_has_it(folder: Folder) -> 
     run.wait_for(lambda event: event["event"] == "notice" and event is not told)
     assert tunedeck("restart", "a", cwd=folder.path).returncode == 0
     run.wait_for(said("runs 3"))
-    assert code_row(run, "applied", 2)["files"] == ["helper.py"]
+    started = run.wait_for(row(2, "applied"))
+    assert (started["source"], started["files"]) == ("start", ["helper.py"])
     run.stop()
 
 

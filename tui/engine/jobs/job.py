@@ -213,9 +213,7 @@ class Job:
             await self.remember(await self.file.current("start", time.monotonic()))
             # Anew: there may be another content by now. From here on nothing waits.
             candidate = await self.file.current("start", time.monotonic(), taken=True)
-            # Where nothing but the code is another one, this is a change of the code, and is judged as one.
-            source = "code" if code.files and candidate.text == self.reloads.text else "start"
-            candidate = replace(candidate, source=source, files=code.files)
+            candidate = replace(candidate, files=code.files)
             if not self.supervisor.expect():
                 return
             if self._code is not None:
