@@ -82,4 +82,4 @@ async def test_rules_are_looked_through_once(open_deck: OpenDeck, monkeypatch: p
         deck.app.screen.update_node_styles()
         again = len(asked)  # what a rule says of the focus within is not remembered
         insides.style_plainly(deck.app)
-        assert again * 8 < len(asked) - again
+        assert again * 5 < len(asked) - again
