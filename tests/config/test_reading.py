@@ -162,6 +162,13 @@ def strange(folder: Path, kind: str) -> Path:
     return path
 
 
+def said_of_null() -> str:
+    """Return what Python says of a path that holds a null character: not the same in all of its versions."""
+    with pytest.raises(ValueError, match="embedded null") as error:
+        Path("/a\0b").stat()
+    return str(error.value)
+
+
 WORDS = {
     "fifo": "is not a regular file: a pipe, a socket or a device is not read",
     "/dev/zero": "is not a regular file: a pipe, a socket or a device is not read",
@@ -170,7 +177,7 @@ WORDS = {
     "socket": "is not a regular file: a pipe, a socket or a device is not read",
     "folder": "is a directory: name a file in it",
     "large": "is larger than 16 MiB: is it the right file?",
-    "/a\0b": "is no path: embedded null byte",
+    "/a\0b": f"is no path: {said_of_null()}",
 }
 
 
@@ -185,7 +192,7 @@ def test_what_is_no_file_is_refused_by_all_who_read(tmp_path: Path, kind: str) -
     assert str(caught.value) == f"{path} {WORDS[kind]}"
     with pytest.raises(SchemaError) as refused:
         schema.load(path)
-    assert "embedded null byte" in str(refused.value) or str(refused.value) == f"the schema {path} {WORDS[kind]}"
+    assert "embedded null" in str(refused.value) or str(refused.value) == f"the schema {path} {WORDS[kind]}"
     if "\0" not in kind:
         (tmp_path / "s.json").write_text(f'{{"$ref": "{path.as_uri()}"}}')
         with pytest.raises(SchemaError, match="can't be used"):

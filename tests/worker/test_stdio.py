@@ -43,7 +43,10 @@ def desk() -> Iterator[Desk]:
     desk = Desk()
     yield desk
     for stream in (desk.out, desk.err):
-        stream.close()  # now: what collects garbage closes it in the middle of another test, and flushes its job's rest
+        # For good, which its own close does not do: what collects garbage would close it in the middle of another
+        # test, and flush the rest of that one's job.
+        io.IOBase.close(stream.buffer)
+        io.IOBase.close(stream)
 
 
 def test_lines_are_sent_whole_and_a_rest_when_flushed(desk: Desk) -> None:
