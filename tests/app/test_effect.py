@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.app.conftest import OpenDeck, text_of
 from tests.app.fake import NOW
 from tui import wording
+from tui.app import formatting
 from tui.app.app import DeckApp
 from tui.app.model.reload_list import ReloadList
 from tui.protocol import codec, messages
@@ -31,6 +34,33 @@ BETTER = Effect("loss", 40, -0.64, -0.7, -0.58, 0.06, "better", before=0.82, aft
 )
 def test_an_effect_in_words(effect: Effect, words: str) -> None:
     assert wording.effect(effect) == words
+
+
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [
+        (None, "v7  lr 0.1 → 0.05  step 9,120  loss 0.82 → 0.18 ✓ better"),
+        (56, "v7  lr 0.1 → 0.05  step 9,120  loss 0.82 → 0.18 ✓ better"),
+        (55, "v7  lr 0.1 → 0.05  loss 0.82 → 0.18 ✓ better"),
+    ],
+)
+def test_the_rule_in_the_log_leaves_out_the_step_before_the_verdict(room: int | None, words: str) -> None:
+    row = Reload("a", 7, "applied", "editor", (Change("lr", 0.1, 0.05),), 9120, effect=(BETTER,))
+    assert formatting.applied(row, 7, room=room) == words
+
+
+@pytest.mark.parametrize(("size", "cut"), [((120, 40), True), ((200, 40), False)])
+async def test_a_rule_in_the_log_that_is_cut_has_a_sign(
+    open_deck: OpenDeck, size: tuple[int, int], *, cut: bool
+) -> None:
+    async with open_deck(size=size) as deck:
+        row = deck.view.job.timeline.get(7)
+        assert row is not None
+        changes = (*row.changes, Change("augment.noise", 0.1, 0.25))
+        await deck.news(replace(row, changes=changes, effect=(BETTER,)))
+        await deck.until(lambda: any("──── v7" in line for line in text_of(deck.app).splitlines()))
+        rule = next(line for line in text_of(deck.app).splitlines() if "──── v7" in line)
+        assert ("…" in rule.partition("││")[0], "✓ better" in rule) == (cut, not cut)
 
 
 def test_the_evidence_says_how_much_and_what_would_have_been_seen() -> None:

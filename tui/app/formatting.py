@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from rich.cells import cell_len
+
 from tui import wording
 from tui.app.sanitize import plain
 from tui.protocol.messages import Change, Problem, Reload
@@ -142,8 +144,11 @@ def outcome(reload: Reload, nothing: str = "no value changed") -> str:
     return f"{by}: {changes}" if by else changes
 
 
-def applied(reload: Reload | None, version: int, same: int | None = None) -> str:
-    """Return the words of the rule in the log where `version` took effect; one before it was the `same`."""
+def applied(reload: Reload | None, version: int, same: int | None = None, room: int | None = None) -> str:
+    """Return the words of the rule in the log where `version` took effect; one before it was the `same`.
+
+    Where there is no room for all, the step is left out: what it did says more.
+    """
     if reload is None:
         return f"v{version}"
     if reload.source == "start":
@@ -152,4 +157,7 @@ def applied(reload: Reload | None, version: int, same: int | None = None) -> str
     step = f"step {reload.step:,}" if reload.step is not None else ""
     verdict = next((wording.effect(found) for found in reload.effect[:1] if found.verdict not in (None, "none")), "")
     back = f"= v{same}" if same is not None else ""
-    return "  ".join(filter(None, (f"v{version}", back, changes, step, plain(verdict))))
+    said = [part for part in (f"v{version}", back, changes, step, plain(verdict)) if part]
+    if verdict and step and room is not None and cell_len("  ".join(said)) > room:
+        said.remove(step)
+    return "  ".join(said)

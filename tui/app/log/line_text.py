@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.ansi import AnsiDecoder
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
@@ -14,6 +15,9 @@ from tui.app.model.job import JobModel
 from tui.app.model.log_line import Line
 from tui.app.model.query import Query
 from tui.app.styles import tone
+
+#: How the rule between two versions begins.
+_RULE = "──── "
 
 #: A line without end may match everywhere; nobody can tell a thousand marks apart.
 MOST_MARKS = 500
@@ -44,8 +48,12 @@ class LogText:
         """Return a line to draw; a rule is as long as `width`."""
         if line.mark is not None:
             timeline = self._job.timeline
-            said = formatting.applied(timeline.get(line.mark), line.mark, timeline.gone_back_to(line.mark))
-            return Text(f"──── {said} ".ljust(max(width, 24), "─"), tone(self._widget, "key"))
+            room = width - cell_len(_RULE) if width else None
+            said = formatting.applied(timeline.get(line.mark), line.mark, timeline.gone_back_to(line.mark), room)
+            rule = Text(f"{_RULE}{said} ".ljust(max(width, 24), "─"), tone(self._widget, "key"))
+            if width and cell_len(f"{_RULE}{said}") > width:  # it does not scroll
+                rule.truncate(width, overflow="ellipsis")
+            return rule
         if line.dropped:
             return Text(f"┄┄┄┄ {line.dropped:,} lines were dropped here", tone(self._widget, "wait"))
         if "\x1b" in line.text:
