@@ -73,6 +73,16 @@ def choose(known: Iterable[Any], step: Any) -> Any:
     return next((key for key in names if not isinstance(key, str) and json.dumps(key, default=str) == step), MISSING)
 
 
+def get(data: Any, step: Any) -> Any:
+    """Return what a step leads to in plain data, `MISSING` where it leads nowhere."""
+    if isinstance(data, list):
+        return data[step] if type(step) is int and 0 <= step < len(data) else MISSING
+    if isinstance(data, dict):
+        key = choose(data, step)
+        return MISSING if key is MISSING else data[key]
+    return MISSING
+
+
 def nearest(wanted: str, known: Iterable[str]) -> str | None:
     """Return the name that is most like `wanted`, None where none is."""
     from difflib import get_close_matches  # not before somebody has mistyped

@@ -11,8 +11,9 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.app.log.json_text import colours, is_json, unfolded
-from tui.app.styles import TONES, tone
+from tui.app.log.json_text import is_json, unfolded
+from tui.app.log.line_text import colour_json
+from tui.app.styles import TONES
 
 
 class Parts(Static):
@@ -22,10 +23,10 @@ class Parts(Static):
 
     def show(self, line: str) -> None:
         """Show a line."""
-        text = Text(unfolded(line) if is_json(line) else line)
+        text = Text(line)
         if is_json(line):
-            for start, end, name in colours(text.plain):
-                text.stylize(tone(self, name), start, end)
+            text = Text(unfolded(line))
+            colour_json(text, self)
         self.update(text)
 
 

@@ -23,6 +23,12 @@ _RULE = "──── "
 MOST_MARKS = 500
 
 
+def colour_json(text: Text, widget: Widget) -> None:
+    """Give the parts of JSON the colours that a widget has for them."""
+    for start, end, name in colours(text.plain):
+        text.stylize(tone(widget, name), start, end)
+
+
 class LogText:
     """Makes texts of the lines of one job.
 
@@ -62,8 +68,7 @@ class LogText:
         else:
             text = Text(line.text)
             if is_json(line.text):
-                for start, end, name in colours(line.text):
-                    text.stylize(tone(self._widget, name), start, end)
+                colour_json(text, self._widget)
         if self.query is not None:
             self._mark(text, self.query, number == self.here)
         if number == self.error:

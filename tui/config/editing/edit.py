@@ -95,7 +95,7 @@ def _require(tree: Tree, path: str, steps: tuple[Any, ...]) -> None:
     """See that there is a value at a path, or what is there that has a place for none, of which the edit will tell."""
     data, way = tree.document.data, ""
     for number, step in enumerate(steps):
-        inner = _get(data, step)
+        inner = keys.get(data, step)
         if inner is keys.MISSING and isinstance(data, dict) and not isinstance(step, (list, dict)):
             message = f"there is no {path}{_suggested(data, way, steps[number:])} (--add makes a new key)"
             line, column = _place(tree, way)
@@ -115,7 +115,7 @@ def _suggested(data: dict[Any, Any], way: str, missing: tuple[Any, ...]) -> str:
     key, rest = names[name], missing[1:]
     found, meant = data[key], keys.child(way, key)
     for step in rest:
-        found = _get(found, step)
+        found = keys.get(found, step)
         if found is keys.MISSING:
             break
         meant = keys.child(meant, step)
@@ -152,7 +152,7 @@ class _Edit:
             )
         whole: Any = intended
         for step in self._steps[:-1]:
-            whole = _get(whole, step)
+            whole = keys.get(whole, step)
         if isinstance(whole, set):
             self._refuse(self._tree.root, f"{self._path} is in a set, whose items have no values: edit it by hand")
         old = _put(intended, self._steps, self._data)
@@ -225,8 +225,8 @@ class _Edit:
             self._refuse(node, f"{path} is a single value, it has no {_shown(step)} in it: set {path} as a whole")
         data = self._tree.document.data
         for walked in self._steps[: len(self._steps) - len(rest)]:
-            data = _get(data, walked)
-        if len(rest) > 1 and _get(data, step) is not keys.MISSING:
+            data = keys.get(data, walked)
+        if len(rest) > 1 and keys.get(data, step) is not keys.MISSING:
             where = keys.child(path, step)
             self._refuse(node, f"{where} is merged from elsewhere by '<<': what is in it belongs to other keys too")
         if any(type(other) is int for other in rest[1:]):
@@ -291,25 +291,15 @@ def _shown(step: Any) -> str:
     return f"[{step}]" if type(step) is int else f"key {step}"
 
 
-def _get(data: Any, step: Any) -> Any:
-    """Return what a step leads to in plain data."""
-    if isinstance(data, list):
-        return data[step] if type(step) is int and 0 <= step < len(data) else keys.MISSING
-    if isinstance(data, dict):
-        key = keys.choose(data, step)
-        return keys.MISSING if key is keys.MISSING else data[key]
-    return keys.MISSING
-
-
 def _put(data: Any, steps: tuple[Any, ...], value: Any) -> Any:
     """Set a value in plain data, and return what was there."""
     for step in steps[:-1]:
-        inner = _get(data, step)
+        inner = keys.get(data, step)
         if inner is keys.MISSING:
             inner = data[step] = {}
         data = inner
     last = steps[-1]
-    old = _get(data, last)
+    old = keys.get(data, last)
     if isinstance(data, dict):
         known = keys.choose(data, last)
         last = last if known is keys.MISSING else known

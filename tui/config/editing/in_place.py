@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +62,4 @@ def _in_json(config: ConfigDocument) -> bool:
 
 
 def _at(data: Any, path: str) -> Any:
-    for step in keys.steps(path):
-        data = data[step] if not isinstance(data, dict) or step in data else data[keys.choose(data, step)]
-    return data
+    return functools.reduce(keys.get, keys.steps(path), data)
